@@ -1,0 +1,1 @@
+//! Login methods, both sides, without IO. Pure.

@@ -1,0 +1,1 @@
+//! Conversations with clients: accept, log in, relay commands and replies.

@@ -1,0 +1,1 @@
+//! GTID sets of MySQL and GTID positions of MariaDB. Pure.

@@ -1,0 +1,1 @@
+//! Real clusters on loopback, for the demo, the tests and the benches.

@@ -1,0 +1,3 @@
+fn main() {
+    println!("headgate {}", env!("CARGO_PKG_VERSION"));
+}

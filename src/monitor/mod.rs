@@ -1,0 +1,1 @@
+//! Watches the servers and publishes what it sees as snapshots.

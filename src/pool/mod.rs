@@ -1,0 +1,1 @@
+//! Backend connections that wait for their next session.

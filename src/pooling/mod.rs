@@ -1,0 +1,1 @@
+//! Which idle connection serves a session, and what must be sent first. Pure.

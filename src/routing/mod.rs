@@ -1,0 +1,1 @@
+//! Which server a statement runs on, and why. Pure.

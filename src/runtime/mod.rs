@@ -1,0 +1,1 @@
+//! Tasks, clock, shutdown: what every shell needs from the machine it runs on.

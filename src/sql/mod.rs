@@ -1,0 +1,1 @@
+//! What a statement is, from its bytes. Pure.

@@ -1,0 +1,1 @@
+//! Logs, counters and the HTTP port that shows them.

@@ -1,0 +1,1 @@
+//! The servers as last seen: roles, replication, freshness. Pure.

@@ -1,0 +1,1 @@
+//! The MySQL client/server protocol: packets, heads, reply tracking. Pure.
