@@ -1,0 +1,221 @@
+//! The client's answer to the greeting: HandshakeResponse41, or first an SSLRequest.
+//!
+//! Source: MySQL Internals, "Protocol::HandshakeResponse", "Protocol::SSLRequest".
+
+use super::capabilities::Capabilities;
+use super::cursor::{Cursor, Malformed};
+use super::encode::{put_lenenc, put_lenenc_bytes, put_nul_terminated};
+
+/// Length of an SSLRequest, and of the fixed part of a login request.
+pub const FIXED_PART: usize = 32;
+
+/// Most bytes of connection attributes that are read; MySQL servers stop at 64 KiB as well.
+pub const MAX_ATTRIBUTES: usize = 64 * 1024;
+
+/// Who wants in, and how.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LoginRequest {
+    /// What the client chose of the capabilities offered, all 32 bits as sent.
+    pub capabilities: Capabilities,
+    /// The longest packet the client takes.
+    pub max_packet: u32,
+    /// Collation id. Its high byte stands in the filler since MySQL 8 (`character_set` is int<2> there).
+    pub collation: u16,
+    /// The user's name, in the client's character set.
+    pub user: Vec<u8>,
+    /// First authentication response.
+    pub auth_response: Vec<u8>,
+    /// The schema asked for.
+    pub schema: Option<Vec<u8>>,
+    /// The method the response was made with.
+    pub plugin: Option<Vec<u8>>,
+    /// Connection attributes, keys and values.
+    pub attributes: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl std::fmt::Debug for LoginRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The response may be a clear-text password.
+        f.debug_struct("LoginRequest")
+            .field("user", &String::from_utf8_lossy(&self.user))
+            .field("capabilities", &self.capabilities)
+            .field("plugin", &self.plugin.as_deref().map(String::from_utf8_lossy))
+            .finish_non_exhaustive()
+    }
+}
+
+/// True when `payload` is an SSLRequest: the fixed part alone, with the SSL flag set.
+#[must_use]
+pub fn is_tls_request(payload: &[u8]) -> bool {
+    payload.len() == FIXED_PART
+        && Cursor::new(payload)
+            .u32("capabilities")
+            .is_ok_and(|flags| Capabilities(flags).contains(Capabilities::SSL))
+}
+
+/// The capability flags at the front of a login request or SSLRequest.
+pub fn capabilities(payload: &[u8]) -> Result<Capabilities, Malformed> {
+    Cursor::new(payload).u32("capabilities").map(Capabilities)
+}
+
+impl LoginRequest {
+    /// Reads the payload. Clients without PROTOCOL_41 (before 4.1) are refused.
+    pub fn parse(payload: &[u8]) -> Result<Self, Malformed> {
+        let mut cursor = Cursor::new(payload);
+        let capabilities = Capabilities(cursor.u32("capabilities")?);
+        if !capabilities.contains(Capabilities::PROTOCOL_41 | Capabilities::SECURE_CONNECTION) {
+            return Err(Malformed::new("capabilities (a client of 4.1 or newer is wanted)"));
+        }
+        let max_packet = cursor.u32("longest packet")?;
+        let collation = cursor.u16("collation")?;
+        cursor.take(22, "filler")?;
+        let user = cursor.nul_terminated("user name")?.to_vec();
+        let auth_response = if capabilities.contains(Capabilities::PLUGIN_AUTH_LENENC) {
+            cursor.lenenc_bytes("authentication response")?.to_vec()
+        } else {
+            let len = cursor.u8("authentication response")?;
+            cursor.take(usize::from(len), "authentication response")?.to_vec()
+        };
+        let schema = if capabilities.contains(Capabilities::CONNECT_WITH_DB) && !cursor.is_empty() {
+            Some(cursor.nul_terminated("schema")?.to_vec()).filter(|name| !name.is_empty())
+        } else {
+            None
+        };
+        let plugin = if capabilities.contains(Capabilities::PLUGIN_AUTH) && !cursor.is_empty() {
+            // Some clients forget the NUL at the packet's end.
+            let rest = cursor.rest();
+            Some(match cursor.nul_terminated("authentication method") {
+                Ok(name) => name.to_vec(),
+                Err(_) => {
+                    cursor.remaining();
+                    rest.to_vec()
+                }
+            })
+        } else {
+            None
+        };
+        let attributes = if capabilities.contains(Capabilities::CONNECT_ATTRS) && !cursor.is_empty() {
+            attributes(&mut cursor)?
+        } else {
+            Vec::new()
+        };
+        Ok(Self { capabilities, max_packet, collation, user, auth_response, schema, plugin, attributes })
+    }
+
+    /// The payload of this request. The flags of fields that are absent are cleared.
+    #[must_use]
+    pub fn payload(&self) -> Vec<u8> {
+        let mut out = self.fixed_part(self.flags());
+        put_nul_terminated(&mut out, &self.user);
+        put_lenenc_bytes(&mut out, &self.auth_response);
+        if let Some(schema) = &self.schema {
+            put_nul_terminated(&mut out, schema);
+        }
+        if let Some(plugin) = &self.plugin {
+            put_nul_terminated(&mut out, plugin);
+        }
+        put_attributes(&mut out, &self.attributes);
+        out
+    }
+
+    /// The SSLRequest that goes before this request.
+    #[must_use]
+    pub fn tls_request_payload(&self) -> Vec<u8> {
+        self.fixed_part(self.flags() | Capabilities::SSL)
+    }
+
+    fn flags(&self) -> Capabilities {
+        let mut flags = self.capabilities
+            | Capabilities::PLUGIN_AUTH_LENENC
+            | Capabilities::CONNECT_ATTRS
+            | Capabilities::PLUGIN_AUTH;
+        flags = flags.without(Capabilities::CONNECT_WITH_DB);
+        if self.schema.is_some() {
+            flags = flags | Capabilities::CONNECT_WITH_DB;
+        }
+        if self.plugin.is_none() {
+            flags = flags.without(Capabilities::PLUGIN_AUTH);
+        }
+        flags
+    }
+
+    fn fixed_part(&self, flags: Capabilities) -> Vec<u8> {
+        let mut out = Vec::with_capacity(256);
+        out.extend_from_slice(&flags.0.to_le_bytes());
+        out.extend_from_slice(&self.max_packet.to_le_bytes());
+        out.extend_from_slice(&self.collation.to_le_bytes());
+        out.extend_from_slice(&[0; 22]);
+        out
+    }
+}
+
+/// Appends the attributes as COM_CHANGE_USER and the login request both carry them.
+pub fn put_attributes(out: &mut Vec<u8>, attributes: &[(Vec<u8>, Vec<u8>)]) {
+    let mut body = Vec::new();
+    for (key, value) in attributes {
+        put_lenenc_bytes(&mut body, key);
+        put_lenenc_bytes(&mut body, value);
+    }
+    put_lenenc(out, body.len() as u64);
+    out.extend_from_slice(&body);
+}
+
+fn attributes(cursor: &mut Cursor<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Malformed> {
+    let body = cursor.lenenc_bytes("connection attributes")?;
+    if body.len() > MAX_ATTRIBUTES {
+        return Err(Malformed::new("connection attributes (more than 64 KiB)"));
+    }
+    let mut body = Cursor::new(body);
+    let mut pairs = Vec::new();
+    while !body.is_empty() {
+        let key = body.lenenc_bytes("attribute name")?.to_vec();
+        pairs.push((key, body.lenenc_bytes("attribute value")?.to_vec()));
+    }
+    Ok(pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sample() -> LoginRequest {
+        LoginRequest {
+            capabilities: Capabilities::BACKEND | Capabilities::CONNECT_WITH_DB,
+            max_packet: 1 << 24,
+            collation: 255,
+            user: b"app".to_vec(),
+            auth_response: vec![1; 32],
+            schema: Some(b"shop".to_vec()),
+            plugin: Some(b"caching_sha2_password".to_vec()),
+            attributes: vec![(b"_os".to_vec(), b"Linux".to_vec())],
+        }
+    }
+
+    #[test]
+    fn requests_round_trip() {
+        assert_eq!(LoginRequest::parse(&sample().payload()), Ok(sample()));
+    }
+
+    #[test]
+    fn a_tls_request_is_the_fixed_part_with_the_flag() {
+        assert!(is_tls_request(&sample().tls_request_payload()));
+        assert!(!is_tls_request(&sample().payload()));
+        assert!(!is_tls_request(&[0; FIXED_PART]));
+    }
+
+    #[test]
+    fn the_password_is_not_shown() {
+        let shown = format!("{:?}", LoginRequest { auth_response: b"secret".to_vec(), ..sample() });
+        assert!(!shown.contains("secret") && !shown.contains("115"), "{shown}");
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_is_an_error_or_a_request(bytes: Vec<u8>, cut in 0_usize..200) {
+            let _ = LoginRequest::parse(&bytes);
+            let whole = sample().payload();
+            let _ = LoginRequest::parse(&whole[..cut.min(whole.len())]);
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! The state machine that follows a reply.
+
+use bytes::BytesMut;
+
+use super::edit;
+use crate::wire::cursor::{Cursor, Malformed};
+use crate::wire::err::{ERR, ErrPacket};
+use crate::wire::frame::{HEADER, Header, MAX_PAYLOAD};
+use crate::wire::ok::{EOF, OK, OkPacket, eof_payload};
+use crate::wire::session_track::{Change, Wish};
+use crate::wire::status::StatusFlags;
+
+/// First byte of a request for the client's file (LOAD DATA LOCAL INFILE).
+const LOCAL_INFILE: u8 = 0xFB;
+
+/// What kind of reply a command has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// OK, ERR, or result sets: COM_QUERY, COM_STMT_EXECUTE, and all commands that answer OK alone.
+    Results,
+    /// COM_STMT_PREPARE.
+    Prepare,
+    /// Rows without a head: COM_STMT_FETCH.
+    Rows,
+    /// Column definitions without a count: COM_FIELD_LIST.
+    Fields,
+    /// One packet of text, or ERR: COM_STATISTICS.
+    Text,
+}
+
+/// What the client can read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientForm {
+    /// The client negotiated DEPRECATE_EOF.
+    pub deprecate_eof: bool,
+    /// Which session-state changes it is told about.
+    pub wish: Wish,
+}
+
+/// How a reply ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    /// Status flags of the last OK; those of before where the reply ended in an ERR.
+    pub status: StatusFlags,
+    /// The error number, where it ended in an ERR.
+    pub error: Option<u16>,
+    /// Warnings counted by the last OK.
+    pub warnings: u16,
+    /// True when the ERR was the very first packet: nothing of the reply came before it.
+    pub at_once: bool,
+}
+
+/// How far a call got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// More bytes from the server are needed.
+    More,
+    /// The server wants the client's file: what is ready goes out, the client's packets come in until
+    /// an empty one, and the reply goes on.
+    FileWanted,
+    /// The reply is over. Bytes behind the ready ones mean that the server broke the protocol.
+    Complete(End),
+}
+
+/// What one call made of the buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// So many bytes at the front of the buffer are ready for the client.
+    pub ready: usize,
+    /// What is to be done next.
+    pub progress: Progress,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The first packet of a result.
+    Head,
+    /// So many column definitions to go, then rows.
+    Columns(u64),
+    /// Rows until an OK. The EOF that old clients want behind the columns is owed until the first
+    /// packet shows whether the reply opened a cursor, which has no second one.
+    Rows { eof_owed: bool },
+    /// So many parameter definitions to go, then so many columns.
+    Parameters(u64, u64),
+    /// So many column definitions of a prepared statement to go.
+    PreparedColumns(u64),
+    /// COM_FIELD_LIST: definitions until an OK.
+    Fields,
+    /// COM_STATISTICS.
+    Text,
+    /// Nothing more comes.
+    Over,
+}
+
+/// A packet whose beginning has been made ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Passing {
+    /// Payload bytes still to pass.
+    left: usize,
+    /// The packet is full, so the next one continues its payload.
+    continued: bool,
+    /// An EOF packet for an old client comes behind it.
+    then_eof: bool,
+}
+
+/// Follows one reply.
+#[derive(Debug, Clone)]
+pub struct Tracker {
+    shape: Shape,
+    state: State,
+    form: ClientForm,
+    passing: Passing,
+    /// Client's sequence number minus server's.
+    shift: u8,
+    /// Last sequence number of the server's.
+    last_seq: u8,
+    /// Something was made ready.
+    begun: bool,
+    status: StatusFlags,
+    warnings: u16,
+}
+
+impl Tracker {
+    /// Starts before the first packet. `status` is what the connection last reported.
+    #[must_use]
+    pub fn new(shape: Shape, form: ClientForm, status: StatusFlags) -> Self {
+        let state = match shape {
+            Shape::Results | Shape::Prepare => State::Head,
+            Shape::Rows => State::Rows { eof_owed: false },
+            Shape::Fields => State::Fields,
+            Shape::Text => State::Text,
+        };
+        Self {
+            shape,
+            state,
+            form,
+            passing: Passing::default(),
+            shift: 0,
+            last_seq: 0,
+            begun: false,
+            status,
+            warnings: 0,
+        }
+    }
+
+    /// Difference between the client's and the server's sequence numbers, for the packets of a file
+    /// that the client sends in the middle of a reply.
+    #[must_use]
+    pub const fn shift(&self) -> u8 {
+        self.shift
+    }
+
+    /// The sequence number of an ERR of Headgate's own that would end this reply for the client.
+    #[must_use]
+    pub const fn next_client_seq(&self) -> u8 {
+        self.last_seq.wrapping_add(self.shift).wrapping_add(1)
+    }
+
+    /// True while nothing of this reply has been made ready for the client.
+    #[must_use]
+    pub const fn untouched(&self) -> bool {
+        !self.begun
+    }
+
+    /// True between packets: an ERR of Headgate's own may be put here without tearing one apart.
+    #[must_use]
+    pub const fn between_packets(&self) -> bool {
+        self.passing.left == 0 && !self.passing.continued
+    }
+
+    /// Goes as far as it can through `buf`, whose front is the first byte not yet made ready.
+    /// `see` is told every session-state change.
+    ///
+    /// # Errors
+    /// Where the server's bytes are no reply; the connection is then of no further use.
+    pub fn advance(
+        &mut self,
+        buf: &mut BytesMut,
+        see: &mut impl FnMut(Change<'_>),
+    ) -> Result<Step, Malformed> {
+        let mut at = 0;
+        loop {
+            at = self.pass_on(buf, at);
+            if self.between_packets() && self.state == State::Over {
+                return Ok(Step { ready: at, progress: Progress::Complete(self.end(None, false)) });
+            }
+            let more = Ok(Step { ready: at, progress: Progress::More });
+            let (0, Some(header)) = (self.passing.left, buf.get(at..).and_then(Header::read)) else {
+                return more;
+            };
+            if self.passing.continued {
+                self.start_packet(buf, at, header);
+                at += HEADER;
+                continue;
+            }
+            let first = match buf.get(at + HEADER) {
+                Some(first) => *first,
+                None if header.len == 0 => return Err(Malformed::new("reply (an empty packet)")),
+                None => return more,
+            };
+            if !self.is_head(first, header.len) {
+                if matches!(self.state, State::Rows { eof_owed: true }) {
+                    at = self.insert_eof(buf, at, header.seq.wrapping_sub(1));
+                }
+                self.count_packet();
+                self.start_packet(buf, at, header);
+                at += HEADER;
+                continue;
+            }
+            if header.continues() {
+                return Err(Malformed::new("reply head (16 MiB or longer)"));
+            }
+            if buf.len() - at < HEADER + header.len {
+                return more;
+            }
+            if let Some(done) = self.head(buf, &mut at, header, first, see)? {
+                return Ok(done);
+            }
+        }
+    }
+
+    /// Passes on what has come of the packet in the middle of which `at` stands.
+    #[inline]
+    fn pass_on(&mut self, buf: &mut BytesMut, at: usize) -> usize {
+        let n = self.passing.left.min(buf.len() - at);
+        self.passing.left -= n;
+        if self.passing.then_eof && self.between_packets() {
+            self.passing.then_eof = false;
+            return self.insert_eof(buf, at + n, self.last_seq);
+        }
+        at + n
+    }
+
+    /// Makes the header of a streamed packet ready; its payload follows through [`Self::pass_on`].
+    #[inline]
+    fn start_packet(&mut self, buf: &mut BytesMut, at: usize, header: Header) {
+        edit::shift_sequence(buf, at, header, self.shift);
+        self.passing.left = header.len;
+        self.passing.continued = header.continues();
+        self.last_seq = header.seq;
+        self.begun = true;
+    }
+
+    /// Whether the packet must be read whole. What is not a head is streamed.
+    #[inline]
+    fn is_head(&self, first: u8, len: usize) -> bool {
+        match self.state {
+            State::Head | State::Text | State::Over => true,
+            // A row of 16 MiB may begin with 0xFE as well: an 8-byte length.
+            State::Rows { .. } | State::Fields => first == ERR || (first == EOF && len < MAX_PAYLOAD),
+            State::Columns(_) | State::Parameters(..) | State::PreparedColumns(_) => false,
+        }
+    }
+
+    /// Counts a definition, and knows what comes behind the last one.
+    #[inline]
+    fn count_packet(&mut self) {
+        let old_client = !self.form.deprecate_eof;
+        match self.state {
+            State::Columns(left) if left > 1 => self.state = State::Columns(left - 1),
+            State::Columns(_) => self.state = State::Rows { eof_owed: old_client },
+            State::Parameters(left, columns) if left > 1 => self.state = State::Parameters(left - 1, columns),
+            State::Parameters(_, columns) => {
+                self.state = if columns > 0 { State::PreparedColumns(columns) } else { State::Over };
+                self.passing.then_eof = old_client;
+            }
+            State::PreparedColumns(left) if left > 1 => self.state = State::PreparedColumns(left - 1),
+            State::PreparedColumns(_) => {
+                self.state = State::Over;
+                self.passing.then_eof = old_client;
+            }
+            State::Head | State::Rows { .. } | State::Fields | State::Text | State::Over => {}
+        }
+    }
+
+    /// Puts in the EOF that an old client wants behind definitions. Its flags belong to a moment of
+    /// which the server no longer speaks, so they are the last known ones.
+    fn insert_eof(&mut self, buf: &mut BytesMut, at: usize, server_seq: u8) -> usize {
+        if let State::Rows { eof_owed } = &mut self.state {
+            *eof_owed = false;
+        }
+        let seq = server_seq.wrapping_add(self.shift).wrapping_add(1);
+        self.shift = self.shift.wrapping_add(1);
+        let status = self.status.without(StatusFlags::SESSION_STATE_CHANGED);
+        edit::insert(buf, at, seq, &eof_payload(0, status))
+    }
+
+    /// Reads a packet that has come whole. Says so where the reply pauses or ends with it.
+    fn head(
+        &mut self,
+        buf: &mut BytesMut,
+        at: &mut usize,
+        header: Header,
+        first: u8,
+        see: &mut impl FnMut(Change<'_>),
+    ) -> Result<Option<Step>, Malformed> {
+        let start = *at;
+        self.last_seq = header.seq;
+        let at_once = !std::mem::replace(&mut self.begun, true);
+        let payload = buf.get(start + HEADER..start + HEADER + header.len).unwrap_or_default();
+        let mut len = header.len;
+        let mut progress = None;
+        match (self.state, first) {
+            (State::Over, _) => return Err(Malformed::new("reply (packets behind its end)")),
+            (_, ERR) => {
+                let code = ErrPacket::parse(payload)?.code;
+                progress = Some(Progress::Complete(self.end(Some(code), at_once)));
+            }
+            (State::Text, _) => progress = Some(Progress::Complete(self.end(None, false))),
+            (State::Head, OK) if self.shape == Shape::Prepare => {
+                self.state = prepared_state(payload)?;
+                if self.state == State::Over {
+                    progress = Some(Progress::Complete(self.end(None, false)));
+                }
+            }
+            (State::Head, LOCAL_INFILE) => progress = Some(Progress::FileWanted),
+            (State::Head, OK | EOF) | (State::Rows { .. } | State::Fields, _) => {
+                let ok = OkPacket::parse(payload)?;
+                ok.for_each_change(&mut *see)?;
+                (self.status, self.warnings) = (ok.status, ok.warnings);
+                let cursor = ok.status.contains(StatusFlags::CURSOR_EXISTS);
+                let more = ok.status.contains(StatusFlags::MORE_RESULTS);
+                if self.state == (State::Rows { eof_owed: true }) && !cursor {
+                    let next = self.insert_eof(buf, start, header.seq.wrapping_sub(1));
+                    *at = next;
+                }
+                len = self.put_ok(buf, *at, header)?;
+                self.state = if more { State::Head } else { State::Over };
+                if !more {
+                    progress = Some(Progress::Complete(self.end(None, false)));
+                }
+            }
+            (State::Head, _) => {
+                self.state = match Cursor::new(payload).lenenc("column count")? {
+                    0 => return Err(Malformed::new("column count")),
+                    n => State::Columns(n),
+                };
+            }
+            (State::Columns(_) | State::Parameters(..) | State::PreparedColumns(_), _) => {
+                return Err(Malformed::new("definition"));
+            }
+        }
+        edit::shift_sequence(buf, *at, header, self.shift);
+        *at += HEADER + len;
+        Ok(progress.map(|progress| Step { ready: *at, progress }))
+    }
+
+    /// Turns the OK packet at `at` into what the client wants; returns its new length.
+    fn put_ok(&self, buf: &mut BytesMut, at: usize, header: Header) -> Result<usize, Malformed> {
+        let payload = buf.get(at + HEADER..at + HEADER + header.len).unwrap_or_default();
+        let ok = OkPacket::parse(payload)?;
+        if ok.header == EOF && !self.form.deprecate_eof {
+            let eof = ok.eof_payload();
+            edit::overwrite(buf, at, &eof);
+            edit::shorten(buf, at, header, eof.len());
+            return Ok(eof.len());
+        }
+        if !ok.status.contains(StatusFlags::SESSION_STATE_CHANGED) {
+            return Ok(header.len);
+        }
+        let mut edited = Vec::with_capacity(header.len);
+        ok.put_for_client(&mut edited, self.form.wish)?;
+        edit::overwrite(buf, at, &edited);
+        edit::shorten(buf, at, header, edited.len());
+        Ok(edited.len().min(header.len))
+    }
+
+    const fn end(&self, error: Option<u16>, at_once: bool) -> End {
+        End { status: self.status, error, warnings: self.warnings, at_once }
+    }
+}
+
+/// What follows the head of a COM_STMT_PREPARE reply.
+fn prepared_state(payload: &[u8]) -> Result<State, Malformed> {
+    let mut cursor = Cursor::new(payload);
+    cursor.take(5, "statement id")?;
+    let columns = u64::from(cursor.u16("column count")?);
+    let parameters = u64::from(cursor.u16("parameter count")?);
+    Ok(match (parameters, columns) {
+        (0, 0) => State::Over,
+        (0, _) => State::PreparedColumns(columns),
+        _ => State::Parameters(parameters, columns),
+    })
+}
+
+#[cfg(test)]
+mod tests;
