@@ -1,1 +1,15 @@
 //! Connections to servers: connect, log in, prepare for use, ask questions of our own.
+//!
+//! Every connection negotiates SESSION_TRACK and DEPRECATE_EOF and has all trackers on, so that its
+//! replies tell what a statement did. This module knows how to speak to a server and nothing of
+//! sessions, routing or pools.
+
+mod ask;
+mod connect;
+mod connection;
+mod error;
+mod login;
+
+pub use connect::{Credentials, Purpose, Target};
+pub use connection::{Connection, WRITE_LIMIT};
+pub use error::{BackendError, Full};

@@ -1,1 +1,6 @@
-//! Sockets: listeners, streams, TLS.
+//! Sockets: addresses, listeners, streams with their buffers, TLS.
+
+pub mod buffer;
+pub mod link;
+pub mod listener;
+pub mod socket;

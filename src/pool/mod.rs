@@ -1,1 +1,11 @@
 //! Backend connections that wait for their next session.
+//!
+//! A [`Pool`] belongs to one worker: nothing on the relay path is shared between workers but the
+//! limits. What waits here is clean: logged in, all trackers on, no transaction, and on replicas
+//! read only. `pooling` decides which connection serves; this module carries it out.
+
+mod limits;
+mod shelf;
+
+pub use limits::{Limits, ServerLimits};
+pub use shelf::{Key, Pool, Shelf, Ticket};

@@ -1,1 +1,5 @@
-//! Which idle connection serves a session, and what must be sent first. Pure.
+//! Which idle connection serves a session, and what must be sent on it first. Pure.
+
+mod fit;
+
+pub use fit::{Fit, Setting, choose};

@@ -1,1 +1,15 @@
-//! What to ask a server and what its answers mean. Pure.
+//! What to ask a server, and what its answers mean. Pure.
+//!
+//! [`queries`] holds the questions, [`observe`] reads the answers of one server, [`roles`] compares what
+//! all of them said and names the primary and its replicas.
+
+pub mod queries;
+
+mod observe;
+mod roles;
+
+pub use observe::{Identity, Observation, Positions, Replication, grants_show_views};
+pub use roles::{Judgement, Known, judge};
+
+#[cfg(test)]
+mod tests;

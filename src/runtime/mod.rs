@@ -1,1 +1,5 @@
-//! Tasks, clock, shutdown: what every shell needs from the machine it runs on.
+//! What every shell needs from the machine it runs on: time, tasks, an orderly end, locked memory.
+
+pub mod clock;
+pub mod shutdown;
+pub mod tasks;

@@ -1,1 +1,18 @@
 //! The servers as last seen: roles, replication, freshness. Pure.
+//!
+//! One task, the monitor, owns what is seen and publishes it as an immutable [`Topology`]; every
+//! decision reads one snapshot. Freshness is dated by Headgate's own clock, see [`History`].
+
+mod address;
+mod facts;
+mod freshness;
+mod ids;
+mod server;
+mod snapshot;
+
+pub use address::{Address, BadAddress};
+pub use facts::{Collations, Facts, Flavor};
+pub use freshness::History;
+pub use ids::{Epoch, ServerId};
+pub use server::{NotServing, Server, ServerState};
+pub use snapshot::{NoPrimary, Topology};

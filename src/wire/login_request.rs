@@ -12,6 +12,9 @@ pub const FIXED_PART: usize = 32;
 /// Most bytes of connection attributes that are read; MySQL servers stop at 64 KiB as well.
 pub const MAX_ATTRIBUTES: usize = 64 * 1024;
 
+/// One connection attribute: its name and its value.
+pub type Attribute = (Vec<u8>, Vec<u8>);
+
 /// Who wants in, and how.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LoginRequest {
@@ -30,7 +33,7 @@ pub struct LoginRequest {
     /// The method the response was made with.
     pub plugin: Option<Vec<u8>>,
     /// Connection attributes, keys and values.
-    pub attributes: Vec<(Vec<u8>, Vec<u8>)>,
+    pub attributes: Vec<Attribute>,
 }
 
 impl std::fmt::Debug for LoginRequest {
@@ -150,7 +153,7 @@ impl LoginRequest {
 }
 
 /// Appends the attributes as COM_CHANGE_USER and the login request both carry them.
-pub fn put_attributes(out: &mut Vec<u8>, attributes: &[(Vec<u8>, Vec<u8>)]) {
+pub fn put_attributes(out: &mut Vec<u8>, attributes: &[Attribute]) {
     let mut body = Vec::new();
     for (key, value) in attributes {
         put_lenenc_bytes(&mut body, key);
@@ -160,7 +163,7 @@ pub fn put_attributes(out: &mut Vec<u8>, attributes: &[(Vec<u8>, Vec<u8>)]) {
     out.extend_from_slice(&body);
 }
 
-fn attributes(cursor: &mut Cursor<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Malformed> {
+fn attributes(cursor: &mut Cursor<'_>) -> Result<Vec<Attribute>, Malformed> {
     let body = cursor.lenenc_bytes("connection attributes")?;
     if body.len() > MAX_ATTRIBUTES {
         return Err(Malformed::new("connection attributes (more than 64 KiB)"));

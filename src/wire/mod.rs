@@ -9,6 +9,7 @@
 //! - [`command`]: what a client asks; [`ok`], [`err`], [`session_track`]: what a server answers;
 //! - [`reply`]: follows a whole reply through a stream of bytes and edits it for the client in place.
 
+pub mod answer;
 pub mod auth_switch;
 pub mod capabilities;
 pub mod column;

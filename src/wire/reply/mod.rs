@@ -12,3 +12,6 @@ mod edit;
 mod tracker;
 
 pub use tracker::{ClientForm, End, Progress, Shape, Step, Tracker};
+
+#[cfg(test)]
+mod tests;

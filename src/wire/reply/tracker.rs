@@ -382,6 +382,3 @@ fn prepared_state(payload: &[u8]) -> Result<State, Malformed> {
         _ => State::Parameters(parameters, columns),
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,8 +1,12 @@
 //! Replies as servers send them, in both forms, whole and in every chunking.
 
-use super::*;
-use crate::wire::frame::put_packet;
+use bytes::BytesMut;
 use proptest::prelude::*;
+
+use super::*;
+use crate::wire::frame::{MAX_PAYLOAD, put_packet};
+use crate::wire::session_track::Wish;
+use crate::wire::status::StatusFlags;
 
 const COLUMN: &[u8] = b"\x03def\x00\x00\x00\x01a\x00\x0c\x3f\x00\x01\x00\x00\x00\x08\x81\x00\x00\x00\x00";
 const ROW: &[u8] = b"\x011";

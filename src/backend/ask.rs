@@ -1,0 +1,122 @@
+//! Questions of our own: a command, its whole answer, at most a deadline.
+
+use std::time::Duration;
+
+use super::connection::{Connection, WRITE_LIMIT};
+use super::error::BackendError;
+use crate::runtime::clock;
+use crate::wire::Malformed;
+use crate::wire::answer::{Answer, Row};
+use crate::wire::column;
+use crate::wire::command::Command;
+use crate::wire::cursor::Cursor;
+use crate::wire::err::{ERR, ErrPacket};
+use crate::wire::frame::{HEADER, put_packet, split_packet};
+use crate::wire::ok::{EOF, OK, OkPacket};
+use crate::wire::session_track::Change;
+
+/// The longest packet of an answer to a question of our own.
+const MAX_PACKET: usize = 8 * 1024 * 1024;
+
+/// The most rows of such an answer.
+const MAX_ROWS: usize = 1_000_000;
+
+impl Connection {
+    /// Runs one statement of Headgate's own and reads the whole answer.
+    ///
+    /// # Errors
+    /// The server's own refusal, or a failure after which the connection is of no further use.
+    pub async fn query(&mut self, sql: &str, limit: Duration) -> Result<Answer, BackendError> {
+        self.command(Command::Query, sql.as_bytes(), limit).await
+    }
+
+    /// Sends a command and reads the whole answer, keeping track of schema and status.
+    pub async fn command(
+        &mut self,
+        command: Command,
+        argument: &[u8],
+        limit: Duration,
+    ) -> Result<Answer, BackendError> {
+        clock::within(limit, self.command_unbounded(command, argument)).await?
+    }
+
+    async fn command_unbounded(
+        &mut self,
+        command: Command,
+        argument: &[u8],
+    ) -> Result<Answer, BackendError> {
+        let mut payload = vec![command as u8];
+        payload.extend_from_slice(argument);
+        let mut out = Vec::with_capacity(payload.len() + HEADER);
+        put_packet(&mut out, &mut 0, &payload);
+        self.link.send(&out, WRITE_LIMIT).await?;
+        self.read_answer().await
+    }
+
+    /// Reads one result and refuses a second one.
+    pub(super) async fn read_answer(&mut self) -> Result<Answer, BackendError> {
+        let head = self.packet().await?;
+        let columns = match head.first() {
+            Some(&OK | &EOF) => {
+                self.note_ok(&head)?;
+                return Ok(Answer::default());
+            }
+            Some(&ERR) => return Err(BackendError::Refused { error: ErrPacket::parse(&head)? }),
+            _ => Cursor::new(&head).lenenc("column count")?,
+        };
+        let mut answer = Answer::default();
+        for _ in 0..columns.min(4096) {
+            let definition = self.packet().await?;
+            answer.columns.push(text(column::name(&definition)?));
+        }
+        loop {
+            let packet = self.packet().await?;
+            match packet.first() {
+                Some(&EOF) if packet.len() < MAX_PACKET => {
+                    self.note_ok(&packet)?;
+                    return Ok(answer);
+                }
+                Some(&ERR) => return Err(BackendError::Refused { error: ErrPacket::parse(&packet)? }),
+                _ if answer.rows.len() == MAX_ROWS => {
+                    return Err(Malformed::new("answer (more rows than were asked for)").into());
+                }
+                _ => answer.rows.push(row(&packet, answer.columns.len())?),
+            }
+        }
+    }
+
+    /// Takes in what an OK says of the connection's own state.
+    pub(super) fn note_ok(&mut self, payload: &[u8]) -> Result<(), BackendError> {
+        let ok = OkPacket::parse(payload)?;
+        self.status = ok.status;
+        let schema = &mut self.schema;
+        ok.for_each_change(|change| {
+            if let Change::Schema(name) = change {
+                *schema = (!name.is_empty()).then(|| name.into());
+            }
+        })?;
+        Ok(())
+    }
+
+    async fn packet(&mut self) -> Result<Vec<u8>, BackendError> {
+        loop {
+            if let Some((header, payload)) = split_packet(&self.link.inbox, MAX_PACKET)? {
+                let payload = payload.to_vec();
+                self.link.consume(HEADER + header.len);
+                return Ok(payload);
+            }
+            if self.link.fill().await? == 0 {
+                return Err(BackendError::Closed);
+            }
+        }
+    }
+}
+
+fn row(packet: &[u8], columns: usize) -> Result<Row, Malformed> {
+    let mut cursor = Cursor::new(packet);
+    (0..columns).map(|_| Ok(cursor.nullable_bytes("value")?.map(text))).collect()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

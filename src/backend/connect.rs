@@ -1,0 +1,197 @@
+//! Opens connections: socket, TLS, login, trackers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::connection::{Connection, MAX_LOGIN_PACKET, receive_packet, send_packet};
+use super::error::BackendError;
+use super::login;
+use crate::auth::Secret;
+use crate::auth::client_side::Channel;
+use crate::topology::Address;
+use crate::net::link::{Link, Stream};
+use crate::net::socket::Socket;
+use crate::net::tls::ClientTls;
+use crate::runtime::clock;
+use crate::topology::{Address, Flavor, ServerId};
+use crate::wire::capabilities::Capabilities;
+use crate::wire::err::{ERR, ErrPacket};
+use crate::wire::greeting::Greeting;
+use crate::wire::login_request::{Attribute, LoginRequest};
+use crate::wire::status::StatusFlags;
+
+/// The trackers that both servers have.
+macro_rules! trackers {
+    () => {
+        "SET SESSION session_track_system_variables='*', session_track_schema=1, \
+         session_track_state_change=1, session_track_transaction_info='CHARACTERISTICS'"
+    };
+}
+/// MySQL's own; MariaDB reports `last_gtid` as a variable.
+macro_rules! mysql_gtids {
+    () => {
+        ", session_track_gtids=OWN_GTID"
+    };
+}
+
+/// What a connection is for. It decides what is set on it after the login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// Headgate's own questions.
+    Control,
+    /// A session's statements on the primary.
+    Primary,
+    /// Plain reads on a replica: the server refuses writes here whatever the statement hides.
+    Replica,
+}
+
+/// Where to connect, and how.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The server.
+    pub server: ServerId,
+    /// Its address.
+    pub address: Address,
+    /// TLS towards it.
+    pub tls: Arc<ClientTls>,
+    /// For the socket, and again for handshake and login together.
+    pub timeout: Duration,
+}
+
+/// Who logs in.
+#[derive(Debug, Clone, Copy)]
+pub struct Credentials<'a> {
+    /// The account's name.
+    pub user: &'a [u8],
+    /// What proves it.
+    pub secret: &'a Secret,
+    /// The schema asked for.
+    pub schema: Option<&'a [u8]>,
+    /// Collation id of the handshake.
+    pub collation: u16,
+    /// Flags that change meaning, as the client chose them.
+    pub capabilities: Capabilities,
+    /// Connection attributes.
+    pub attributes: &'a [Attribute],
+}
+
+impl Connection {
+    /// Opens a connection and makes it ready for its purpose.
+    ///
+    /// # Errors
+    /// [`BackendError::Refused`] carries the server's own words.
+    pub async fn open(
+        target: &Target,
+        credentials: Credentials<'_>,
+        purpose: Purpose,
+    ) -> Result<Self, BackendError> {
+        let socket = Socket::connect(&target.address, target.timeout).await?;
+        let mut connection =
+            clock::within(target.timeout, Self::log_in(target, socket, credentials)).await??;
+        if purpose != Purpose::Control {
+            connection.greeting = None;
+        }
+        connection.prepare(purpose, target.timeout).await?;
+        Ok(connection)
+    }
+
+    async fn log_in(
+        target: &Target,
+        socket: Socket,
+        credentials: Credentials<'_>,
+    ) -> Result<Self, BackendError> {
+        let mut link = Link::new(Stream::Plain(socket));
+        let (header, payload) = receive_packet(&mut link).await?;
+        if payload.first() == Some(&ERR) {
+            return Err(BackendError::Refused { error: ErrPacket::parse(&payload)? });
+        }
+        let greeting = Greeting::parse(&payload)?;
+        let mut seq = header.seq.wrapping_add(1);
+        let chosen = credentials.capabilities & Capabilities::MEANINGFUL;
+        let mut request = LoginRequest {
+            capabilities: (Capabilities::BACKEND | chosen) & greeting.capabilities,
+            max_packet: u32::try_from(MAX_LOGIN_PACKET * 1024).unwrap_or(u32::MAX),
+            collation: credentials.collation,
+            user: credentials.user.to_vec(),
+            auth_response: Vec::new(),
+            schema: credentials.schema.map(<[u8]>::to_vec),
+            plugin: None,
+            attributes: credentials.attributes.to_vec(),
+        };
+        let needed = Capabilities::SESSION_TRACK | Capabilities::DEPRECATE_EOF;
+        if !request.capabilities.contains(needed) {
+            return Err(BackendError::TooOld);
+        }
+        link = upgrade(target, link, &greeting, &request, &mut seq).await?;
+        let channel = match (link.is_tls(), link.is_secure()) {
+            (true, _) if target.tls.verifies() => Channel::Verified,
+            (true, _) => Channel::Encrypted,
+            (false, true) => Channel::Local,
+            (false, false) => Channel::Plain,
+        };
+        let (plugin, nonce) = (greeting.plugin.clone(), greeting.nonce.clone());
+        let mut connection = Self {
+            link,
+            status: StatusFlags(greeting.status),
+            schema: credentials.schema.map(Into::into),
+            names: None,
+            login_ok: Vec::new(),
+            uses: 0,
+            in_reply: false,
+            proven: clock::now(),
+            greeting: Some(Box::new(greeting)),
+            server: target.server,
+            thread_id: greeting.thread_id,
+            flavor: Flavor::of_greeting(&greeting.version),
+            channel,
+            capabilities: request.capabilities,
+            nonce,
+            plugin,
+            permit: None,
+        };
+        let (exchange, first) = connection.start_exchange(credentials.secret)?;
+        request.plugin = Some(first.plugin);
+        request.auth_response = first.response.to_vec();
+        let payload = zeroize::Zeroizing::new(request.payload());
+        zeroize::Zeroize::zeroize(&mut request.auth_response);
+        send_packet(&mut connection.link, &mut seq, &payload).await?;
+        connection.finish_exchange(exchange).await?;
+        Ok(connection)
+    }
+
+    /// Switches all trackers on, and writes off on replicas. Again after every reset, which undoes it.
+    pub async fn prepare(&mut self, purpose: Purpose, limit: Duration) -> Result<(), BackendError> {
+        let sql = match (self.flavor, purpose) {
+            (_, Purpose::Control) => return Ok(()),
+            (Flavor::MySql, Purpose::Primary) => concat!(trackers!(), mysql_gtids!()),
+            (Flavor::MySql, Purpose::Replica) => {
+                concat!(trackers!(), mysql_gtids!(), ", transaction_read_only=1")
+            }
+            (Flavor::MariaDb, Purpose::Primary) => trackers!(),
+            (Flavor::MariaDb, Purpose::Replica) => concat!(trackers!(), ", tx_read_only=1"),
+        };
+        self.query(sql, limit).await?;
+        Ok(())
+    }
+}
+
+/// Goes over to TLS where the settings and the server want it.
+async fn upgrade(
+    target: &Target,
+    mut link: Link,
+    greeting: &Greeting,
+    request: &LoginRequest,
+    seq: &mut u8,
+) -> Result<Link, BackendError> {
+    let offered = greeting.capabilities.contains(Capabilities::SSL);
+    if link.is_secure() || !target.tls.wants(offered).map_err(|error| tls(&error))? {
+        return Ok(link);
+    }
+    send_packet(&mut link, seq, &request.tls_request_payload()).await?;
+    let stream = target.tls.connect(link.into_plain()?, &target.address).await.map_err(|error| tls(&error))?;
+    Ok(Link::new(Stream::Tls(Box::new(stream.into()))))
+}
+
+fn tls(error: &crate::net::tls::TlsError) -> BackendError {
+    BackendError::Tls { reason: error.to_string() }
+}

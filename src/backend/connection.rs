@@ -1,0 +1,143 @@
+//! A logged-in connection.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::error::BackendError;
+use crate::net::link::Link;
+use crate::auth::client_side::Channel;
+use crate::pooling::Setting;
+use crate::topology::{Flavor, ServerId};
+use crate::wire::capabilities::Capabilities;
+use crate::wire::frame::{HEADER, Header, put_packet, split_packet};
+use crate::wire::greeting::Greeting;
+use crate::wire::status::StatusFlags;
+
+/// The longest packet outside of a reply: greetings and login packets are short.
+pub(super) const MAX_LOGIN_PACKET: usize = 1024 * 1024;
+
+/// How long a server may leave bytes unread before its connection is given up.
+pub const WRITE_LIMIT: Duration = Duration::from_secs(60);
+
+/// A connection to a server, logged in and with all trackers on.
+#[derive(Debug)]
+pub struct Connection {
+    /// The stream.
+    pub link: Link,
+    /// Status flags of the last reply.
+    pub status: StatusFlags,
+    /// The schema in use.
+    pub schema: Option<Box<[u8]>>,
+    /// The `SET NAMES` that would make this connection's character sets, where it is known.
+    pub names: Option<Arc<str>>,
+    /// The payload of the OK that ended the login.
+    pub login_ok: Vec<u8>,
+    /// How often it was lent. Tells whether someone else has used it since.
+    pub uses: u64,
+    /// When the login was last proven.
+    pub proven: Instant,
+    /// What the server greeted with; kept by control connections only.
+    pub greeting: Option<Box<Greeting>>,
+    /// A session's command is under way.
+    pub(super) in_reply: bool,
+    pub(super) server: ServerId,
+    pub(super) thread_id: u32,
+    pub(super) flavor: Flavor,
+    pub(super) channel: Channel,
+    pub(super) capabilities: Capabilities,
+    pub(super) nonce: Vec<u8>,
+    pub(super) plugin: Vec<u8>,
+    /// The place in its server's limit that this connection takes.
+    pub(super) permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Connection {
+    /// The server at the other end.
+    #[must_use]
+    pub const fn server(&self) -> ServerId {
+        self.server
+    }
+
+    /// This connection's id at the server.
+    #[must_use]
+    pub const fn thread_id(&self) -> u32 {
+        self.thread_id
+    }
+
+    /// What was negotiated.
+    #[must_use]
+    pub const fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    /// MySQL or MariaDB.
+    #[must_use]
+    pub const fn flavor(&self) -> Flavor {
+        self.flavor
+    }
+
+    /// What the connection has, for the choice among idle ones.
+    #[must_use]
+    pub fn setting(&self) -> Setting<'_> {
+        Setting { schema: self.schema.as_deref(), names: self.names.as_deref() }
+    }
+
+    /// Lets the connection count against a limit for as long as it lives.
+    pub fn hold(&mut self, permit: OwnedSemaphorePermit) {
+        self.permit = Some(permit);
+    }
+
+    /// True when nothing has happened on an idle connection: it is still there and owes no bytes.
+    #[must_use]
+    pub fn is_quiet(&mut self) -> bool {
+        self.link.is_quiet()
+    }
+
+    /// A command of a session is about to be sent.
+    pub fn begin(&mut self) {
+        self.in_reply = true;
+    }
+
+    /// The reply to it is over.
+    pub fn finish(&mut self, status: StatusFlags) {
+        self.status = status;
+        self.in_reply = false;
+    }
+
+    /// True when no reply is owed and no byte is left of one.
+    #[must_use]
+    pub fn is_between_replies(&self) -> bool {
+        !self.in_reply && self.link.inbox.is_empty()
+    }
+
+    /// Says goodbye and closes.
+    pub async fn quit(mut self) {
+        if self.link.send(&[1, 0, 0, 0, 1], Duration::from_secs(1)).await.is_ok() {
+            self.link.close().await;
+        }
+    }
+}
+
+/// Sends one payload, continuing the conversation's sequence numbers.
+pub(super) async fn send_packet(link: &mut Link, seq: &mut u8, payload: &[u8]) -> Result<(), BackendError> {
+    let mut out = zeroize::Zeroizing::new(Vec::with_capacity(payload.len() + HEADER));
+    put_packet(&mut out, seq, payload);
+    link.send(&out, WRITE_LIMIT).await?;
+    Ok(())
+}
+
+/// Receives one short packet whole.
+pub(super) async fn receive_packet(link: &mut Link) -> Result<(Header, Vec<u8>), BackendError> {
+    loop {
+        if let Some((header, payload)) = split_packet(&link.inbox, MAX_LOGIN_PACKET)? {
+            let payload = payload.to_vec();
+            link.consume(HEADER + header.len);
+            return Ok((header, payload));
+        }
+        if link.fill().await? == 0 {
+            return Err(BackendError::Closed);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What can go wrong with a server.
+
+use std::io;
+
+use crate::auth::client_side::Failure;
+use crate::net::socket::ConnectError;
+use crate::runtime::clock::Late;
+use crate::wire::Malformed;
+use crate::wire::err::ErrPacket;
+
+/// No place at a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("all {limit} connections to the server are in use (pool.max_connections_per_server)")]
+pub struct Full {
+    /// The limit that was met.
+    pub limit: usize,
+}
+
+/// Why a connection to a server could not be had or used.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// No socket.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The stream failed.
+    #[error("the connection to the server failed: {source}")]
+    Io {
+        /// What the system said.
+        #[from]
+        source: io::Error,
+    },
+    /// The server hung up.
+    #[error("the server closed the connection")]
+    Closed,
+    /// The server did not answer in time.
+    #[error("the server gave {source}")]
+    Late {
+        /// The limit.
+        #[from]
+        source: Late,
+    },
+    /// The server sent what is no reply.
+    #[error("the server broke the protocol: {source}")]
+    Protocol {
+        /// What could not be read.
+        #[from]
+        source: Malformed,
+    },
+    /// TLS is wanted and cannot be had.
+    #[error("TLS with the server failed: {reason}")]
+    Tls {
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The login cannot be tried with what is known of the user.
+    #[error("the login cannot be passed through: {failure}")]
+    Login {
+        /// Why.
+        #[from]
+        failure: Failure,
+    },
+    /// No place for another connection to the server.
+    #[error(transparent)]
+    Full {
+        /// The limit.
+        full: Full,
+    },
+    /// The server is too old.
+    #[error(
+        "the server has no session tracking or no DEPRECATE_EOF; MySQL 8.0 or MariaDB 10.6 or newer is needed"
+    )]
+    TooOld,
+    /// The server answered with an error of its own.
+    #[error("the server answered {error}")]
+    Refused {
+        /// The error as sent.
+        error: ErrPacket,
+    },
+}
+
+impl BackendError {
+    /// The error that a client is shown: the server's own where it sent one.
+    #[must_use]
+    pub fn to_client(&self) -> ErrPacket {
+        match self {
+            Self::Refused { error } => error.clone(),
+            Self::Login { failure } => failure.to_client(),
+            // ER_CON_COUNT_ERROR.
+            Self::Full { .. } => ErrPacket::own(1040, b"08004", &self.to_string()),
+            // CR_SERVER_LOST and CR_CONN_HOST_ERROR: what a client library says of itself.
+            Self::Closed | Self::Io { .. } | Self::Protocol { .. } => {
+                ErrPacket::own(2013, b"HY000", &self.to_string())
+            }
+            Self::Connect(_) | Self::Late { .. } | Self::Tls { .. } | Self::TooOld => {
+                ErrPacket::own(2003, b"HY000", &self.to_string())
+            }
+        }
+    }
+
+    /// A label for counters.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Connect(_) => "connect",
+            Self::Io { .. } => "io",
+            Self::Closed => "closed",
+            Self::Late { .. } => "late",
+            Self::Protocol { .. } => "protocol",
+            Self::Tls { .. } => "tls",
+            Self::Login { .. } => "login",
+            Self::TooOld => "too_old",
+            Self::Full { .. } => "full",
+            Self::Refused { .. } => "refused",
+        }
+    }
+}

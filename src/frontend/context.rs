@@ -1,0 +1,117 @@
+//! What all sessions of a worker share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+
+use crate::auth::{Throttle, rsa};
+use crate::backend::Target;
+use crate::net::tls::{ClientTls, ServerTls};
+use crate::pool::Pool;
+use crate::routing::Policy;
+use crate::telemetry::Counters;
+use crate::topology::{ServerId, Topology};
+
+use super::known::KnownSecrets;
+use super::login::AccountReader;
+
+/// Bounds towards clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Clients at once.
+    pub clients: usize,
+    /// From the first byte to the verdict.
+    pub login_timeout: Duration,
+    /// How long a client may leave its reply unread.
+    pub client_write_timeout: Duration,
+    /// For connecting to a server and logging in.
+    pub connect_timeout: Duration,
+    /// Refuse clients without TLS.
+    pub require_tls: bool,
+}
+
+/// What is shared by the sessions of all workers.
+#[derive(Debug)]
+pub struct Shared {
+    /// Bounds towards clients.
+    pub limits: Limits,
+    /// Routing settings.
+    pub policy: Policy,
+    /// The newest snapshot of the servers.
+    pub topology: watch::Receiver<Arc<Topology>>,
+    /// Wakes the monitor: a session waits for fresher replicas.
+    pub freshness_wanted: Arc<Notify>,
+    /// Tells the monitor that defaults, views or accounts may have changed.
+    pub changed: Arc<watch::Sender<u64>>,
+    /// TLS towards clients.
+    pub server_tls: Arc<ServerTls>,
+    /// TLS towards servers.
+    pub client_tls: Arc<ClientTls>,
+    /// For passwords of clients without TLS.
+    pub rsa: Arc<rsa::KeyPair>,
+    /// Passwords of users with sessions.
+    pub known: KnownSecrets,
+    /// How accounts log in, read at the primary.
+    pub accounts: AccountReader,
+    /// Slows repeated failures down.
+    pub throttle: Mutex<Throttle>,
+    /// Counters.
+    pub counters: Arc<Counters>,
+    /// Clients connected now.
+    pub clients: AtomicUsize,
+    /// Ids for clients. They say nothing of the servers' own.
+    pub next_client: AtomicU32,
+    /// Turns the replicas.
+    pub rotation: AtomicU64,
+}
+
+/// What the sessions of one worker share.
+#[derive(Debug)]
+pub struct Context {
+    /// What is shared by all workers.
+    pub shared: Arc<Shared>,
+    /// This worker's idle connections.
+    pub pool: Pool,
+}
+
+impl Context {
+    /// The servers as last seen.
+    #[must_use]
+    pub fn topology(&self) -> Arc<Topology> {
+        Arc::clone(&self.shared.topology.borrow())
+    }
+
+    /// How to reach a server.
+    #[must_use]
+    pub fn target(&self, topology: &Topology, server: ServerId) -> Option<Target> {
+        let address = topology.server(server)?.address.clone();
+        Some(Target {
+            server,
+            address,
+            tls: Arc::clone(&self.shared.client_tls),
+            timeout: self.shared.limits.connect_timeout,
+        })
+    }
+}
+
+/// Counts a client for as long as it lives.
+#[derive(Debug)]
+pub(super) struct Admission(Arc<Shared>);
+
+impl Admission {
+    /// Takes a place, unless all are taken.
+    pub(super) fn take(shared: &Arc<Shared>) -> Option<Self> {
+        let before = shared.clients.fetch_add(1, Ordering::Relaxed);
+        let admission = Self(Arc::clone(shared));
+        (before < shared.limits.clients).then_some(admission)
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.0.clients.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,193 @@
+//! Moves one command to a server and its reply to the client.
+//!
+//! Neither is ever held whole: commands longer than a buffer stream through, replies go out as they
+//! come in, and who reads slowly slows who sends.
+
+use std::io;
+use std::time::Duration;
+
+use crate::backend::{BackendError, Connection, WRITE_LIMIT};
+use crate::net::link::Link;
+use crate::runtime::clock;
+use crate::wire::frame::{HEADER, Header};
+use crate::wire::reply::{End, Progress, Tracker};
+use crate::wire::session_track::Change;
+
+/// Which side failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// The client: nobody is left to be told.
+    #[error("the client's connection failed: {0}")]
+    Client(#[source] io::Error),
+    /// The server.
+    #[error(transparent)]
+    Server(#[from] BackendError),
+}
+
+/// How a reply ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The client has it all.
+    Delivered(End),
+    /// It was an ERR at once, and it was to be held back: the client has seen nothing.
+    HeldBack(End),
+}
+
+/// What the relay needs to know of its client.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// How long a client may leave bytes unread.
+    pub client_write_timeout: Duration,
+    /// Hold an ERR back where it is the first packet of the reply.
+    pub hold_error: bool,
+}
+
+/// Bytes that went through.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Volume {
+    /// From client to server.
+    pub sent: u64,
+    /// From server to client.
+    pub received: u64,
+}
+
+/// Passes the command at the front of the client's inbox on, however long it is.
+pub async fn forward_command(client: &mut Link, server: &mut Connection) -> Result<(), RelayError> {
+    server.begin();
+    stream_packets(client, server, |header, _| !header.continues(), 0).await
+}
+
+/// Sends the command at the front of the client's inbox, which has come whole, and leaves it there, so
+/// that it can be sent elsewhere.
+pub async fn copy_command(client: &Link, server: &mut Connection) -> Result<(), RelayError> {
+    let end = Header::read(&client.inbox).map_or(0, |header| HEADER + header.len);
+    let whole = client.inbox.get(..end).unwrap_or_default();
+    server.begin();
+    server.link.send(whole, WRITE_LIMIT).await.map_err(lost_server)
+}
+
+/// Drops the command at the front of the client's inbox, however long it is. Returns the sequence number
+/// of the answer to it.
+pub async fn discard_command(client: &mut Link) -> Result<u8, RelayError> {
+    loop {
+        let header = header(client).await?;
+        let mut left = HEADER + header.len;
+        while left > 0 {
+            if client.inbox.is_empty() {
+                more_from_client(client).await?;
+            }
+            let n = left.min(client.inbox.len());
+            client.consume(n);
+            left -= n;
+        }
+        if !header.continues() {
+            return Ok(header.seq.wrapping_add(1));
+        }
+    }
+}
+
+/// Waits for a packet's header.
+async fn header(client: &mut Link) -> Result<Header, RelayError> {
+    loop {
+        if let Some(header) = Header::read(&client.inbox) {
+            return Ok(header);
+        }
+        more_from_client(client).await?;
+    }
+}
+
+/// Passes packets on from client to server until one for which `last` holds has passed. `last` is
+/// told whether the packet continues the one before.
+async fn stream_packets(
+    client: &mut Link,
+    server: &mut Connection,
+    last: impl Fn(Header, bool) -> bool,
+    shift: u8,
+) -> Result<(), RelayError> {
+    let mut continued = false;
+    loop {
+        let header = header(client).await?;
+        if shift != 0
+            && let Some(seq) = client.inbox.get_mut(HEADER - 1)
+        {
+            *seq = header.seq.wrapping_sub(shift);
+        }
+        let mut left = HEADER + header.len;
+        while left > 0 {
+            if client.inbox.is_empty() {
+                more_from_client(client).await?;
+            }
+            let n = left.min(client.inbox.len());
+            client.pass_on(n, &mut server.link, WRITE_LIMIT).await.map_err(lost_server)?;
+            left -= n;
+        }
+        if last(header, continued) {
+            return Ok(());
+        }
+        continued = header.continues();
+    }
+}
+
+pub(super) async fn more_from_client(client: &mut Link) -> Result<(), RelayError> {
+    match client.fill().await {
+        Ok(0) => Err(RelayError::Client(io::ErrorKind::UnexpectedEof.into())),
+        Ok(_) => Ok(()),
+        Err(error) => Err(RelayError::Client(error)),
+    }
+}
+
+/// Waits until a server has begun to answer, for at most `limit`; says whether it has.
+pub async fn first_bytes(server: &mut Connection, limit: Duration) -> Result<bool, BackendError> {
+    match clock::within(limit, server.link.fill_if_empty()).await {
+        Err(_) => Ok(false),
+        Ok(Ok(0)) => Err(BackendError::Closed),
+        Ok(Ok(_)) => Ok(true),
+        Ok(Err(error)) => Err(error.into()),
+    }
+}
+
+/// Relays one reply, telling `see` every session-state change it reports.
+pub async fn reply(
+    client: &mut Link,
+    server: &mut Connection,
+    tracker: &mut Tracker,
+    terms: Terms,
+    volume: &mut Volume,
+    mut see: impl FnMut(Change<'_>),
+) -> Result<Ending, RelayError> {
+    loop {
+        let step = tracker.advance(&mut server.link.inbox, &mut see).map_err(BackendError::from)?;
+        if let Progress::Complete(end @ End { error: Some(_), at_once: true, .. }) = step.progress
+            && terms.hold_error
+        {
+            server.link.consume(step.ready);
+            server.finish(end.status);
+            return Ok(Ending::HeldBack(end));
+        }
+        volume.received += step.ready as u64;
+        server
+            .link
+            .pass_on(step.ready, client, terms.client_write_timeout)
+            .await
+            .map_err(RelayError::Client)?;
+        match step.progress {
+            Progress::Complete(end) => {
+                server.finish(end.status);
+                return Ok(Ending::Delivered(end));
+            }
+            Progress::More => {
+                if server.link.fill().await.map_err(BackendError::from)? == 0 {
+                    return Err(BackendError::Closed.into());
+                }
+            }
+            Progress::FileWanted => {
+                // The file ends with an empty packet; the server says nothing before it.
+                stream_packets(client, server, |header, continued| header.len == 0 && !continued, tracker.shift()).await?;
+            }
+        }
+    }
+}
+
+fn lost_server(source: io::Error) -> RelayError {
+    RelayError::Server(BackendError::Io { source })
+}

@@ -1,0 +1,280 @@
+//! Plain reads on replicas.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::relay::{self, Ending, RelayError, Terms};
+use super::session::{Closing, Session};
+use crate::backend::{BackendError, Connection, Credentials, Purpose};
+use crate::pool::{Key, Shelf, Ticket};
+use crate::pooling::{Fit, Setting};
+use crate::routing::{Reason, Target};
+use crate::runtime::clock;
+use crate::session::{End, Source, Touched};
+use crate::sql::Class;
+use crate::topology::{ServerId, ServerState};
+use crate::wire::capabilities::Capabilities;
+use crate::wire::command::Command;
+use crate::wire::err::ErrPacket;
+use crate::wire::reply::{Shape, Tracker};
+use crate::wire::session_track::Change;
+use crate::wire::status::StatusFlags;
+
+/// For getting a replica connection ready. The primary is there, so a slow replica is not waited for.
+const READY_LIMIT: Duration = Duration::from_secs(1);
+
+/// After this long without a reply it is looked up whether the replica still serves.
+const LOOK_UP_EVERY: Duration = Duration::from_millis(500);
+
+/// The shelves a session takes connections from, so that a statement needs no look-up by key.
+#[derive(Debug, Default)]
+pub(super) struct Shelves(Vec<(ServerId, Arc<Shelf>)>);
+
+/// The replica connection that a session used last.
+#[derive(Debug)]
+pub(super) struct Lent {
+    shelf: Arc<Shelf>,
+    server: ServerId,
+    held: Held,
+}
+
+#[derive(Debug)]
+enum Held {
+    /// Kept, because the client is likely to ask about the statement it ran.
+    Kept(Box<Connection>),
+    /// Back on the shelf, where it may still be found.
+    Returned(Ticket),
+}
+
+impl Session {
+    /// Runs the command at the front of the inbox, a plain read, on a replica. Gives the reason back where
+    /// it must run on the primary after all; the client has then seen nothing of it.
+    pub(super) async fn on_replica(&mut self, id: ServerId) -> Result<Option<Reason>, Closing> {
+        let shelf = self.shelf(id);
+        let mut connection = match self.ready(id, &shelf).await {
+            Ok(connection) => connection,
+            Err(reason) => return Ok(Some(reason)),
+        };
+        if relay::copy_command(&self.client, &mut connection).await.is_err() {
+            return Ok(Some(Reason::ReplicaFailed));
+        }
+        let mut tracker = Tracker::new(Shape::Results, self.login.form, connection.status);
+        let mut clean = true;
+        let reply = self.replica_reply(id, &mut connection, &mut tracker, &mut clean, true).await;
+        match reply {
+            Ok(Ending::Delivered(end)) => {
+                // What was sent is what the inbox begins with.
+                relay::discard_command(&mut self.client).await?;
+                self.count(Target::Replica(id), Reason::PlainRead);
+                let now = clock::now();
+                let (status, error, source) = (end.status, end.error, Source::Replica(id));
+                self.login.state.settle(End { status, error, source, touched: Touched::Saw, now });
+                if !clean {
+                    // A plain read that changed the session did so where the session is not.
+                    self.login.state.begin_unknown();
+                } else if connection.is_idle() {
+                    let keep = end.warnings > 0 || self.looks_back;
+                    self.lent = Some(Lent::new(shelf, connection, keep));
+                }
+                Ok(None)
+            }
+            Ok(Ending::HeldBack(end)) => {
+                tracing::debug!(server = %id, code = end.error, "a replica refused a read; the primary is asked");
+                if clean && connection.is_idle() {
+                    shelf.put(connection, clock::now());
+                }
+                Ok(Some(Reason::ReplicaRefused))
+            }
+            Err(RelayError::Server(error)) if tracker.untouched() => {
+                tracing::info!(server = %id, %error, "a replica failed; the read runs on the primary");
+                Ok(Some(Reason::ReplicaFailed))
+            }
+            Err(RelayError::Server(error)) => {
+                relay::discard_command(&mut self.client).await?;
+                self.lose_server(&tracker, &error).await?;
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Relays a replica's reply. Gives up on a replica that has not begun to answer and no longer serves.
+    async fn replica_reply(
+        &mut self,
+        id: ServerId,
+        connection: &mut Connection,
+        tracker: &mut Tracker,
+        clean: &mut bool,
+        hold_error: bool,
+    ) -> Result<Ending, RelayError> {
+        let limits = &self.context.shared.limits;
+        let terms = Terms { client_write_timeout: limits.client_write_timeout, hold_error };
+        loop {
+            let see = |change: Change<'_>| *clean &= is_harmless(&change);
+            let reply =
+                relay::first_bytes(connection, LOOK_UP_EVERY).await.map_err(RelayError::from)?;
+            if reply {
+                return relay::reply(
+                    &mut self.client,
+                    connection,
+                    tracker,
+                    terms,
+                    &mut self.volume,
+                    see,
+                )
+                .await;
+            }
+            let topology = self.context.topology();
+            let serves = topology.server(id).is_some_and(|server| server.state == ServerState::Replica);
+            if !serves {
+                return Err(BackendError::Closed.into());
+            }
+        }
+    }
+
+    /// Answers a question about the statement before, which ran on a replica: where it ran.
+    pub(super) async fn look_back(&mut self, lent: Lent, class: &Class) -> Result<(), Closing> {
+        // From now on connections are kept for such questions.
+        self.looks_back = true;
+        let id = lent.server;
+        let reads = matches!(class, Class::PrimaryRead(_) | Class::Inspect);
+        let Some(mut connection) = lent.take().filter(|_| reads) else {
+            let text = "this asks about the statement before, which ran on a replica whose connection has gone on; \
+                        run both again";
+            return self.refuse(&ErrPacket::own(1235, b"42000", text)).await;
+        };
+        self.count(Target::Replica(id), Reason::PlainRead);
+        let sent = relay::forward_command(&mut self.client, &mut connection).await;
+        let mut tracker = Tracker::new(Shape::Results, self.login.form, connection.status);
+        let reply = match sent {
+            Ok(()) => self.replica_reply(id, &mut connection, &mut tracker, &mut true, false).await,
+            Err(error) => Err(error),
+        };
+        match reply {
+            Ok(_) => Ok(()),
+            Err(RelayError::Server(error)) => self.lose_server(&tracker, &error).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Lets the last replica connection go, where it was kept.
+    pub(super) fn give_back_lent(&mut self) {
+        if let Some(Lent { shelf, held: Held::Kept(connection), .. }) = self.lent.take() {
+            shelf.put(*connection, clock::now());
+        }
+    }
+
+    fn shelf(&mut self, server: ServerId) -> Arc<Shelf> {
+        if let Some((_, shelf)) = self.shelves.0.iter().find(|(id, _)| *id == server) {
+            return Arc::clone(shelf);
+        }
+        let shelf = self.context.pool.shelf(Key {
+            server,
+            purpose: Purpose::Replica,
+            user: self.login.user.clone(),
+            capabilities: self.login.capabilities & Capabilities::MEANINGFUL,
+        });
+        self.shelves.0.push((server, Arc::clone(&shelf)));
+        shelf
+    }
+
+    /// A connection with the session's schema and character sets.
+    async fn ready(&self, id: ServerId, shelf: &Shelf) -> Result<Connection, Reason> {
+        let wants = Setting {
+            schema: self.login.state.schema(),
+            names: self.login.state.names().map(|sql| &**sql),
+        };
+        let (mut connection, fit) = match shelf.take(wants, clock::now()) {
+            Some(found) => found,
+            None => self.open(id, wants).await?,
+        };
+        if fit.round_trips() == 0 {
+            return Ok(connection);
+        }
+        match self.align(&mut connection, fit).await {
+            Ok(()) => Ok(connection),
+            // A schema that has not come to the replica yet, a character set it does not know.
+            Err(BackendError::Refused { .. }) => Err(Reason::ReplicaRefused),
+            Err(_) => Err(Reason::ReplicaFailed),
+        }
+    }
+
+    async fn align(&self, connection: &mut Connection, fit: Fit) -> Result<(), BackendError> {
+        let state = &self.login.state;
+        if fit.set_schema
+            && let Some(schema) = state.schema()
+        {
+            connection.command(Command::InitDb, schema, READY_LIMIT).await?;
+            connection.schema = Some(schema.into());
+        }
+        if fit.set_names
+            && let Some(names) = state.names()
+        {
+            connection.query(names, READY_LIMIT).await?;
+            connection.names = Some(Arc::clone(names));
+        }
+        Ok(())
+    }
+
+    /// Opens a connection in the session's name.
+    async fn open(&self, id: ServerId, wants: Setting<'_>) -> Result<(Connection, Fit), Reason> {
+        let context = &self.context;
+        let place = context.pool.limits().place_now(id).map_err(|_| Reason::ReplicaBusy)?;
+        let mut target = context.target(&context.topology(), id).ok_or(Reason::ReplicaFailed)?;
+        target.timeout = target.timeout.min(READY_LIMIT);
+        let credentials = Credentials {
+            user: &self.login.user,
+            secret: &self.login.secret,
+            schema: None,
+            collation: self.login.collation,
+            capabilities: self.login.capabilities,
+            attributes: &[],
+        };
+        let mut connection =
+            Connection::open(&target, credentials, Purpose::Replica).await.map_err(|error| {
+                tracing::info!(server = %id, %error, "no connection to a replica; the read runs on the primary");
+                Reason::ReplicaFailed
+            })?;
+        connection.hold(place);
+        let fit = Fit::between(connection.setting(), wants).ok_or(Reason::CharsetUnknown)?;
+        Ok((connection, fit))
+    }
+}
+
+impl Lent {
+    fn new(shelf: Arc<Shelf>, connection: Connection, keep: bool) -> Self {
+        let server = connection.server();
+        let held = if keep {
+            Held::Kept(Box::new(connection))
+        } else {
+            let ticket = Ticket::of(&connection);
+            shelf.put(connection, clock::now());
+            Held::Returned(ticket)
+        };
+        Self { shelf, server, held }
+    }
+
+    /// The connection, if nobody has used it since.
+    fn take(self) -> Option<Connection> {
+        match self.held {
+            Held::Kept(connection) => Some(*connection),
+            Held::Returned(ticket) => self.shelf.take_again(ticket),
+        }
+    }
+}
+
+/// Whether a change that a plain read on a replica reports may be ignored.
+fn is_harmless(change: &Change<'_>) -> bool {
+    match change {
+        Change::Gtids(_) | Change::TransactionCharacteristics(_) | Change::TransactionState(_) => true,
+        Change::Variable { name, .. } => *name == b"statement_id" || *name == b"last_gtid",
+        Change::Schema(_) | Change::StateChanged | Change::Unnamed(_) => false,
+    }
+}
+
+impl Connection {
+    /// True between commands, with no transaction open: fit for the next session.
+    fn is_idle(&self) -> bool {
+        self.is_between_replies() && !self.status.contains(StatusFlags::IN_TRANSACTION)
+    }
+}

@@ -1,0 +1,217 @@
+//! MySQL's sets: `uuid:1-5:7,uuid:tag:1-3`.
+//!
+//! Source: MySQL manual, "GTID Format and Storage"; tags since 8.3.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use super::BadGtid;
+
+/// A set of transactions.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GtidSet {
+    /// By `uuid` or `uuid:tag` in lower case: ranges, first and last, in order, neither touching nor
+    /// overlapping.
+    sources: BTreeMap<String, Vec<(u64, u64)>>,
+}
+
+impl GtidSet {
+    /// True when every transaction of `other` is in this set.
+    #[must_use]
+    pub fn contains(&self, other: &Self) -> bool {
+        other.sources.iter().all(|(source, wanted)| {
+            let Some(held) = self.sources.get(source) else { return false };
+            let mut held = held.iter();
+            let mut current = held.next();
+            wanted.iter().all(|(first, last)| {
+                while current.is_some_and(|(_, end)| end < first) {
+                    current = held.next();
+                }
+                current.is_some_and(|(start, end)| start <= first && last <= end)
+            })
+        })
+    }
+
+    /// Adds every transaction of `other`.
+    pub fn insert_all(&mut self, other: &Self) {
+        for (source, ranges) in &other.sources {
+            let held = self.sources.entry(source.clone()).or_default();
+            held.extend_from_slice(ranges);
+            join(held);
+        }
+    }
+
+    /// The transactions of this set that are not in `other`.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let mut left = Self::default();
+        for (source, ranges) in &self.sources {
+            let taken = other.sources.get(source).map_or(&[][..], Vec::as_slice);
+            let kept: Vec<_> = ranges.iter().flat_map(|range| subtract(*range, taken)).collect();
+            if !kept.is_empty() {
+                left.sources.insert(source.clone(), kept);
+            }
+        }
+        left
+    }
+
+    /// True when there is no transaction in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty()
+    }
+}
+
+/// What is left of `range` after taking `taken` (in order) out of it.
+fn subtract((mut first, last): (u64, u64), taken: &[(u64, u64)]) -> Vec<(u64, u64)> {
+    let mut left = Vec::new();
+    for &(from, to) in taken {
+        if to < first {
+            continue;
+        }
+        if from > last {
+            break;
+        }
+        if from > first {
+            left.push((first, from - 1));
+        }
+        match to.checked_add(1) {
+            Some(next) if next <= last => first = next,
+            _ => return left,
+        }
+    }
+    left.push((first, last));
+    left
+}
+
+/// Puts ranges in order and joins those that touch.
+fn join(ranges: &mut Vec<(u64, u64)>) {
+    ranges.sort_unstable();
+    let mut joined: Vec<(u64, u64)> = Vec::with_capacity(ranges.len());
+    for &(first, last) in ranges.iter() {
+        match joined.last_mut() {
+            Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
+            _ => joined.push((first, last)),
+        }
+    }
+    *ranges = joined;
+}
+
+impl FromStr for GtidSet {
+    type Err = BadGtid;
+
+    fn from_str(text: &str) -> Result<Self, BadGtid> {
+        let bad = || BadGtid::new(text, "GTID set");
+        let mut set = Self::default();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let mut fields = part.split(':').map(str::trim);
+            let uuid = fields.next().filter(|uuid| is_uuid(uuid)).ok_or_else(bad)?.to_ascii_lowercase();
+            let mut source = uuid.clone();
+            let mut any = false;
+            for field in fields {
+                match range(field) {
+                    Some(range) => {
+                        set.sources.entry(source.clone()).or_default().push(range);
+                        any = true;
+                    }
+                    None if is_tag(field) => source = format!("{uuid}:{}", field.to_ascii_lowercase()),
+                    None => return Err(bad()),
+                }
+            }
+            if !any {
+                return Err(bad());
+            }
+        }
+        set.sources.values_mut().for_each(join);
+        Ok(set)
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+fn is_tag(text: &str) -> bool {
+    text.len() <= 32
+        && text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn range(text: &str) -> Option<(u64, u64)> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+    (first >= 1 && first <= last).then_some((first, last))
+}
+
+impl fmt::Display for GtidSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (source, ranges)) in self.sources.iter().enumerate() {
+            write!(f, "{}{source}", if at > 0 { "," } else { "" })?;
+            for (first, last) in ranges {
+                if first == last { write!(f, ":{first}") } else { write!(f, ":{first}-{last}") }?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const U: &str = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+
+    fn set(text: &str) -> GtidSet {
+        text.replace('u', U).parse().unwrap()
+    }
+
+    #[test]
+    fn sets_read_and_print() {
+        let check = |text: &str, printed: &str| assert_eq!(set(text).to_string(), printed.replace('u', U));
+        check("", "");
+        check("u:1-5:7", "u:1-5:7");
+        check("u:3,\nu:1-2", "u:1-3");
+        check("u:1-3:tag:5-6", "u:1-3,u:tag:5-6");
+        for text in ["u", "u:", "u:0", "u:5-3", "u:x-", "nonsense:1", "u:1-99999999999999999999"] {
+            assert!(text.replace('u', U).parse::<GtidSet>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_gap_is_not_contained() {
+        assert!(set("u:1-10").contains(&set("u:2-3:5")));
+        assert!(!set("u:1-3:5-10").contains(&set("u:3-5")));
+        assert!(!set("u:1-3").contains(&set("u:tag:1")));
+        assert!(set("").contains(&set("")));
+    }
+
+    fn of(numbers: &BTreeSet<u64>) -> GtidSet {
+        let text: Vec<_> = numbers.iter().map(|n| format!("{U}:{n}")).collect();
+        text.join(",").parse().unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn set_laws(
+            a in proptest::collection::btree_set(1_u64..40, 0..30),
+            b in proptest::collection::btree_set(1_u64..40, 0..30),
+        ) {
+            let (x, y) = (of(&a), of(&b));
+            prop_assert_eq!(x.contains(&y), a.is_superset(&b));
+            prop_assert_eq!(x.without(&y), of(&a.difference(&b).copied().collect()));
+            let mut union = x.clone();
+            union.insert_all(&y);
+            prop_assert_eq!(&union, &of(&a.union(&b).copied().collect()));
+            prop_assert_eq!(union.to_string().parse::<GtidSet>(), Ok(union));
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Asks one server, over a connection of its own.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+
+use super::picture::Seen;
+use super::run::Settings;
+use crate::backend::{BackendError, Connection, Credentials, Purpose, Target};
+use crate::probing::{Identity, Observation, Positions, Replication, grants_show_views, queries};
+use crate::runtime::clock;
+use crate::topology::{Collations, Facts, Flavor, ServerId, Topology};
+use crate::wire::answer::Answer;
+use crate::wire::capabilities::Capabilities;
+use crate::wire::err::ErrPacket;
+use crate::wire::greeting::Greeting;
+
+/// Taken off the time at which a position was asked for. A transaction can be seen a moment before its
+/// GTID is in the set that is asked for (`gtid_executed` follows the engine's commit), so a read may
+/// have seen what a position asked for at the same moment lacks.
+const SETTLING: Duration = Duration::from_millis(1);
+
+/// ER_PARSE_ERROR: the server does not know the statement.
+const PARSE_ERROR: u16 = 1064;
+
+/// utf8mb4_general_ci, known to every server.
+const COLLATION: u16 = 45;
+
+/// What a prober works with.
+pub(super) struct Prober {
+    pub(super) target: Target,
+    pub(super) settings: Arc<Settings>,
+    pub(super) seen: mpsc::Sender<(ServerId, Seen)>,
+    /// Counts up when positions are wanted now.
+    pub(super) hurry: watch::Receiver<u64>,
+    /// Counts up when defaults, views or accounts may have changed.
+    pub(super) changed: watch::Receiver<u64>,
+    pub(super) topology: watch::Receiver<Arc<Topology>>,
+}
+
+impl Prober {
+    /// Asks until nobody listens any more.
+    pub(super) async fn run(mut self) {
+        while !self.seen.is_closed() {
+            let problem = match self.open().await {
+                Ok(connection) => self.watch(connection).await,
+                Err(error) => error,
+            };
+            let text = match &problem {
+                BackendError::Refused { error } => format!("the control account was refused: {error}"),
+                other => other.to_string(),
+            };
+            if self.seen.send((self.target.server, Seen::Problem(text))).await.is_err() {
+                return;
+            }
+            clock::sleep(self.settings.retry).await;
+        }
+    }
+
+    async fn open(&self) -> Result<Connection, BackendError> {
+        let credentials = Credentials {
+            user: self.settings.user.as_bytes(),
+            secret: &self.settings.secret,
+            schema: None,
+            collation: COLLATION,
+            capabilities: Capabilities::default(),
+            attributes: &[(b"program_name".to_vec(), b"headgate".to_vec())],
+        };
+        Connection::open(&self.target, credentials, Purpose::Control).await
+    }
+
+    /// Asks in turn until the connection fails; says why.
+    async fn watch(&mut self, mut connection: Connection) -> BackendError {
+        let mut status_due = clock::now();
+        let mut defaults_due = status_due;
+        let mut defaults = std::collections::BTreeMap::new();
+        let mut knows_facts = false;
+        loop {
+            let now = clock::now();
+            let changed = self.changed.has_changed().unwrap_or(false);
+            self.changed.mark_unchanged();
+            let asked = async {
+                if changed || now >= defaults_due {
+                    defaults = self.ask_defaults(&mut connection).await?;
+                    defaults_due = now + self.settings.defaults_every;
+                    knows_facts = false;
+                    status_due = now;
+                }
+                let is_primary = self.topology.borrow().primary == Ok(self.target.server);
+                if is_primary && !knows_facts {
+                    let facts = self.ask_facts(&mut connection, defaults.clone()).await?;
+                    self.tell(Seen::Facts(Box::new(facts))).await;
+                    knows_facts = true;
+                }
+                if now >= status_due {
+                    let observation = self.ask_status(&mut connection, defaults.clone()).await?;
+                    self.tell(Seen::Observation(Box::new(observation))).await;
+                    status_due = now + self.settings.status_every;
+                }
+                let asked = clock::now();
+                let answer = self.ask(&mut connection, queries::positions(connection.flavor())).await?;
+                if let Ok(positions) = Positions::read(connection.flavor(), &answer) {
+                    self.tell(Seen::Positions(asked.checked_sub(SETTLING).unwrap_or(asked), positions)).await;
+                }
+                Ok(())
+            }
+            .await;
+            if let Err(problem) = asked {
+                return problem;
+            }
+            if self.pause(status_due).await.is_err() {
+                return BackendError::Closed;
+            }
+        }
+    }
+
+    /// Waits for the next round: until somebody is in a hurry, something changed, or it is time.
+    async fn pause(&mut self, status_due: Instant) -> Result<(), watch::error::RecvError> {
+        let pace = self.settings.positions_every.min(status_due.saturating_duration_since(clock::now()));
+        tokio::select! {
+            hurry = self.hurry.changed() => hurry,
+            changed = self.changed.changed() => {
+                // Still unseen for the round that follows.
+                self.changed.mark_changed();
+                changed
+            }
+            () = clock::sleep(pace) => Ok(()),
+        }
+    }
+
+    async fn tell(&self, seen: Seen) {
+        // Nobody listens when Headgate ends; the next round notices.
+        let _ = self.seen.send((self.target.server, seen)).await;
+    }
+
+    async fn ask(&self, connection: &mut Connection, sql: &str) -> Result<Answer, BackendError> {
+        connection.query(sql, self.settings.deadline).await
+    }
+
+    async fn ask_defaults(
+        &self,
+        connection: &mut Connection,
+    ) -> Result<std::collections::BTreeMap<String, String>, BackendError> {
+        let answer = self.ask(connection, &queries::defaults()).await?;
+        let pair = |mut row: Vec<Option<String>>| {
+            let value = row.pop()??;
+            Some((row.pop()??, value))
+        };
+        Ok(answer.rows.into_iter().filter_map(pair).collect())
+    }
+
+    async fn ask_status(
+        &self,
+        connection: &mut Connection,
+        defaults: std::collections::BTreeMap<String, String>,
+    ) -> Result<Observation, BackendError> {
+        let flavor = connection.flavor();
+        let identity = Identity::read(&self.ask(connection, queries::identity(flavor)).await?)
+            .ok_or(crate::wire::Malformed::new("answer to who the server is"))?;
+        let replication = match self.ask(connection, queries::replication(flavor)).await {
+            Err(BackendError::Refused { error: ErrPacket { code: PARSE_ERROR, .. } }) => {
+                self.ask(connection, queries::OLD_REPLICATION).await?
+            }
+            other => other?,
+        };
+        Ok(Observation { identity, channels: Replication::read(&replication), defaults })
+    }
+
+    async fn ask_facts(
+        &self,
+        connection: &mut Connection,
+        defaults: std::collections::BTreeMap<String, String>,
+    ) -> Result<Facts, BackendError> {
+        let settings = self.ask(connection, queries::FACTS).await?;
+        let collations = self.ask(connection, queries::COLLATIONS).await?;
+        let grants = self.ask(connection, queries::GRANTS).await?;
+        let views = self.ask(connection, queries::VIEWS).await?;
+        let greeting = connection.greeting.clone().ok_or(BackendError::Closed)?;
+        Ok(facts(connection.flavor(), *greeting, &settings, collations, &grants, views, defaults))
+    }
+}
+
+fn facts(
+    flavor: Flavor,
+    greeting: Greeting,
+    settings: &Answer,
+    collations: Answer,
+    grants: &Answer,
+    views: Answer,
+    defaults: std::collections::BTreeMap<String, String>,
+) -> Facts {
+    let sql_mode = settings.value("sql_mode").unwrap_or_default();
+    let mode = crate::sql::LexMode::new(sql_mode, "utf8mb4", flavor.dialect());
+    let collation = |row: Vec<Option<String>>| {
+        let mut row = row.into_iter();
+        Some((row.next()??.parse().ok()?, row.next()??, row.next()??))
+    };
+    let view = |mut row: Vec<Option<String>>| Some(row.pop()??.to_ascii_lowercase().into_bytes().into());
+    Facts {
+        version: greeting.version,
+        flavor,
+        capabilities: greeting.capabilities,
+        collation: greeting.collation,
+        plugin: greeting.plugin,
+        ansi_quotes: mode.ansi_quotes,
+        no_backslash_escapes: mode.no_backslash_escapes,
+        init_connect: settings.value("init_connect").is_some_and(|sql| !sql.is_empty()),
+        wait_timeout: Duration::from_secs(
+            settings.value("wait_timeout").and_then(|seconds| seconds.parse().ok()).unwrap_or(28_800),
+        ),
+        generation: 0,
+        collations: Collations::new(collations.rows.into_iter().filter_map(collation)),
+        defaults,
+        views: grants_show_views(grants).then(|| views.rows.into_iter().filter_map(view).collect()),
+    }
+}

@@ -1,0 +1,186 @@
+//! A stream and the bytes that have come from it.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use tokio_rustls::TlsStream;
+
+use super::buffer;
+use super::socket::Socket;
+use crate::runtime::clock;
+
+/// A plain or encrypted stream.
+#[derive(Debug)]
+pub enum Stream {
+    /// Bytes as they are.
+    Plain(Socket),
+    /// TLS, either side of it.
+    Tls(Box<TlsStream<Socket>>),
+}
+
+/// One end of a conversation: a stream, and what it has sent that nobody has used yet.
+#[derive(Debug)]
+pub struct Link {
+    stream: Stream,
+    /// Bytes received and not yet used, oldest first.
+    pub inbox: BytesMut,
+    /// The peer has ended the stream.
+    ended: bool,
+}
+
+impl Link {
+    /// A link without bytes.
+    #[must_use]
+    pub fn new(stream: Stream) -> Self {
+        Self { stream, inbox: BytesMut::new(), ended: false }
+    }
+
+    /// The socket at the bottom.
+    #[must_use]
+    pub fn socket(&self) -> &Socket {
+        match &self.stream {
+            Stream::Plain(socket) => socket,
+            Stream::Tls(stream) => stream.get_ref().0,
+        }
+    }
+
+    /// True for TLS.
+    #[must_use]
+    pub const fn is_tls(&self) -> bool {
+        matches!(self.stream, Stream::Tls(_))
+    }
+
+    /// True where nobody on the network can listen: TLS, or a Unix socket.
+    #[must_use]
+    pub const fn is_secure(&self) -> bool {
+        matches!(self.stream, Stream::Tls(_) | Stream::Plain(Socket::Unix(_)))
+    }
+
+    /// Gives the stream up, for an upgrade to TLS. Bytes received ahead would be lost, so they are an
+    /// error: a client must not speak before the handshake it asked for.
+    pub fn into_plain(self) -> io::Result<Socket> {
+        match self.stream {
+            Stream::Plain(socket) if self.inbox.is_empty() => Ok(socket),
+            _ => Err(io::Error::new(io::ErrorKind::InvalidData, "bytes before the TLS handshake")),
+        }
+    }
+
+    /// Ready when there is something to be used: bytes, the end or an error. Plain sockets hold no
+    /// buffer meanwhile; TLS must read on to know.
+    pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.inbox.is_empty() || self.ended {
+            return Poll::Ready(Ok(()));
+        }
+        match &mut self.stream {
+            Stream::Plain(socket) => socket.poll_read_ready(cx),
+            Stream::Tls(stream) => {
+                if self.inbox.capacity() == 0 {
+                    self.inbox = buffer::lend();
+                }
+                let read = std::pin::pin!(stream.read_buf(&mut self.inbox)).poll(cx);
+                let read = std::task::ready!(read);
+                self.ended = !matches!(read, Ok(n) if n > 0);
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+
+    /// Reads more bytes into the inbox; 0 means that the peer has ended the stream.
+    pub async fn fill(&mut self) -> io::Result<usize> {
+        if self.ended {
+            return Ok(0);
+        }
+        if self.inbox.capacity() == 0 {
+            if let Stream::Plain(socket) = &self.stream {
+                poll_fn(|cx| socket.poll_read_ready(cx)).await?;
+            }
+            self.inbox = buffer::lend();
+        }
+        if self.inbox.capacity() == self.inbox.len() {
+            // Full: a long packet, or a peer faster than this buffer.
+            self.inbox.reserve((self.inbox.len()).clamp(buffer::SMALL, buffer::LARGE));
+        }
+        let read = match &mut self.stream {
+            Stream::Plain(socket) => socket.read_buf(&mut self.inbox).await,
+            Stream::Tls(stream) => stream.read_buf(&mut self.inbox).await,
+        };
+        match read {
+            // Clients close without TLS's close_notify.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+            other => other,
+        }
+    }
+
+    /// Like [`Self::fill`], but content with what is already there.
+    pub async fn fill_if_empty(&mut self) -> io::Result<usize> {
+        if self.inbox.is_empty() { self.fill().await } else { Ok(self.inbox.len()) }
+    }
+
+    /// Drops the first `n` bytes of the inbox, and its buffer with the last of them.
+    pub fn consume(&mut self, n: usize) {
+        self.inbox.advance(n.min(self.inbox.len()));
+        if self.inbox.is_empty() {
+            buffer::take_back(std::mem::take(&mut self.inbox));
+        }
+    }
+
+    /// Sends all of `bytes`, waiting at most `limit` for a peer that does not read.
+    pub async fn send(&mut self, bytes: &[u8], limit: Duration) -> io::Result<()> {
+        send(&mut self.stream, bytes, limit).await
+    }
+
+    /// Moves the first `n` bytes of this inbox to `to`.
+    pub async fn pass_on(&mut self, n: usize, to: &mut Self, limit: Duration) -> io::Result<()> {
+        let n = n.min(self.inbox.len());
+        if n > 0 {
+            send(&mut to.stream, self.inbox.get(..n).unwrap_or_default(), limit).await?;
+            self.consume(n);
+        }
+        Ok(())
+    }
+
+    /// True while an idle peer has neither spoken nor hung up. Costs no system call unless something
+    /// has happened.
+    #[must_use]
+    pub fn is_quiet(&mut self) -> bool {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let mut byte = [0];
+        let mut byte = ReadBuf::new(&mut byte);
+        let read = match &mut self.stream {
+            Stream::Plain(socket) => Pin::new(socket).poll_read(&mut cx, &mut byte),
+            // Takes in what belongs to TLS alone, such as session tickets.
+            Stream::Tls(stream) => Pin::new(stream).poll_read(&mut cx, &mut byte),
+        };
+        read.is_pending() && self.inbox.is_empty() && !self.ended
+    }
+
+    /// Ends the stream politely; errors do not matter any more.
+    pub async fn close(mut self) {
+        let _ = clock::within(Duration::from_secs(1), async {
+            match &mut self.stream {
+                Stream::Plain(socket) => socket.shutdown().await,
+                Stream::Tls(stream) => stream.shutdown().await,
+            }
+        })
+        .await;
+    }
+}
+
+async fn send(stream: &mut Stream, bytes: &[u8], limit: Duration) -> io::Result<()> {
+    let sent = clock::within_if_slow(limit, async {
+        match stream {
+            Stream::Plain(socket) => socket.write_all(bytes).await,
+            Stream::Tls(stream) => {
+                stream.write_all(bytes).await?;
+                stream.flush().await
+            }
+        }
+    })
+    .await;
+    sent.unwrap_or_else(|late| Err(io::Error::new(io::ErrorKind::TimedOut, late)))
+}

@@ -1,0 +1,173 @@
+//! Where idle connections stand.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use super::limits::{Limits, ServerLimits};
+use crate::backend::{Connection, Purpose};
+use crate::pooling::{self, Fit, Setting};
+use crate::topology::ServerId;
+use crate::wire::capabilities::Capabilities;
+
+/// What connections must have in common to stand in for each other.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The server.
+    pub server: ServerId,
+    /// What the connections are prepared for: replica connections are read only.
+    pub purpose: Purpose,
+    /// The account's name, as the client gave it.
+    pub user: Box<[u8]>,
+    /// The capability flags that change meaning ([`Capabilities::MEANINGFUL`]).
+    pub capabilities: Capabilities,
+}
+
+/// Names a connection as it was when it was put back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    thread_id: u32,
+    uses: u64,
+}
+
+impl Ticket {
+    /// The ticket of a connection about to be put back.
+    #[must_use]
+    pub const fn of(connection: &Connection) -> Self {
+        Self { thread_id: connection.thread_id(), uses: connection.uses }
+    }
+}
+
+/// The idle connections of one key.
+#[derive(Debug)]
+pub struct Shelf {
+    idle: Mutex<Vec<Idle>>,
+    limits: Arc<ServerLimits>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    connection: Connection,
+    since: Instant,
+}
+
+/// One worker's idle connections.
+#[derive(Debug)]
+pub struct Pool {
+    shelves: Mutex<HashMap<Key, Arc<Shelf>>>,
+    limits: Arc<ServerLimits>,
+}
+
+impl Shelf {
+    /// Takes the connection that is nearest to `wants`, and says what must be sent on it first.
+    /// Connections that have hung up, or whose proof is older than allowed, are closed on the way.
+    #[must_use]
+    pub fn take(&self, wants: Setting<'_>, now: Instant) -> Option<(Connection, Fit)> {
+        let lasts = self.limits.limits().proof_lasts;
+        loop {
+            let (mut connection, fit) = {
+                let mut idle = self.idle.lock();
+                let (at, fit) = pooling::choose(idle.iter().map(|idle| idle.connection.setting()), wants)?;
+                // The order of what is left does not matter: all of it is of the same kind.
+                (idle.swap_remove(at).connection, fit)
+            };
+            let old = now.saturating_duration_since(connection.proven) > lasts;
+            if !old && connection.is_quiet() {
+                connection.uses += 1;
+                return Some((connection, fit));
+            }
+        }
+    }
+
+    /// Takes any connection, for a login that will set it up anew.
+    #[must_use]
+    pub fn take_any(&self) -> Option<Connection> {
+        loop {
+            let mut connection = self.idle.lock().pop()?.connection;
+            if connection.is_quiet() {
+                connection.uses += 1;
+                return Some(connection);
+            }
+        }
+    }
+
+    /// Takes one connection back, if nobody has used it since.
+    #[must_use]
+    pub fn take_again(&self, ticket: Ticket) -> Option<Connection> {
+        let mut idle = self.idle.lock();
+        let at = idle.iter().position(|idle| Ticket::of(&idle.connection) == ticket)?;
+        let mut connection = idle.swap_remove(at).connection;
+        drop(idle);
+        connection.is_quiet().then_some(connection)
+    }
+
+    /// Puts a clean connection back. Past the limit it is closed instead.
+    pub fn put(&self, connection: Connection, now: Instant) {
+        let mut idle = self.idle.lock();
+        if idle.len() < self.limits.limits().idle_per_shelf {
+            idle.push(Idle { connection, since: now });
+        }
+    }
+
+    /// Closes what has been idle for too long, or has hung up. Says how many are left.
+    fn expire(&self, limits: &Limits, now: Instant) -> usize {
+        let mut idle = self.idle.lock();
+        idle.retain_mut(|idle| {
+            now.saturating_duration_since(idle.since) < limits.idle_timeout && idle.connection.is_quiet()
+        });
+        idle.len()
+    }
+}
+
+impl Pool {
+    /// An empty pool.
+    #[must_use]
+    pub fn new(limits: Arc<ServerLimits>) -> Self {
+        Self { shelves: Mutex::default(), limits }
+    }
+
+    /// The limits over all workers.
+    #[must_use]
+    pub fn limits(&self) -> &Arc<ServerLimits> {
+        &self.limits
+    }
+
+    /// The shelf of a key. Sessions keep it, so that a statement needs no look-up.
+    #[must_use]
+    pub fn shelf(&self, key: Key) -> Arc<Shelf> {
+        let mut shelves = self.shelves.lock();
+        let fresh = || Arc::new(Shelf { idle: Mutex::default(), limits: Arc::clone(&self.limits) });
+        Arc::clone(shelves.entry(key).or_insert_with(fresh))
+    }
+
+    /// Closes idle connections past their time and forgets shelves that nobody uses.
+    pub fn expire(&self, now: Instant) {
+        let mut shelves = self.shelves.lock();
+        shelves.retain(|_, shelf| {
+            let left = shelf.expire(self.limits.limits(), now);
+            left > 0 || Arc::strong_count(shelf) > 1
+        });
+    }
+
+    /// Closes every idle connection of `user`, or of everyone: their accounts may have changed.
+    pub fn close_idle(&self, user: Option<&[u8]>) {
+        let shelves = self.shelves.lock();
+        for (key, shelf) in shelves.iter() {
+            if user.is_none_or(|user| *key.user == *user) {
+                shelf.idle.lock().clear();
+            }
+        }
+    }
+
+    /// Idle connections at each server.
+    #[must_use]
+    pub fn idle(&self) -> HashMap<ServerId, usize> {
+        let mut counts = HashMap::new();
+        for (key, shelf) in self.shelves.lock().iter() {
+            *counts.entry(key.server).or_default() += shelf.idle.lock().len();
+        }
+        counts
+    }
+}

@@ -1,0 +1,128 @@
+//! Who is the primary, and who follows it.
+
+use std::collections::HashMap;
+
+use super::observe::{Identity, Observation, Replication};
+use crate::topology::{Address, NoPrimary, NotServing, ServerId, ServerState};
+
+/// What all answers together say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// The primary, or why there is none.
+    pub primary: Result<ServerId, NoPrimary>,
+    /// What each server may be used for.
+    pub states: HashMap<ServerId, ServerState>,
+}
+
+/// One server and what is known of it.
+#[derive(Debug, Clone)]
+pub struct Known<'a> {
+    /// Its number.
+    pub id: ServerId,
+    /// Its address.
+    pub address: &'a Address,
+    /// Who it said it was, now or when it last answered.
+    pub identity: Option<&'a Identity>,
+    /// What it says now, or what went wrong.
+    pub now: Result<&'a Observation, &'a str>,
+}
+
+/// Names the primary and its replicas.
+///
+/// A server given alone is the primary. Of several, the primary is the one that takes writes and does
+/// not replicate from another one of them; where more than one is like that, the one that others
+/// replicate from. Anything else is ambiguous, and refused with what to do about it.
+#[must_use]
+pub fn judge(servers: &[Known<'_>]) -> Judgement {
+    let primary = primary(servers);
+    let judged = |server: &Known<'_>| match (&server.now, &primary) {
+        (Err(problem), _) => NotServing::Unreachable { problem: (*problem).to_owned() }.into(),
+        (Ok(_), Ok(id)) if *id == server.id => ServerState::Primary,
+        (Ok(seen), Ok(id)) => match servers.iter().find(|other| other.id == *id) {
+            Some(primary) => follower(seen, primary),
+            None => NotServing::Unknown.into(),
+        },
+        (Ok(_), Err(_)) => NotServing::Unknown.into(),
+    };
+    let states = servers.iter().map(|server| (server.id, judged(server))).collect();
+    Judgement { primary, states }
+}
+
+fn primary(servers: &[Known<'_>]) -> Result<ServerId, NoPrimary> {
+    let answering: Vec<_> = servers.iter().filter_map(|server| Some((server, server.now.ok()?))).collect();
+    if answering.is_empty() {
+        let problem = |server: &Known<'_>| Some(format!("{}: {}", server.address, server.now.err()?));
+        return Err(NoPrimary::Unreachable { problems: servers.iter().filter_map(problem).collect() });
+    }
+    if let [only] = servers {
+        return Ok(only.id);
+    }
+    let follows_one_of_them = |seen: &Observation| {
+        seen.channels.iter().any(|channel| servers.iter().any(|other| is_source(channel, other)))
+    };
+    let candidates: Vec<_> = answering
+        .iter()
+        .filter(|(_, seen)| !seen.identity.read_only && !follows_one_of_them(seen))
+        .map(|(server, _)| *server)
+        .collect();
+    match candidates.as_slice() {
+        [] => Err(NoPrimary::NoneWritable),
+        [one] => Ok(one.id),
+        several => {
+            let followed = |server: &&&Known<'_>| {
+                let follows = |channel: &Replication| is_source(channel, server);
+                answering.iter().any(|(_, seen)| seen.channels.iter().any(follows))
+            };
+            let mut followed = several.iter().filter(followed);
+            match (followed.next(), followed.next()) {
+                (Some(one), None) => Ok(one.id),
+                _ => Err(NoPrimary::SeveralWritable {
+                    servers: several.iter().map(|server| server.address.to_string()).collect(),
+                }),
+            }
+        }
+    }
+}
+
+/// Whether `channel` reads from `server`: by UUID or server id where both are known, else by address.
+fn is_source(channel: &Replication, server: &Known<'_>) -> bool {
+    match server.identity {
+        Some(identity) if !identity.uuid.is_empty() && !channel.source_uuid.is_empty() => {
+            identity.uuid == channel.source_uuid
+        }
+        Some(identity) if channel.source_server_id != 0 => identity.server_id == channel.source_server_id,
+        _ => channel.source == server.address.to_string(),
+    }
+}
+
+/// What a server may be used for beside this primary.
+fn follower(seen: &Observation, primary: &Known<'_>) -> ServerState {
+    let Ok(of_primary) = primary.now else { return NotServing::Unknown.into() };
+    let Some(channel) = seen.channels.iter().find(|channel| is_source(channel, primary)) else {
+        return match seen.channels.first() {
+            Some(other) => NotServing::WrongSource { source: other.source.clone() }.into(),
+            None if seen.identity.read_only => NotServing::NoSource.into(),
+            None => NotServing::Writable.into(),
+        };
+    };
+    if let Some(problem) = &channel.stopped {
+        return NotServing::Stopped { problem: problem.clone() }.into();
+    }
+    if channel.filtered {
+        return NotServing::Filtered.into();
+    }
+    if channel.delay > 0 {
+        return NotServing::Delayed { seconds: channel.delay }.into();
+    }
+    let differing = |(name, value): (&String, &String)| {
+        (seen.defaults.get(name) != Some(value)).then(|| name.clone())
+    };
+    let variables: Vec<_> = of_primary.defaults.iter().filter_map(differing).collect();
+    if variables.is_empty() { ServerState::Replica } else { NotServing::DefaultsDiffer { variables }.into() }
+}
+
+impl From<NotServing> for ServerState {
+    fn from(why: NotServing) -> Self {
+        Self::NotServing(why)
+    }
+}

@@ -1,0 +1,95 @@
+//! Clusters as they are found, and what is made of them.
+
+use std::collections::BTreeMap;
+
+use super::roles::Known;
+use super::*;
+use crate::topology::{Address, NoPrimary, NotServing, ServerId, ServerState};
+
+fn server(number: u64, read_only: bool, source: Option<u64>) -> Observation {
+    let channel = |source: u64| Replication {
+        source: format!("db{source}:3306"),
+        source_uuid: format!("uuid-{source}"),
+        source_server_id: source,
+        ..Replication::default()
+    };
+    Observation {
+        identity: Identity { uuid: format!("uuid-{number}"), server_id: number, read_only },
+        channels: source.map(channel).into_iter().collect(),
+        defaults: BTreeMap::from([("sql_mode".to_owned(), String::new())]),
+    }
+}
+
+type Seen = Result<Observation, &'static str>;
+
+fn judged(seen: &[Seen]) -> Judgement {
+    let addresses: Vec<Address> =
+        (1..).take(seen.len()).map(|n| Address::Tcp { host: format!("db{n}"), port: 3306 }).collect();
+    let known: Vec<_> = (1..)
+        .zip(seen.iter().zip(&addresses))
+        .map(|(id, (seen, address))| Known {
+            id: ServerId(id),
+            address,
+            identity: seen.as_ref().ok().map(|seen| &seen.identity),
+            now: seen.as_ref().map_err(|problem| *problem),
+        })
+        .collect();
+    judge(&known)
+}
+
+fn state(judgement: &Judgement, id: u16) -> &ServerState {
+    &judgement.states[&ServerId(id)]
+}
+
+#[test]
+fn a_server_given_alone_is_the_primary() {
+    let judgement = judged(&[Ok(server(1, true, None))]);
+    assert_eq!(judgement.primary, Ok(ServerId(1)));
+}
+
+#[test]
+fn a_healthy_cluster_is_recognised() {
+    let judgement =
+        judged(&[Ok(server(1, true, Some(2))), Ok(server(2, false, None)), Ok(server(3, false, Some(2)))]);
+    assert_eq!(judgement.primary, Ok(ServerId(2)));
+    assert_eq!(state(&judgement, 1), &ServerState::Replica);
+    // A replica that somebody forgot to make read only is still a replica.
+    assert_eq!(state(&judgement, 3), &ServerState::Replica);
+}
+
+#[test]
+fn a_writable_replica_is_not_promoted_by_its_primarys_silence() {
+    let judgement = judged(&[Err("gone"), Ok(server(2, false, Some(1)))]);
+    assert_eq!(judgement.primary, Err(NoPrimary::NoneWritable));
+}
+
+#[test]
+fn two_writable_servers_are_settled_by_who_is_followed_or_not_at_all() {
+    let followed =
+        judged(&[Ok(server(1, false, None)), Ok(server(2, false, None)), Ok(server(3, true, Some(2)))]);
+    assert_eq!(followed.primary, Ok(ServerId(2)));
+    assert_eq!(state(&followed, 1), &NotServing::Writable.into());
+    let open = judged(&[Ok(server(1, false, None)), Ok(server(2, false, None))]);
+    assert!(matches!(open.primary, Err(NoPrimary::SeveralWritable { .. })));
+    let none = judged(&[Err("refused"), Err("timed out")]);
+    assert!(matches!(none.primary, Err(NoPrimary::Unreachable { problems }) if problems.len() == 2));
+}
+
+#[test]
+fn replicas_that_cannot_serve_say_why() {
+    let check = |change: fn(&mut Observation), expected: NotServing| {
+        let mut replica = server(2, true, Some(1));
+        change(&mut replica);
+        let judgement = judged(&[Ok(server(1, false, None)), Ok(replica)]);
+        assert_eq!(state(&judgement, 2), &expected.into());
+    };
+    check(|seen| seen.channels.clear(), NotServing::NoSource);
+    check(|seen| seen.channels[0].source_uuid = "x".into(), NotServing::WrongSource { source: "db1:3306".into() });
+    check(|seen| seen.channels[0].stopped = Some("p".into()), NotServing::Stopped { problem: "p".into() });
+    check(|seen| seen.channels[0].filtered = true, NotServing::Filtered);
+    check(|seen| seen.channels[0].delay = 5, NotServing::Delayed { seconds: 5 });
+    check(
+        |seen| _ = seen.defaults.insert("sql_mode".into(), "ANSI".into()),
+        NotServing::DefaultsDiffer { variables: vec!["sql_mode".into()] },
+    );
+}

@@ -1,0 +1,197 @@
+//! The decision.
+
+use std::time::{Duration, Instant};
+
+use super::reason::Reason;
+use crate::session::SessionView;
+use crate::sql::Class;
+use crate::topology::{Facts, Server, ServerId, Topology};
+
+/// What an operator has decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Send plain reads to replicas at all.
+    pub split: bool,
+    /// The oldest data that a read may show.
+    pub max_lag: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { split: true, max_lag: Duration::from_secs(10) }
+    }
+}
+
+/// Where a statement runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// On the session's connection to the primary.
+    Primary,
+    /// On a connection to this replica.
+    Replica(ServerId),
+}
+
+/// A target and its reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    /// Where.
+    pub target: Target,
+    /// Why.
+    pub reason: Reason,
+    /// Some replica has all that the session wrote and lacks only the proof that it has what the
+    /// session has seen. The next look at the servers is likely to bring it, so a short wait may keep
+    /// a session that only reads from staying on the primary for ever.
+    pub worth_waiting: bool,
+}
+
+/// Why a replica was passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Its data has no date.
+    Undated,
+    /// Its data is older than allowed.
+    Lag(Duration),
+    /// It may lack what the session has written.
+    Wrote,
+    /// It may lack what the session has seen.
+    Seen,
+}
+
+/// Hears about replicas that were passed over. `()` hears nothing and costs nothing.
+pub trait Trace {
+    /// `server` was passed over.
+    fn refused(&mut self, server: ServerId, why: Refused);
+}
+
+impl Trace for () {
+    #[inline]
+    fn refused(&mut self, _: ServerId, _: Refused) {}
+}
+
+impl Trace for Vec<(ServerId, Refused)> {
+    fn refused(&mut self, server: ServerId, why: Refused) {
+        self.push((server, why));
+    }
+}
+
+/// Decides where a statement runs. `names_view` says whether a plain read names one of the views; it is
+/// asked only where nothing else has decided. `rotation` turns the replicas.
+#[inline]
+pub fn decide(
+    class: &Class,
+    session: &SessionView,
+    topology: &Topology,
+    policy: &Policy,
+    names_view: impl FnOnce(&Facts) -> bool,
+    rotation: u64,
+    now: Instant,
+    trace: &mut impl Trace,
+) -> Decision {
+    let primary = |reason| Decision { target: Target::Primary, reason, worth_waiting: false };
+    if let Some(reason) = must_stay(class, session, topology, policy, names_view) {
+        return primary(reason);
+    }
+    let mut outlook = Outlook { best: Reason::NoReplica };
+    let fresh = |server: &&Server| match passes(server, session, policy, now) {
+        Ok(()) => true,
+        Err(why) => {
+            trace.refused(server.id, why);
+            outlook.note(why);
+            false
+        }
+    };
+    let mut candidates = topology.replicas().filter(fresh);
+    let Some(first) = candidates.next() else {
+        let worth_waiting = outlook.best == Reason::Seen;
+        return Decision { worth_waiting, ..primary(outlook.best) };
+    };
+    // Few replicas pass; counting them needs no list.
+    let count = 1 + candidates.count();
+    let turn = usize::try_from(rotation % count as u64).unwrap_or(0);
+    let chosen = topology
+        .replicas()
+        .filter(|server| passes(server, session, policy, now).is_ok())
+        .nth(turn)
+        .unwrap_or(first);
+    Decision { target: Target::Replica(chosen.id), reason: Reason::PlainRead, worth_waiting: false }
+}
+
+/// The best that was found among replicas that did not pass.
+struct Outlook {
+    best: Reason,
+}
+
+impl Outlook {
+    fn note(&mut self, why: Refused) {
+        let rank = |reason| match reason {
+            Reason::Seen => 3,
+            Reason::Wrote => 2,
+            Reason::Lag => 1,
+            _ => 0,
+        };
+        let reason = match why {
+            Refused::Undated | Refused::Lag(_) => Reason::Lag,
+            Refused::Wrote => Reason::Wrote,
+            Refused::Seen => Reason::Seen,
+        };
+        if rank(reason) > rank(self.best) {
+            self.best = reason;
+        }
+    }
+}
+
+/// Why the statement must run on the primary whatever the replicas are.
+fn must_stay(
+    class: &Class,
+    session: &SessionView,
+    topology: &Topology,
+    policy: &Policy,
+    names_view: impl FnOnce(&Facts) -> bool,
+) -> Option<Reason> {
+    match class {
+        Class::PlainRead => {}
+        Class::Data => return Some(Reason::Write),
+        Class::Ddl => return Some(Reason::Ddl),
+        Class::Account => return Some(Reason::Account),
+        Class::Transaction(_) | Class::SetAutocommit => return Some(Reason::TransactionControl),
+        Class::Inspect => return Some(Reason::Inspect),
+        Class::Use(_) | Class::SetNames { .. } => return Some(Reason::SessionChange),
+        Class::PrimaryRead(_) | Class::SetGlobal | Class::Kill(_) | Class::Other(_) => {
+            return Some(Reason::NotPlain);
+        }
+    }
+    let Some(facts) = &topology.facts else { return Some(Reason::NoReplica) };
+    let checks = [
+        (!policy.split, Reason::SplitOff),
+        (session.in_transaction, Reason::InTransaction),
+        (!session.autocommit, Reason::AutocommitOff),
+        (session.changed.is_some(), Reason::SessionChanged),
+        (!session.charset_known, Reason::CharsetUnknown),
+        (session.generation != facts.generation, Reason::DefaultsChanged),
+        (facts.init_connect, Reason::InitConnect),
+        (facts.views.is_none(), Reason::ViewsUnknown),
+    ];
+    checks
+        .iter()
+        .find_map(|(holds, reason)| holds.then_some(*reason))
+        .or_else(|| names_view(facts).then_some(Reason::View))
+}
+
+/// Whether a replica is fresh enough for the session.
+#[inline]
+fn passes(server: &Server, session: &SessionView, policy: &Policy, now: Instant) -> Result<(), Refused> {
+    let as_of = server.as_of.ok_or(Refused::Undated)?;
+    let age = now.saturating_duration_since(as_of);
+    if age > policy.max_lag {
+        return Err(Refused::Lag(age));
+    }
+    if session.wrote.is_some_and(|wrote| as_of < wrote) {
+        return Err(Refused::Wrote);
+    }
+    // A replica does not go back, so who has shown it can show it again.
+    let showed_it = session.last_replica == Some(server.id);
+    if !showed_it && session.seen.is_some_and(|seen| as_of < seen) {
+        return Err(Refused::Seen);
+    }
+    Ok(())
+}

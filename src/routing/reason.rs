@@ -1,0 +1,169 @@
+//! Why a statement ran where it ran.
+
+use std::fmt;
+
+/// One reason, for counters, logs and people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// A plain read, and a replica fresh enough for it.
+    PlainRead,
+    /// It writes data.
+    Write,
+    /// It changes the schema.
+    Ddl,
+    /// It changes accounts or privileges.
+    Account,
+    /// It begins or ends a transaction.
+    TransactionControl,
+    /// It asks the server about itself.
+    Inspect,
+    /// It changes what the session is: USE, SET NAMES.
+    SessionChange,
+    /// It is not known to be a plain read.
+    NotPlain,
+    /// It is no COM_QUERY.
+    Command,
+    /// It is too long to be read, or hidden behind attributes.
+    Unread,
+    /// A transaction is open.
+    InTransaction,
+    /// `autocommit` is off, so a read would open a transaction.
+    AutocommitOff,
+    /// The session has changed more than schema and character set.
+    SessionChanged,
+    /// The session's character set cannot be made on another connection.
+    CharsetUnknown,
+    /// The defaults of new sessions have changed since the session began.
+    DefaultsChanged,
+    /// The primary's init_connect changes sessions in a way that is not known.
+    InitConnect,
+    /// It names a view: what that reaches is not known.
+    View,
+    /// The control account may not see all views, so any name might be one.
+    ViewsUnknown,
+    /// Splitting is off.
+    SplitOff,
+    /// No replica serves.
+    NoReplica,
+    /// No replica is within the lag limit.
+    Lag,
+    /// No replica is known to have what the session has written.
+    Wrote,
+    /// No replica is known to have what the session has seen.
+    Seen,
+    /// The session's primary connection has idled so long that the server might close it.
+    KeepAlive,
+    /// A replica was chosen, but had no free connection.
+    ReplicaBusy,
+    /// A replica was chosen, but could not be reached, or failed before it answered.
+    ReplicaFailed,
+    /// A replica was chosen and answered with an error; the primary's answer counts.
+    ReplicaRefused,
+}
+
+impl Reason {
+    /// All reasons.
+    pub const ALL: [Self; 27] = [
+        Self::PlainRead,
+        Self::Write,
+        Self::Ddl,
+        Self::Account,
+        Self::TransactionControl,
+        Self::Inspect,
+        Self::SessionChange,
+        Self::NotPlain,
+        Self::Command,
+        Self::Unread,
+        Self::InTransaction,
+        Self::AutocommitOff,
+        Self::SessionChanged,
+        Self::CharsetUnknown,
+        Self::DefaultsChanged,
+        Self::InitConnect,
+        Self::View,
+        Self::ViewsUnknown,
+        Self::SplitOff,
+        Self::NoReplica,
+        Self::Lag,
+        Self::Wrote,
+        Self::Seen,
+        Self::KeepAlive,
+        Self::ReplicaBusy,
+        Self::ReplicaFailed,
+        Self::ReplicaRefused,
+    ];
+
+    /// The label in metrics.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::PlainRead => "plain_read",
+            Self::Write => "write",
+            Self::Ddl => "ddl",
+            Self::Account => "account",
+            Self::TransactionControl => "transaction_control",
+            Self::Inspect => "inspect",
+            Self::SessionChange => "session_change",
+            Self::NotPlain => "not_plain",
+            Self::Command => "command",
+            Self::Unread => "unread",
+            Self::InTransaction => "in_transaction",
+            Self::AutocommitOff => "autocommit_off",
+            Self::SessionChanged => "session_changed",
+            Self::CharsetUnknown => "charset_unknown",
+            Self::DefaultsChanged => "defaults_changed",
+            Self::InitConnect => "init_connect",
+            Self::View => "view",
+            Self::ViewsUnknown => "views_unknown",
+            Self::SplitOff => "split_off",
+            Self::NoReplica => "no_replica",
+            Self::Lag => "lag",
+            Self::Wrote => "wrote",
+            Self::Seen => "seen",
+            Self::KeepAlive => "keep_alive",
+            Self::ReplicaBusy => "replica_busy",
+            Self::ReplicaFailed => "replica_failed",
+            Self::ReplicaRefused => "replica_refused",
+        }
+    }
+
+    /// The place in [`Self::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PlainRead => "a plain read; the replica is fresh enough",
+            Self::Write => "it writes data",
+            Self::Ddl => "it changes the schema",
+            Self::Account => "it changes accounts or privileges",
+            Self::TransactionControl => "it begins or ends a transaction",
+            Self::Inspect => "it asks the server about itself",
+            Self::SessionChange => "it changes the session",
+            Self::NotPlain => "it is not known to be a plain read",
+            Self::Command => "it is not a COM_QUERY",
+            Self::Unread => "it is too long to be read, or carries query attributes",
+            Self::InTransaction => "a transaction is open",
+            Self::AutocommitOff => "autocommit is off",
+            Self::SessionChanged => "the session has changed more than schema and character set",
+            Self::CharsetUnknown => "the session's character set cannot be made on another connection",
+            Self::DefaultsChanged => "the defaults of new sessions have changed since the session began",
+            Self::InitConnect => "the primary's init_connect changes every session",
+            Self::View => "it names a view, and what that reaches is not known",
+            Self::ViewsUnknown => "the control account cannot see all views; GRANT SHOW VIEW ON *.* to it",
+            Self::SplitOff => "splitting is off (routing.split)",
+            Self::NoReplica => "no replica serves",
+            Self::Lag => "no replica is within the lag limit (routing.max_lag)",
+            Self::Wrote => "no replica is known to have what the session has written",
+            Self::Seen => "no replica is known to have what the session has seen",
+            Self::KeepAlive => "the session's primary connection must not idle any longer",
+            Self::ReplicaBusy => "the replica had no free connection",
+            Self::ReplicaFailed => "the replica failed before it answered",
+            Self::ReplicaRefused => "the replica answered with an error, so the primary was asked",
+        })
+    }
+}

@@ -1,0 +1,195 @@
+//! What must hold for every decision.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::session::{Changed, SessionView};
+use crate::sql::{Class, Name, NotPlain, TransactionKind, Unclear};
+use crate::topology::{
+    Address, Collations, Epoch, Facts, Flavor, NotServing, Server, ServerId, ServerState, Topology,
+};
+use crate::wire::capabilities::Capabilities;
+
+fn facts() -> Facts {
+    Facts {
+        version: b"9.7.4".to_vec(),
+        flavor: Flavor::MySql,
+        capabilities: Capabilities(0),
+        collation: 255,
+        plugin: Vec::new(),
+        ansi_quotes: false,
+        no_backslash_escapes: false,
+        init_connect: false,
+        wait_timeout: Duration::from_secs(28800),
+        generation: 1,
+        collations: Collations::default(),
+        defaults: BTreeMap::new(),
+        views: Some(HashSet::new()),
+    }
+}
+
+/// A primary and replicas with the given dates, in milliseconds after `start`.
+fn cluster(start: Instant, dates: &[Option<u64>]) -> Topology {
+    let server = |id: u16, state, as_of| Server {
+        id: ServerId(id),
+        address: Address::Tcp { host: "db".into(), port: id },
+        state,
+        as_of,
+    };
+    let mut servers = vec![server(0, ServerState::Primary, None)];
+    for (id, date) in (1..).zip(dates) {
+        let as_of = date.map(|ms| start + Duration::from_millis(ms));
+        servers.push(server(id, ServerState::Replica, as_of));
+    }
+    servers.push(server(99, ServerState::NotServing(NotServing::NoSource), Some(start)));
+    Topology { epoch: Epoch(1), primary: Ok(ServerId(0)), servers, facts: Some(Arc::new(facts())) }
+}
+
+const CLEAN: SessionView = SessionView {
+    in_transaction: false,
+    autocommit: true,
+    changed: None,
+    charset_known: true,
+    generation: 1,
+    wrote: None,
+    seen: None,
+    last_replica: None,
+};
+
+fn route(class: &Class, session: &SessionView, topology: &Topology, rotation: u64, now: Instant) -> Decision {
+    decide(class, session, topology, &Policy::default(), |_| false, rotation, now, &mut ())
+}
+
+#[test]
+fn reasons_stand_at_their_index_and_have_their_own_labels() {
+    let labels: HashSet<_> = Reason::ALL.iter().map(|reason| reason.label()).collect();
+    assert_eq!(labels.len(), Reason::ALL.len());
+    for (index, reason) in Reason::ALL.iter().enumerate() {
+        assert_eq!(reason.index(), index);
+    }
+}
+
+#[test]
+fn every_state_of_the_session_has_its_reason() {
+    let now = Instant::now();
+    let topology = cluster(now, &[Some(0)]);
+    let check = |session: SessionView, reason| {
+        let decision = route(&Class::PlainRead, &session, &topology, 0, now);
+        assert_eq!((decision.target, decision.reason), (Target::Primary, reason));
+    };
+    check(SessionView { in_transaction: true, ..CLEAN }, Reason::InTransaction);
+    check(SessionView { autocommit: false, ..CLEAN }, Reason::AutocommitOff);
+    check(SessionView { changed: Some(Changed::Variable), ..CLEAN }, Reason::SessionChanged);
+    check(SessionView { charset_known: false, ..CLEAN }, Reason::CharsetUnknown);
+    check(SessionView { generation: 2, ..CLEAN }, Reason::DefaultsChanged);
+    let decision = route(&Class::PlainRead, &CLEAN, &topology, 0, now);
+    assert_eq!(decision.target, Target::Replica(ServerId(1)));
+    let views = |_: &Facts| true;
+    let decision =
+        decide(&Class::PlainRead, &CLEAN, &topology, &Policy::default(), views, 0, now, &mut ());
+    assert_eq!(decision.reason, Reason::View);
+}
+
+#[test]
+fn the_replica_that_showed_it_can_show_it_again() {
+    let start = Instant::now();
+    let now = start + Duration::from_millis(100);
+    let topology = cluster(start, &[Some(10), Some(10)]);
+    let seen = Some(start + Duration::from_millis(50));
+    let session = SessionView { seen, last_replica: Some(ServerId(2)), ..CLEAN };
+    for rotation in 0..4 {
+        let decision = route(&Class::PlainRead, &session, &topology, rotation, now);
+        assert_eq!(decision.target, Target::Replica(ServerId(2)));
+    }
+    let elsewhere = SessionView { last_replica: None, ..session };
+    let decision = route(&Class::PlainRead, &elsewhere, &topology, 0, now);
+    assert_eq!((decision.reason, decision.worth_waiting), (Reason::Seen, true));
+    let wrote = SessionView { wrote: seen, ..session };
+    let decision = route(&Class::PlainRead, &wrote, &topology, 0, now);
+    assert_eq!((decision.reason, decision.worth_waiting), (Reason::Wrote, false));
+}
+
+#[test]
+fn who_was_passed_over_and_why_can_be_heard() {
+    let start = Instant::now();
+    let now = start + Duration::from_secs(60);
+    let topology = cluster(start, &[Some(0), None]);
+    let mut heard = Vec::new();
+    let policy = Policy::default();
+    let decision =
+        decide(&Class::PlainRead, &CLEAN, &topology, &policy, |_| false, 0, now, &mut heard);
+    assert_eq!(decision.reason, Reason::Lag);
+    let lag = Refused::Lag(Duration::from_secs(60));
+    assert_eq!(heard, [(ServerId(1), lag), (ServerId(2), Refused::Undated)]);
+}
+
+fn any_class() -> impl Strategy<Value = Class> {
+    prop_oneof![
+        4 => Just(Class::PlainRead),
+        1 => Just(Class::Data),
+        1 => Just(Class::Ddl),
+        1 => Just(Class::Account),
+        1 => Just(Class::Inspect),
+        1 => Just(Class::SetGlobal),
+        1 => Just(Class::PrimaryRead(NotPlain::Function)),
+        1 => Just(Class::Transaction(TransactionKind::Begin)),
+        1 => Just(Class::Other(Unclear::Set)),
+        1 => Just(Class::Use(Name::new(b"db").unwrap())),
+    ]
+}
+
+type Moment = Option<u64>;
+
+proptest! {
+    #[test]
+    fn only_clean_plain_reads_leave_and_only_for_fresh_replicas(
+        class in any_class(),
+        dates in proptest::collection::vec(proptest::option::of(0_u64..20_000), 0..5),
+        (in_transaction, autocommit, changed): (bool, bool, bool),
+        (wrote, seen): (Moment, Moment),
+        last in proptest::option::of(1_u16..6),
+        rotation: u64,
+    ) {
+        let start = Instant::now();
+        let now = start + Duration::from_secs(20);
+        let topology = cluster(start, &dates);
+        let at = |moment: Moment| moment.map(|ms| start + Duration::from_millis(ms % 20_000));
+        let session = SessionView {
+            in_transaction,
+            autocommit,
+            changed: changed.then_some(Changed::Reported),
+            wrote: at(wrote),
+            seen: at(seen),
+            last_replica: last.map(ServerId),
+            ..CLEAN
+        };
+        let decision = route(&class, &session, &topology, rotation, now);
+        if let Target::Replica(id) = decision.target {
+            prop_assert!(matches!(class, Class::PlainRead));
+            prop_assert!(!in_transaction && autocommit && !changed);
+            let server = topology.server(id).unwrap();
+            prop_assert_eq!(&server.state, &ServerState::Replica);
+            let as_of = server.as_of.unwrap();
+            prop_assert!(now - as_of <= Policy::default().max_lag);
+            prop_assert!(session.wrote.is_none_or(|wrote| as_of >= wrote));
+            prop_assert!(session.last_replica == Some(id) || session.seen.is_none_or(|seen| as_of >= seen));
+        }
+    }
+
+    #[test]
+    fn turns_are_fair(replicas in 1_usize..6) {
+        let now = Instant::now();
+        let topology = cluster(now, &vec![Some(0); replicas]);
+        let mut served = HashSet::new();
+        for rotation in 0..replicas as u64 {
+            if let Target::Replica(id) = route(&Class::PlainRead, &CLEAN, &topology, rotation, now).target {
+                served.insert(id);
+            }
+        }
+        prop_assert_eq!(served.len(), replicas);
+    }
+}

@@ -1,0 +1,114 @@
+//! What the primary says of itself and of its defaults.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use crate::sql::{Dialect, LexMode};
+use crate::wire::capabilities::Capabilities;
+
+/// MySQL or MariaDB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Flavor {
+    /// MySQL, Percona Server, and what follows them.
+    MySql,
+    /// MariaDB.
+    MariaDb,
+}
+
+impl Flavor {
+    /// The flavor of a server by the version it greets with.
+    #[must_use]
+    pub fn of_greeting(version: &[u8]) -> Self {
+        let named = version.windows(7).any(|part| part.eq_ignore_ascii_case(b"mariadb"));
+        if named { Self::MariaDb } else { Self::MySql }
+    }
+
+    /// The SQL dialect.
+    #[must_use]
+    pub const fn dialect(self) -> Dialect {
+        match self {
+            Self::MySql => Dialect::MySql,
+            Self::MariaDb => Dialect::MariaDb,
+        }
+    }
+}
+
+/// Character sets and collations by the ids that login requests use.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Collations(HashMap<u16, (String, String)>);
+
+impl Collations {
+    /// Takes in rows of id, character set and collation.
+    pub fn new(rows: impl IntoIterator<Item = (u16, String, String)>) -> Self {
+        Self(rows.into_iter().map(|(id, charset, collation)| (id, (charset, collation))).collect())
+    }
+
+    /// The character set and collation of an id.
+    #[must_use]
+    pub fn get(&self, id: u16) -> Option<(&str, &str)> {
+        self.0.get(&id).map(|(charset, collation)| (charset.as_str(), collation.as_str()))
+    }
+
+    /// The default collation of a character set cannot be told from ids; only whether a pair exists.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// What Headgate has learned from the primary, for greetings and for reads on replicas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The version string of its greeting.
+    pub version: Vec<u8>,
+    /// MySQL or MariaDB.
+    pub flavor: Flavor,
+    /// Its capability flags.
+    pub capabilities: Capabilities,
+    /// The low byte of its default collation.
+    pub collation: u8,
+    /// The login method it proposes.
+    pub plugin: Vec<u8>,
+    /// `@@global.sql_mode` has ANSI_QUOTES.
+    pub ansi_quotes: bool,
+    /// `@@global.sql_mode` has NO_BACKSLASH_ESCAPES.
+    pub no_backslash_escapes: bool,
+    /// `@@global.init_connect` is set: sessions begin with changes that Headgate does not see.
+    pub init_connect: bool,
+    /// How long the primary lets a connection idle.
+    pub wait_timeout: Duration,
+    /// Counts up whenever the defaults of new sessions change on the primary.
+    pub generation: u64,
+    /// Ids of character sets.
+    pub collations: Collations,
+    /// Defaults of new sessions that decide what a statement means or shows.
+    pub defaults: BTreeMap<String, String>,
+    /// Lower-case names of all views: what they reach is not known. Nothing where the control account may
+    /// not see all of them.
+    pub views: Option<HashSet<Box<[u8]>>>,
+}
+
+impl Facts {
+    /// How statements of a session with default `sql_mode` are read.
+    #[must_use]
+    pub const fn lex_mode(&self, charset_safe: bool) -> LexMode {
+        LexMode {
+            ansi_quotes: self.ansi_quotes,
+            no_backslash_escapes: self.no_backslash_escapes,
+            charset_safe,
+            dialect: self.flavor.dialect(),
+        }
+    }
+
+    /// True where no name can be a view's.
+    #[must_use]
+    pub fn has_no_views(&self) -> bool {
+        self.views.as_ref().is_some_and(HashSet::is_empty)
+    }
+
+    /// True when `name` may be a view's, in any schema.
+    #[must_use]
+    pub fn may_be_view(&self, name: &[u8]) -> bool {
+        self.views.as_ref().is_none_or(|views| views.contains(name.to_ascii_lowercase().as_slice()))
+    }
+}

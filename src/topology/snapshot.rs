@@ -1,0 +1,78 @@
+//! All servers at one moment.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::facts::Facts;
+use super::ids::{Epoch, ServerId};
+use super::server::{Server, ServerState};
+
+/// An immutable picture of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topology {
+    /// The reign this picture belongs to.
+    pub epoch: Epoch,
+    /// The primary, or why there is none.
+    pub primary: Result<ServerId, NoPrimary>,
+    /// Every server known.
+    pub servers: Vec<Server>,
+    /// What the primary has told of itself. Kept while it is away.
+    pub facts: Option<Arc<Facts>>,
+}
+
+/// Why no server takes writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoPrimary {
+    /// Nobody has been asked yet.
+    Unknown,
+    /// No server answers.
+    Unreachable {
+        /// What each of them did.
+        problems: Vec<String>,
+    },
+    /// Those that answer are read only.
+    NoneWritable,
+    /// More than one takes writes.
+    SeveralWritable {
+        /// Their addresses.
+        servers: Vec<String>,
+    },
+}
+
+impl fmt::Display for NoPrimary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("the servers have not been asked yet"),
+            Self::Unreachable { problems } => {
+                write!(f, "no server can be asked ({})", problems.join("; "))
+            }
+            Self::NoneWritable => f.write_str(
+                "no server takes writes: all that answer are read only; set read_only=OFF on the primary",
+            ),
+            Self::SeveralWritable { servers } => write!(
+                f,
+                "more than one server takes writes ({}), so none is used; set read_only=ON on all but the primary",
+                servers.join(", ")
+            ),
+        }
+    }
+}
+
+impl Topology {
+    /// Before the first look.
+    #[must_use]
+    pub const fn unknown(servers: Vec<Server>) -> Self {
+        Self { epoch: Epoch(0), primary: Err(NoPrimary::Unknown), servers, facts: None }
+    }
+
+    /// A server by its number.
+    #[must_use]
+    pub fn server(&self, id: ServerId) -> Option<&Server> {
+        self.servers.iter().find(|server| server.id == id)
+    }
+
+    /// Servers that may serve reads.
+    pub fn replicas(&self) -> impl DoubleEndedIterator<Item = &Server> + Clone {
+        self.servers.iter().filter(|server| server.state == ServerState::Replica)
+    }
+}
