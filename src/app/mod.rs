@@ -1,1 +1,4 @@
 //! The composition root: builds everything from the settings, wires it together, runs and drains it.
+
+pub mod run;
+pub mod settings;

@@ -1,1 +1,3 @@
 //! Logs, counters and the HTTP port that shows them.
+
+pub mod logging;
