@@ -8,9 +8,10 @@ const HEAD: &str = "\
 
 *Written from the table in `src/config/keys.rs`; a test keeps the two equal.*
 
-Headgate reads `/etc/headgate/headgate.toml`, else `./headgate.toml`, else the file given with `--config`
-alone. A file is not needed: what has a flag can be given on the command line, and any key with
-`--set KEY=VALUE`. The command line wins over the file, the file over the defaults.
+Headgate reads the file given with `--config`; without it `/etc/headgate/headgate.toml`, or
+`./headgate.toml` where that does not exist. A file is not needed: what has a flag can be given on the
+command line, and any key with `--set KEY=VALUE`. The command line wins over the file, the file over the
+defaults.
 
 `headgate check` reads the configuration as `headgate run` would and prints everything that is wrong with
 it, each problem with its line and what to write instead. On SIGHUP Headgate reads its file again: keys

@@ -173,7 +173,7 @@ impl<T: Setting> Setting for Vec<T> {
     const FORM: Form = Form::List;
 
     fn kind() -> String {
-        format!("list of {}", T::kind())
+        format!("list: {}", T::kind())
     }
 
     fn read(value: &Value<'_>) -> Result<Self, Vec<Complaint>> {
