@@ -33,8 +33,8 @@ pub enum EndpointError {
     Brackets,
     #[error("its host holds a character no host has")]
     BadHost,
-    #[error("it names no path after unix:")]
-    NoPath,
+    #[error("the path after unix: does not begin with /")]
+    NotAbsolute,
 }
 
 impl Endpoint {
@@ -42,9 +42,10 @@ impl Endpoint {
     pub fn parse(text: &str) -> Result<Self, EndpointError> {
         let text = text.trim();
         if let Some(path) = text.strip_prefix("unix:") {
-            return match path {
-                "" => Err(EndpointError::NoPath),
-                path => Ok(Self::Unix { path: PathBuf::from(path) }),
+            // A relative one would depend on where Headgate was started.
+            return match path.starts_with('/') {
+                true => Ok(Self::Unix { path: PathBuf::from(path) }),
+                false => Err(EndpointError::NotAbsolute),
             };
         }
         let (host, port) = match text.strip_prefix('[') {
@@ -103,7 +104,7 @@ impl Setting for Endpoint {
                 (EndpointError::NoPort, text) if text.starts_with('/') => format!("write unix:{text}"),
                 (EndpointError::NoPort, text) => format!("write {text}:PORT"),
                 (EndpointError::Brackets, _) => "write it as [::1]:3306".to_owned(),
-                (EndpointError::NoPath, _) => "write unix:/run/mysqld/mysqld.sock".to_owned(),
+                (EndpointError::NotAbsolute, _) => "write unix:/run/mysqld/mysqld.sock".to_owned(),
                 (EndpointError::BadPort | EndpointError::BadHost, _) => {
                     "write HOST:PORT, [IPV6]:PORT or unix:/path".to_owned()
                 }
@@ -159,7 +160,8 @@ mod tests {
         check("db1:", EndpointError::BadPort);
         check("db1:+3306", EndpointError::BadPort);
         check("db1:65536", EndpointError::BadPort);
-        check("unix:", EndpointError::NoPath);
+        check("unix:", EndpointError::NotAbsolute);
+        check("unix:run/mysqld.sock", EndpointError::NotAbsolute);
     }
 
     proptest! {

@@ -112,18 +112,18 @@ settings! {
 
     /// Connections to the servers.
     pool: Pool {
-        /// Most connections to one server. 0: what the server's own `max_connections` leaves after a
-        /// reserve for administrators and for Headgate's own questions.
+        /// Most connections to one server, in use and idle, the control account's not counted. The server's
+        /// own `max_connections` still applies: its error 1040 is passed on.
         max_connections_per_server: u32 {
-            default: 0,
-            range: 0..=100_000,
-            reload: Live
+            default: 4_000,
+            range: 1..=100_000,
+            reload: Restart
         }
-        /// Most idle connections kept to one server.
+        /// Most idle connections kept by one worker for one user at one server.
         max_idle: u32 {
-            default: 32,
+            default: 64,
             range: 0..=100_000,
-            reload: Live
+            reload: Restart
         }
         /// How long a connection may stay idle before it is closed.
         idle_timeout: Duration {

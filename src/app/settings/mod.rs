@@ -10,9 +10,7 @@ mod resolve;
 mod secret;
 mod source;
 
-pub use model::{
-    BackendLink, CertificateFiles, ConnectionBound, Control, Front, Log, Pool, Routing, Runtime, Settings,
-};
+pub use model::{BackendLink, CertificateFiles, Control, Front, Log, Pool, Routing, Runtime, Settings};
 pub use resolve::{Surroundings, resolve};
 pub use secret::{CONTROL_PASSWORD_VARIABLE, PasswordSource, Secret, SecretError};
 pub use source::{Loaded, Source};

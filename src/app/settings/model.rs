@@ -73,35 +73,13 @@ pub struct Control {
 /// Bounds of the connections to one server.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pool {
-    pub max_connections: ConnectionBound,
+    /// In use and idle.
+    pub max_connections: NonZeroU32,
+    /// Kept by one worker for one user.
     pub max_idle: u32,
     pub idle_timeout: Duration,
     /// Longest wait for a connection.
     pub wait_timeout: Duration,
-}
-
-/// How many connections one server gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConnectionBound {
-    /// This many.
-    Fixed(NonZeroU32),
-    /// What the server's own `max_connections` leaves.
-    FromServer,
-}
-
-/// What [`ConnectionBound::FromServer`] leaves to administrators and to Headgate's own questions.
-const RESERVE: u32 = 5;
-/// MySQL's and MariaDB's default for `max_connections`, for a server that has not been asked yet.
-const SERVER_DEFAULT: u32 = 151;
-
-impl ConnectionBound {
-    /// The bound for a server whose `@@max_connections` is `of_server` (`None`: not known yet).
-    pub fn connections(self, of_server: Option<u32>) -> u32 {
-        match self {
-            Self::Fixed(bound) => bound.get(),
-            Self::FromServer => of_server.unwrap_or(SERVER_DEFAULT).saturating_sub(RESERVE).max(1),
-        }
-    }
 }
 
 /// Which server gets a statement.
@@ -125,18 +103,4 @@ pub struct Runtime {
 pub struct Log {
     pub filter: String,
     pub format: LogFormat,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_bound_of_a_server_leaves_a_reserve() {
-        let fixed = ConnectionBound::Fixed(NonZeroU32::new(3).unwrap());
-        assert_eq!(fixed.connections(Some(151)), 3);
-        assert_eq!(ConnectionBound::FromServer.connections(Some(500)), 495);
-        assert_eq!(ConnectionBound::FromServer.connections(None), 146);
-        assert_eq!(ConnectionBound::FromServer.connections(Some(2)), 1, "never none at all");
-    }
 }

@@ -3,9 +3,7 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
-use super::model::{
-    BackendLink, CertificateFiles, ConnectionBound, Control, Front, Log, Pool, Routing, Runtime, Settings,
-};
+use super::model::{BackendLink, CertificateFiles, Control, Front, Log, Pool, Routing, Runtime, Settings};
 use super::secret::{CONTROL_PASSWORD_VARIABLE, PasswordSource};
 use crate::config::{BackendTls, Endpoint, Place, Problem, Problems, Reading};
 use crate::telemetry::logging;
@@ -65,7 +63,7 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    /// The settings; `None` only where a problem has been noted.
+    /// The settings; `None` only where a problem has been noted, here or by the range of a key.
     fn settings(&mut self) -> Option<Settings> {
         let config = &self.reading.config;
         self.log();
@@ -80,7 +78,7 @@ impl Resolver<'_> {
             servers,
             backend,
             control: control?,
-            pool: self.pool(),
+            pool: self.pool()?,
             routing: Routing { split: config.routing.split, max_lag: config.routing.max_lag },
             runtime: Runtime {
                 model: config.runtime.model,
@@ -175,15 +173,17 @@ impl Resolver<'_> {
         Some(Control { user: control.user.clone()?, password: password? })
     }
 
-    fn pool(&self) -> Pool {
+    /// `None` only for numbers that the ranges of the keys rule out.
+    fn pool(&self) -> Option<Pool> {
         let pool = &self.reading.config.pool;
-        let max_connections = NonZeroU32::new(pool.max_connections_per_server)
-            .map_or(ConnectionBound::FromServer, ConnectionBound::Fixed);
-        let max_idle = match max_connections {
-            ConnectionBound::Fixed(bound) => pool.max_idle.min(bound.get()),
-            ConnectionBound::FromServer => pool.max_idle,
-        };
-        Pool { max_connections, max_idle, idle_timeout: pool.idle_timeout, wait_timeout: pool.wait_timeout }
+        let max_connections = NonZeroU32::new(pool.max_connections_per_server)?;
+        let max_idle = pool.max_idle.min(max_connections.get());
+        Some(Pool {
+            max_connections,
+            max_idle,
+            idle_timeout: pool.idle_timeout,
+            wait_timeout: pool.wait_timeout,
+        })
     }
 
     fn log(&mut self) {
