@@ -55,9 +55,12 @@ fn describe(source: &Source, loaded: &Loaded) -> String {
         Some(path) => path.display().to_string(),
         None => "no file, defaults and flags only".to_owned(),
     };
+    let warnings: Vec<String> =
+        Source::warnings(loaded).iter().map(|warning| format!("\nwarning: {warning}")).collect();
     let servers: Vec<String> = loaded.settings.servers.iter().map(ToString::to_string).collect();
     let listen: Vec<String> = loaded.settings.front.listen.iter().map(ToString::to_string).collect();
-    format!("{from}: no problems\nlistens on {}\nserves {}", listen.join(", "), servers.join(", "))
+    let (listen, servers, warnings) = (listen.join(", "), servers.join(", "), warnings.concat());
+    format!("{from}: no problems\nlistens on {listen}\nserves {servers}{warnings}")
 }
 
 /// `headgate run`, once the configuration is known to be right.
@@ -75,6 +78,9 @@ fn start(loaded: Loaded, source: Source, surroundings: Surroundings) -> anyhow::
     match &source.file {
         Some(path) => tracing::info!(file = %path.display(), "configuration read"),
         None => tracing::info!("no configuration file; using defaults and flags"),
+    }
+    for warning in Source::warnings(&loaded) {
+        tracing::warn!(remedy = warning.remedy, "{}", warning.what);
     }
     run(Start { loaded, password, source, surroundings, logging })
 }

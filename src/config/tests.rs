@@ -236,6 +236,12 @@ fn broken_toml_does_not_hide_the_rest() {
 }
 
 #[test]
+fn a_key_written_twice_is_refused() {
+    let found = problems("[pool]\nmax_idle = 1\nmax_idle = 2\n", &[]);
+    assert!(found.len() == 1 && found[0].starts_with("headgate.toml:3: "), "{found:?}");
+}
+
+#[test]
 fn a_broken_key_is_known_to_be_broken() {
     let reading = read("headgate.toml", "[servers]\naddresses = [\"db1\"]\n", &[]);
     assert!(reading.is_broken("servers.addresses") && !reading.is_broken("servers.ca"));

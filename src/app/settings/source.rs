@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::model::Settings;
@@ -23,6 +24,12 @@ const FILE_KEYS: [(&str, PathOf); 6] = [
     ("control.password_file", |config| config.control.password_file.as_ref()),
 ];
 
+/// Those of them that hold a secret.
+const SECRET_KEYS: [&str; 3] = ["listen.tls_key", "servers.key", "control.password_file"];
+
+/// The bit of a file's mode that lets everybody read it.
+const OTHERS_MAY_READ: u32 = 0o004;
+
 /// The file, if there is one, and what the command line puts over it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -43,6 +50,24 @@ impl Source {
     pub fn find(named: Option<PathBuf>, overrides: Vec<Override>) -> Self {
         let default = || DEFAULT_FILES.iter().map(PathBuf::from).find(|path| path.is_file());
         Self { file: named.or_else(default), overrides }
+    }
+
+    /// What is allowed and still better changed, in the form of problems: secrets that others can read.
+    pub fn warnings(loaded: &Loaded) -> Vec<Problem> {
+        let mut warnings = Vec::new();
+        for (key, path) in FILE_KEYS.into_iter().filter(|(key, _)| SECRET_KEYS.contains(key)) {
+            let Some(path) = path(&loaded.config) else { continue };
+            // A file that has just gone is told by whoever needs it.
+            let mode = std::fs::metadata(path).map_or(0, |file| file.permissions().mode());
+            if mode & OTHERS_MAY_READ != 0 {
+                warnings.push(Problem {
+                    place: Place::Unwritten,
+                    what: format!("{key}: every user of this machine may read {}", path.display()),
+                    remedy: format!("chmod o= {}", path.display()),
+                });
+            }
+        }
+        warnings
     }
 
     /// Reads everything again and checks it as a whole, the files that keys name included.
@@ -138,6 +163,30 @@ mod tests {
         );
         let line = |problem: &Problem| matches!(problem.place, Place::Line { line: 2, .. });
         assert_eq!(problems.0.iter().filter(|problem| line(problem)).count(), 2);
+    }
+
+    #[test]
+    fn a_secret_that_everyone_may_read_is_pointed_out() {
+        let path = std::env::temp_dir().join(format!("headgate-warnings-{}", std::process::id()));
+        std::fs::write(&path, "s3cret").unwrap();
+        let values = |key: &str, value: &str| Override {
+            key: key.to_owned(),
+            flag: "--set".to_owned(),
+            values: vec![value.to_owned()],
+        };
+        let overrides = vec![
+            values("servers.addresses", "db1:3306"),
+            values("control.user", "watch"),
+            values("control.password_file", &path.display().to_string()),
+        ];
+        let source = Source { file: None, overrides };
+        let loaded = source.load(&Surroundings::of_process(false)).unwrap();
+        let warned = |mode: u32| {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            Source::warnings(&loaded).len()
+        };
+        assert_eq!((warned(0o644), warned(0o640), warned(0o600)), (1, 0, 0));
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]
