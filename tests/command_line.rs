@@ -11,7 +11,7 @@ fn headgate(arguments: &[&str]) -> Output {
         .current_dir("/")
         .stdin(Stdio::null())
         .output()
-        .unwrap()
+        .expect("the program was built beside this test")
 }
 
 /// A file of the test's own, removed at its end.
@@ -20,12 +20,12 @@ struct Scratch(PathBuf);
 impl Scratch {
     fn new(name: &str, text: &str) -> Self {
         let path = std::env::temp_dir().join(format!("headgate-cli-{}-{name}", std::process::id()));
-        std::fs::write(&path, text).unwrap();
+        std::fs::write(&path, text).expect("the temporary folder takes files");
         Self(path)
     }
 
     fn path(&self) -> &str {
-        self.0.to_str().unwrap()
+        self.0.to_str().expect("the name is ours, and ASCII")
     }
 }
 
