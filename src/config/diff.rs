@@ -1,5 +1,7 @@
 //! What a reload would change.
 
+use std::fmt;
+
 use super::key::{Key, Reload};
 use super::keys::{Config, KEYS};
 
@@ -10,6 +12,13 @@ pub struct Change {
     /// Before and after, as one would write them; `None` where the key is left out.
     pub from: Option<String>,
     pub to: Option<String>,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let written = |value: &Option<String>| value.clone().unwrap_or_else(|| "not set".to_owned());
+        write!(f, "{}: {} -> {}", self.key.name, written(&self.from), written(&self.to))
+    }
 }
 
 /// What to do about a changed configuration.
@@ -64,18 +73,12 @@ mod tests {
         new.runtime.workers = 3;
 
         let plan = diff(&old, &new);
-        let told = |changes: &[Change]| -> Vec<(&str, Option<String>, Option<String>)> {
-            changes.iter().map(|change| (change.key.name, change.from.clone(), change.to.clone())).collect()
-        };
-        let text = |text: &str| Some(text.to_owned());
+        let told = |changes: &[Change]| -> Vec<String> { changes.iter().map(Change::to_string).collect() };
         assert_eq!(
             told(&plan.apply),
-            [
-                ("servers.ca", None, text("\"/etc/headgate/ca.pem\"")),
-                ("routing.max_lag", text("\"10s\""), text("\"500ms\"")),
-            ]
+            ["servers.ca: not set -> \"/etc/headgate/ca.pem\"", "routing.max_lag: \"10s\" -> \"500ms\""]
         );
-        assert_eq!(told(&plan.needs_restart), [("runtime.workers", text("0"), text("3"))]);
+        assert_eq!(told(&plan.needs_restart), ["runtime.workers: 0 -> 3"]);
         assert_eq!(diff(&new, &old).apply.len(), 2, "the way back is as long");
     }
 }

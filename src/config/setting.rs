@@ -9,11 +9,15 @@ use super::value::{Shape, Value};
 /// What a key's value looks like in TOML, which is how the command line must understand a flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
+    /// Text in quotes.
     Text,
     /// One of a few words, which [`Key::kind`](super::Key::kind) lists.
     Word,
+    /// A whole number.
     Whole,
+    /// true or false.
     Switch,
+    /// A list in brackets.
     List,
 }
 
