@@ -34,7 +34,8 @@ impl GtidSet {
                 continue;
             }
             let mut fields = part.split(':');
-            let uuid = fields.next().and_then(parse_uuid).ok_or_else(|| Malformed::Uuid { text: part.clone() })?;
+            let uuid =
+                fields.next().and_then(parse_uuid).ok_or_else(|| Malformed::Uuid { text: part.clone() })?;
             let mut tag = "";
             let mut any = false;
             for field in fields {
@@ -74,10 +75,9 @@ impl GtidSet {
 
     /// Whether every GTID of `other` is in it.
     pub fn contains(&self, other: &Self) -> bool {
-        other
-            .sources
-            .iter()
-            .all(|(source, wanted)| self.sources.get(source).is_some_and(|intervals| intervals.contains(wanted)))
+        other.sources.iter().all(|(source, wanted)| {
+            self.sources.get(source).is_some_and(|intervals| intervals.contains(wanted))
+        })
     }
 
     pub fn union(&mut self, other: &Self) {

@@ -33,9 +33,17 @@ fn sets_print_in_one_form() {
 #[test]
 fn malformed_sets_are_refused() {
     for text in [
-        "x".to_owned(), A.to_owned(), format!("{A}:"), format!("{A}:0"), format!("{A}:5-1"), format!("{A}:+1"),
-        format!("{A}:1-2-3"), format!("{A}:9223372036854775808"), "3e11fa4771ca11e19e33c80aa9429562:1".to_owned(),
-        format!("{A}:tag"), format!("{A}:1;{B}:1"),
+        "x".to_owned(),
+        A.to_owned(),
+        format!("{A}:"),
+        format!("{A}:0"),
+        format!("{A}:5-1"),
+        format!("{A}:+1"),
+        format!("{A}:1-2-3"),
+        format!("{A}:9223372036854775808"),
+        "3e11fa4771ca11e19e33c80aa9429562:1".to_owned(),
+        format!("{A}:tag"),
+        format!("{A}:1;{B}:1"),
     ] {
         assert!(GtidSet::parse(&text).is_err(), "{text}");
     }

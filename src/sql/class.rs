@@ -60,11 +60,10 @@ fn by_verb(verb: &[u8], lexer: Lexer<'_>, mode: LexMode) -> Statement {
         b"GRANT" | b"REVOKE" => account(lexer),
         b"FLUSH" => flush(lexer),
         b"KILL" => kill(lexer),
-        b"CALL" | b"DO" | b"PREPARE" | b"EXECUTE" | b"DEALLOCATE" | b"HANDLER" | b"LOCK" | b"UNLOCK" | b"XA"
-        | b"GET" | b"SIGNAL" | b"RESIGNAL" | b"RESET" | b"PURGE" | b"CHANGE" | b"STOP" | b"INSTALL"
-        | b"UNINSTALL" | b"CACHE" | b"CLONE" | b"BINLOG" | b"IMPORT" | b"SHUTDOWN" | b"RESTART" | b"BACKUP" => {
-            other(Unclear::Effects)
-        }
+        b"CALL" | b"DO" | b"PREPARE" | b"EXECUTE" | b"DEALLOCATE" | b"HANDLER" | b"LOCK" | b"UNLOCK"
+        | b"XA" | b"GET" | b"SIGNAL" | b"RESIGNAL" | b"RESET" | b"PURGE" | b"CHANGE" | b"STOP"
+        | b"INSTALL" | b"UNINSTALL" | b"CACHE" | b"CLONE" | b"BINLOG" | b"IMPORT" | b"SHUTDOWN"
+        | b"RESTART" | b"BACKUP" => other(Unclear::Effects),
         _ => other(Unclear::Verb),
     }
 }
@@ -133,9 +132,14 @@ fn inspect(lexer: Lexer<'_>, mode: LexMode) -> Statement {
 
 fn transaction(verb: &[u8], mut lexer: Lexer<'_>) -> Statement {
     let words: [Option<Token<'_>>; 6] = std::array::from_fn(|_| lexer.next());
-    let is = |at: usize, word: &[u8]| words.get(at).copied().flatten().is_some_and(|token| token.is_word(word));
+    let is =
+        |at: usize, word: &[u8]| words.get(at).copied().flatten().is_some_and(|token| token.is_word(word));
     let name = |at: usize| {
-        words.get(at).copied().flatten().is_some_and(|token| matches!(token.kind, Kind::Word | Kind::QuotedName))
+        words
+            .get(at)
+            .copied()
+            .flatten()
+            .is_some_and(|token| matches!(token.kind, Kind::Word | Kind::QuotedName))
     };
     // Everything after the words that were understood must be the end.
     let ends = |at: usize| words.get(at).copied().flatten().is_none();
@@ -145,7 +149,9 @@ fn transaction(verb: &[u8], mut lexer: Lexer<'_>) -> Statement {
             () if ends(1) => TransactionKind::Begin,
             () if is(1, b"READ") && is(2, b"ONLY") && ends(3) => TransactionKind::BeginReadOnly,
             () if is(1, b"READ") && is(2, b"WRITE") && ends(3) => TransactionKind::Begin,
-            () if is(1, b"WITH") && is(2, b"CONSISTENT") && is(3, b"SNAPSHOT") && ends(4) => TransactionKind::Begin,
+            () if is(1, b"WITH") && is(2, b"CONSISTENT") && is(3, b"SNAPSHOT") && ends(4) => {
+                TransactionKind::Begin
+            }
             () => return other(Unclear::Effects),
         },
         b"COMMIT" if ends(0) || (is(0, b"WORK") && ends(1)) => TransactionKind::Commit,
@@ -252,7 +258,9 @@ fn kill(mut lexer: Lexer<'_>) -> Statement {
     }
     let id = next.and_then(|token| std::str::from_utf8(token.text).ok()?.parse().ok());
     match id {
-        Some(id) if ends(lexer) => known(Class::Kill(if query { Kill::Query(id) } else { Kill::Connection(id) })),
+        Some(id) if ends(lexer) => {
+            known(Class::Kill(if query { Kill::Query(id) } else { Kill::Connection(id) }))
+        }
         _ => known(Class::Kill(Kill::Elsewise)),
     }
 }
@@ -285,4 +293,3 @@ pub fn mentions(text: &[u8], mode: LexMode, mut known: impl FnMut(&[u8]) -> bool
         _ => false,
     })
 }
-

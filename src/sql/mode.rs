@@ -54,9 +54,9 @@ pub fn charset_is_safe(charset: &str) -> bool {
 }
 
 const SAFE_CHARSETS: &[&str] = &[
-    "utf8mb4", "utf8mb3", "utf8", "latin1", "ascii", "binary", "latin2", "latin5", "latin7", "cp1250", "cp1251",
-    "cp1256", "cp1257", "cp850", "cp852", "cp866", "greek", "hebrew", "koi8r", "koi8u", "macce", "macroman",
-    "dec8", "ujis", "eucjpms", "euckr", "gb2312",
+    "utf8mb4", "utf8mb3", "utf8", "latin1", "ascii", "binary", "latin2", "latin5", "latin7", "cp1250",
+    "cp1251", "cp1256", "cp1257", "cp850", "cp852", "cp866", "greek", "hebrew", "koi8r", "koi8u", "macce",
+    "macroman", "dec8", "ujis", "eucjpms", "euckr", "gb2312",
 ];
 
 #[cfg(test)]

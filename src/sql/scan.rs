@@ -107,8 +107,8 @@ impl<'a> Walk<'a> {
 
     fn symbol(&mut self, symbol: u8, next: Option<Token<'a>>, place: Place) {
         match symbol {
-            b'(' | b')' | b',' | b'+' | b'-' | b'*' | b'/' | b'%' | b'=' | b'<' | b'>' | b'!' | b'&' | b'|' | b'^'
-            | b'~' => {}
+            b'(' | b')' | b',' | b'+' | b'-' | b'*' | b'/' | b'%' | b'=' | b'<' | b'>' | b'!' | b'&'
+            | b'|' | b'^' | b'~' => {}
             b'.' if place == Place::Variable => self.place = Place::Variable,
             b'.' => self.place = Place::Qualified { table: place == Place::Table },
             b'@' => {
@@ -125,6 +125,7 @@ impl<'a> Walk<'a> {
                 self.found.assigns = true;
             }
             b';' => self.found.unclear(Unclear::Several),
+            b'?' => self.found.not_plain(NotPlain::Parameter),
             b'{' | b'}' => self.found.not_plain(NotPlain::Symbol),
             _ => self.found.unclear(Unclear::Unreadable),
         }

@@ -35,7 +35,10 @@ pub enum Class {
     /// INSERT, REPLACE, UPDATE, DELETE, LOAD DATA.
     Data,
     Use(Name),
-    SetNames { charset: Name, collation: Option<Name> },
+    SetNames {
+        charset: Name,
+        collation: Option<Name>,
+    },
     /// `SET autocommit = …`; the status flags tell what came of it.
     SetAutocommit,
     Transaction(TransactionKind),
@@ -88,6 +91,8 @@ pub enum NotPlain {
     ForeignWord,
     /// TABLE or VALUES as a statement.
     Verb,
+    /// A parameter: the text is there to be prepared.
+    Parameter,
     /// Punctuation that a plain read does not have.
     Symbol,
 }
@@ -154,7 +159,9 @@ impl fmt::Display for Name {
 impl fmt::Display for NotPlain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Function => "it calls a function whose value depends on the session, the server or the clock",
+            Self::Function => {
+                "it calls a function whose value depends on the session, the server or the clock"
+            }
             Self::Keyword => "it has a keyword that locks, or that a plain read does not have",
             Self::SystemVariable => "it reads a system variable",
             Self::UserVariable => "it reads a user variable",
@@ -162,6 +169,7 @@ impl fmt::Display for NotPlain {
             Self::Hint => "it has an optimizer hint",
             Self::ForeignWord => "it has an unquoted name outside ASCII",
             Self::Verb => "it is no SELECT",
+            Self::Parameter => "it has a parameter, so it is there to be prepared",
             Self::Symbol => "it has punctuation that a plain read does not have",
         })
     }

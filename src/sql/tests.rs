@@ -103,7 +103,10 @@ fn reads_that_belong_on_the_primary() {
                 "SELECT ST_AsText(g) FROM t",
             ],
         ),
-        (SystemVariable, &["SELECT @@version_comment LIMIT 1", "SELECT @@session.auto_increment_increment, 1"]),
+        (
+            SystemVariable,
+            &["SELECT @@version_comment LIMIT 1", "SELECT @@session.auto_increment_increment, 1"],
+        ),
         (UserVariable, &["SELECT @a", "SELECT @`a b` FROM t", "SELECT @'x'"]),
         (
             LocalSchema,
@@ -119,6 +122,7 @@ fn reads_that_belong_on_the_primary() {
         (Hint, &["SELECT /*+ SET_VAR(sql_mode='') */ 1", "SELECT /*+ MAX_EXECUTION_TIME(5) */ * FROM t"]),
         (ForeignWord, &["SELECT größe FROM t", "SELECT a,\u{a0}CURRENT_USER FROM t"]),
         (Verb, &["TABLE t", "VALUES ROW(1,2)"]),
+        (Parameter, &["SELECT c FROM sbtest1 WHERE id=?"]),
         (Symbol, &["SELECT {d '2020-01-01'}"]),
     ];
     for (why, texts) in cases {
@@ -149,7 +153,14 @@ fn statements_whose_effects_are_unclear() {
                 "EXPLAIN ANALYZE SELECT f(1)",
             ],
         ),
-        (Into, &["SELECT 1 INTO @a", "SELECT * FROM t INTO OUTFILE '/tmp/x'", "SELECT a INTO DUMPFILE 'x' FROM t"]),
+        (
+            Into,
+            &[
+                "SELECT 1 INTO @a",
+                "SELECT * FROM t INTO OUTFILE '/tmp/x'",
+                "SELECT a INTO DUMPFILE 'x' FROM t",
+            ],
+        ),
         (
             Assignment,
             &[
@@ -159,7 +170,10 @@ fn statements_whose_effects_are_unclear() {
                 "LOAD DATA INFILE 'x' INTO TABLE t (a, @b)",
             ],
         ),
-        (Several, &["SELECT 1; INSERT INTO t VALUES (1)", "SELECT 1; -- end", "INSERT INTO t VALUES (1); SELECT 1"]),
+        (
+            Several,
+            &["SELECT 1; INSERT INTO t VALUES (1)", "SELECT 1; -- end", "INSERT INTO t VALUES (1); SELECT 1"],
+        ),
         (
             VersionComment,
             &[
@@ -179,7 +193,6 @@ fn statements_whose_effects_are_unclear() {
                 "SELECT `a",
                 "SELECT /* a",
                 "SELECT 1\0",
-                "SELECT ?",
                 "SELECT \\N",
                 "SELECT 1.LOCK IN SHARE MODE",
                 "SELECT \"f\"(1)",
@@ -188,7 +201,10 @@ fn statements_whose_effects_are_unclear() {
                 "SELECT 1 --\u{a0}1",
             ],
         ),
-        (TemporaryTable, &["CREATE TEMPORARY TABLE t (a INT)", "DROP TEMPORARY TABLE t", "CREATE TABLE t AS SELECT 1"]),
+        (
+            TemporaryTable,
+            &["CREATE TEMPORARY TABLE t (a INT)", "DROP TEMPORARY TABLE t", "CREATE TABLE t AS SELECT 1"],
+        ),
         (DropsSchema, &["DROP DATABASE d", "DROP SCHEMA IF EXISTS d"]),
         (
             Set,
@@ -255,6 +271,7 @@ fn data_changes() {
         "REPLACE t(a) VALUES (1)",
         "UPDATE t SET a = 1, b = UUID() WHERE c IN (SELECT d FROM u)",
         "UPDATE t SET a := 1",
+        "UPDATE t SET a = ? WHERE b = ?",
         "DELETE FROM t WHERE a = 1 LIMIT 1",
         "DELETE t FROM t JOIN u USING (id)",
         "WITH x AS (SELECT 1 AS n) DELETE FROM t WHERE a IN (SELECT n FROM x)",
@@ -270,8 +287,16 @@ fn data_changes() {
 fn transactions() {
     use TransactionKind::*;
     let cases: &[(TransactionKind, &[&str])] = &[
-        (Begin, &["BEGIN", "begin work", "START TRANSACTION", "START TRANSACTION READ WRITE;",
-                  "START TRANSACTION WITH CONSISTENT SNAPSHOT"]),
+        (
+            Begin,
+            &[
+                "BEGIN",
+                "begin work",
+                "START TRANSACTION",
+                "START TRANSACTION READ WRITE;",
+                "START TRANSACTION WITH CONSISTENT SNAPSHOT",
+            ],
+        ),
         (BeginReadOnly, &["START /* x */ TRANSACTION READ ONLY"]),
         (Commit, &["COMMIT", "COMMIT WORK ; "]),
         (Rollback, &["ROLLBACK", "ROLLBACK WORK"]),
@@ -286,19 +311,68 @@ fn transactions() {
 
 #[test]
 fn the_rest_of_the_classes() {
-    check(&Class::Inspect, &["", "-- only a comment", " ; ", "SHOW TABLES", "SHOW GRANTS FOR 'a'@'%'", "DESC t",
-        "EXPLAIN INSERT INTO t (a) VALUES (1)", "EXPLAIN ANALYZE SELECT COUNT(*) FROM t", "CHECKSUM TABLE t"]);
-    check(&Class::Ddl, &["CREATE TABLE t (id INT PRIMARY KEY, user INT, KEY k (user))", "ALTER TABLE t ADD a INT",
-        "DROP TABLE IF EXISTS t", "CREATE UNIQUE INDEX i ON t (a)", "TRUNCATE t", "CREATE DATABASE d",
-        "CREATE OR REPLACE DEFINER=`root`@`%` SQL SECURITY INVOKER VIEW v AS SELECT f(1)", "RENAME TABLE a TO b",
-        "ANALYZE LOCAL TABLE t", "CREATE PROCEDURE p() SET @a = 1"]);
-    check(&Class::Account, &["GRANT SELECT ON *.* TO u", "REVOKE ALL ON d.* FROM u", "CREATE USER u IDENTIFIED BY 'x'",
-        "ALTER USER 'u'@'h' ACCOUNT LOCK", "DROP ROLE r", "SET PASSWORD = 'x'", "SET DEFAULT ROLE r TO u",
-        "FLUSH PRIVILEGES", "RENAME USER a TO b"]);
-    check(&Class::SetGlobal, &["SET GLOBAL max_connections = 5", "SET @@global.sql_mode = ''", "SET PERSIST x = 1",
-        "SET @a = 1, GLOBAL x = 2"]);
-    check(&Class::SetAutocommit, &["SET autocommit=0", "set AUTOCOMMIT = 1", "SET @@session.autocommit = OFF",
-        "SET SESSION autocommit := ON", "SET @@autocommit = FALSE;"]);
+    check(
+        &Class::Inspect,
+        &[
+            "",
+            "-- only a comment",
+            " ; ",
+            "SHOW TABLES",
+            "SHOW GRANTS FOR 'a'@'%'",
+            "DESC t",
+            "EXPLAIN INSERT INTO t (a) VALUES (1)",
+            "EXPLAIN ANALYZE SELECT COUNT(*) FROM t",
+            "CHECKSUM TABLE t",
+        ],
+    );
+    check(
+        &Class::Ddl,
+        &[
+            "CREATE TABLE t (id INT PRIMARY KEY, user INT, KEY k (user))",
+            "ALTER TABLE t ADD a INT",
+            "DROP TABLE IF EXISTS t",
+            "CREATE UNIQUE INDEX i ON t (a)",
+            "TRUNCATE t",
+            "CREATE DATABASE d",
+            "CREATE OR REPLACE DEFINER=`root`@`%` SQL SECURITY INVOKER VIEW v AS SELECT f(1)",
+            "RENAME TABLE a TO b",
+            "ANALYZE LOCAL TABLE t",
+            "CREATE PROCEDURE p() SET @a = 1",
+        ],
+    );
+    check(
+        &Class::Account,
+        &[
+            "GRANT SELECT ON *.* TO u",
+            "REVOKE ALL ON d.* FROM u",
+            "CREATE USER u IDENTIFIED BY 'x'",
+            "ALTER USER 'u'@'h' ACCOUNT LOCK",
+            "DROP ROLE r",
+            "SET PASSWORD = 'x'",
+            "SET DEFAULT ROLE r TO u",
+            "FLUSH PRIVILEGES",
+            "RENAME USER a TO b",
+        ],
+    );
+    check(
+        &Class::SetGlobal,
+        &[
+            "SET GLOBAL max_connections = 5",
+            "SET @@global.sql_mode = ''",
+            "SET PERSIST x = 1",
+            "SET @a = 1, GLOBAL x = 2",
+        ],
+    );
+    check(
+        &Class::SetAutocommit,
+        &[
+            "SET autocommit=0",
+            "set AUTOCOMMIT = 1",
+            "SET @@session.autocommit = OFF",
+            "SET SESSION autocommit := ON",
+            "SET @@autocommit = FALSE;",
+        ],
+    );
     check(&Class::Kill(Kill::Connection(7)), &["KILL 7", "KILL CONNECTION 7;"]);
     check(&Class::Kill(Kill::Query(7)), &["KILL QUERY 7"]);
     check(&Class::Kill(Kill::Elsewise), &["KILL HARD 7", "KILL USER u", "KILL @a", "KILL"]);
@@ -312,11 +386,19 @@ fn name(text: &str) -> Name {
 fn schema_and_character_set() {
     check(&Class::Use(name("Shop")), &["USE Shop", "use `Shop` ;", "/* x */ USE Shop -- y"]);
     check(&Class::Other(Unclear::Effects), &["USE", "USE a b", "USE 'a'", "USE `a``b`"]);
-    check(&Class::SetNames { charset: name("utf8mb4"), collation: None }, &["SET NAMES utf8mb4", "set names 'UTF8MB4';"]);
+    check(
+        &Class::SetNames { charset: name("utf8mb4"), collation: None },
+        &["SET NAMES utf8mb4", "set names 'UTF8MB4';"],
+    );
     let collation = Some(name("utf8mb4_0900_ai_ci"));
-    check(&Class::SetNames { charset: name("utf8mb4"), collation },
-        &["SET NAMES 'utf8mb4' COLLATE 'utf8mb4_0900_ai_ci'", "SET NAMES utf8mb4 COLLATE utf8mb4_0900_ai_ci"]);
-    check(&Class::Other(Unclear::Set), &["SET NAMES", "SET NAMES 'a b'", "SET NAMES utf8mb4 COLLATE", "SET NAMES a COLLATE b c"]);
+    check(
+        &Class::SetNames { charset: name("utf8mb4"), collation },
+        &["SET NAMES 'utf8mb4' COLLATE 'utf8mb4_0900_ai_ci'", "SET NAMES utf8mb4 COLLATE utf8mb4_0900_ai_ci"],
+    );
+    check(
+        &Class::Other(Unclear::Set),
+        &["SET NAMES", "SET NAMES 'a b'", "SET NAMES utf8mb4 COLLATE", "SET NAMES a COLLATE b c"],
+    );
 }
 
 #[test]
@@ -340,11 +422,19 @@ fn unsafe_character_sets_are_read_only_where_they_are_ascii() {
 
 #[test]
 fn looking_back() {
-    for text in ["SHOW WARNINGS", "SHOW COUNT(*) ERRORS", "SELECT FOUND_ROWS()", "SELECT 1 + row_count()",
-        "SELECT @@warning_count", "SELECT @@session.error_count"] {
+    for text in [
+        "SHOW WARNINGS",
+        "SHOW COUNT(*) ERRORS",
+        "SELECT FOUND_ROWS()",
+        "SELECT 1 + row_count()",
+        "SELECT @@warning_count",
+        "SELECT @@session.error_count",
+    ] {
         assert!(classify(text.as_bytes(), MODE).looks_back, "{text}");
     }
-    for text in ["SELECT row_count FROM t", "SELECT t.warning_count FROM t", "SHOW TABLES", "SELECT LAST_INSERT_ID()"] {
+    for text in
+        ["SELECT row_count FROM t", "SELECT t.warning_count FROM t", "SHOW TABLES", "SELECT LAST_INSERT_ID()"]
+    {
         assert!(!classify(text.as_bytes(), MODE).looks_back, "{text}");
     }
 }
@@ -352,7 +442,8 @@ fn looking_back() {
 #[test]
 fn mentioned_names() {
     let view = |name: &[u8]| name.eq_ignore_ascii_case(b"v");
-    for text in ["SELECT * FROM v", "SELECT * FROM db.`V`", "SELECT v.a FROM t AS v", "SELECT * FROM `a``b`"] {
+    for text in ["SELECT * FROM v", "SELECT * FROM db.`V`", "SELECT v.a FROM t AS v", "SELECT * FROM `a``b`"]
+    {
         assert!(mentions(text.as_bytes(), MODE, view), "{text}");
     }
     for text in ["SELECT 'v' FROM t /* v */", "SELECT vv FROM t"] {
@@ -364,21 +455,38 @@ fn mentioned_names() {
 /// Pieces that any statement could be cut into, words and quotes above all.
 fn garbage() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
-        Just("'".to_owned()), Just("\"".to_owned()), Just("`".to_owned()), Just("\\".to_owned()),
-        Just("/*".to_owned()), Just("*/".to_owned()), Just("-- ".to_owned()), Just("#".to_owned()),
-        Just("\n".to_owned()), Just("@".to_owned()), Just(";".to_owned()), Just("(".to_owned()), Just(")".to_owned()),
-        Just(".".to_owned()), Just(" AS ".to_owned()), Just("SELECT ".to_owned()), Just(" FROM t ".to_owned()),
-        Just("1".to_owned()), Just(" x ".to_owned()), "[ -~]{0,6}",
+        Just("'".to_owned()),
+        Just("\"".to_owned()),
+        Just("`".to_owned()),
+        Just("\\".to_owned()),
+        Just("/*".to_owned()),
+        Just("*/".to_owned()),
+        Just("-- ".to_owned()),
+        Just("#".to_owned()),
+        Just("\n".to_owned()),
+        Just("@".to_owned()),
+        Just(";".to_owned()),
+        Just("(".to_owned()),
+        Just(")".to_owned()),
+        Just(".".to_owned()),
+        Just(" AS ".to_owned()),
+        Just("SELECT ".to_owned()),
+        Just(" FROM t ".to_owned()),
+        Just("1".to_owned()),
+        Just(" x ".to_owned()),
+        "[ -~]{0,6}",
     ];
     proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
 fn mode() -> impl Strategy<Value = LexMode> {
-    (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(quotes, escapes, safe, mysql)| LexMode {
-        ansi_quotes: quotes,
-        no_backslash_escapes: escapes,
-        charset_safe: safe,
-        dialect: if mysql { Dialect::MySql } else { Dialect::MariaDb },
+    (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(quotes, escapes, safe, mysql)| {
+        LexMode {
+            ansi_quotes: quotes,
+            no_backslash_escapes: escapes,
+            charset_safe: safe,
+            dialect: if mysql { Dialect::MySql } else { Dialect::MariaDb },
+        }
     })
 }
 

@@ -6,7 +6,10 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
     /// The host as given: a name to be looked up at each connect, or an address.
-    HostPort { host: String, port: u16 },
+    HostPort {
+        host: String,
+        port: u16,
+    },
     Unix(PathBuf),
 }
 

@@ -16,7 +16,7 @@ pub struct Defaults {
 }
 
 /// A setting under which a plain read may depend on more than its text and the rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Hindrance {
     #[error("init_connect is set on the primary, so sessions begin in a state Headgate cannot see")]
     InitConnect,

@@ -43,7 +43,11 @@ impl History {
     /// A server at `position` has everything that was committed on the primary before this time.
     /// `None` where it lacks even the oldest sample, or no sample is there.
     pub fn as_of(&self, position: &Position) -> Option<Instant> {
-        self.samples.iter().rev().find(|sample| position.contains(&sample.position)).map(|sample| sample.asked)
+        self.samples
+            .iter()
+            .rev()
+            .find(|sample| position.contains(&sample.position))
+            .map(|sample| sample.asked)
     }
 
     /// Forgets everything: another server is the primary now.

@@ -99,7 +99,9 @@ pub enum NoPrimary {
          or make the others its replicas"
     )]
     SeveralWritable { servers: String },
-    #[error("{writable} accepts writes, but {unreachable} cannot be reached and was the primary; \
-             bring it back or take it off the list of servers")]
+    #[error(
+        "{writable} accepts writes, but {unreachable} cannot be reached and was the primary; \
+             bring it back or take it off the list of servers"
+    )]
     Deposed { writable: String, unreachable: String },
 }

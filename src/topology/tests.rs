@@ -6,7 +6,8 @@ use super::*;
 use crate::gtid::{GtidSet, Position};
 
 fn executed(up_to: u64) -> Position {
-    let text = if up_to == 0 { String::new() } else { format!("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-{up_to}") };
+    let text =
+        if up_to == 0 { String::new() } else { format!("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-{up_to}") };
     Position::MySql(GtidSet::parse(&text).unwrap())
 }
 

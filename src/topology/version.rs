@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::sql::Dialect;
+
 /// The family a server belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Flavor {
@@ -11,6 +13,13 @@ impl Flavor {
     /// From the version string of a greeting or of `@@version`: MariaDB names itself in it.
     pub fn of(version: &str) -> Self {
         if version.to_ascii_lowercase().contains("mariadb") { Self::MariaDb } else { Self::MySql }
+    }
+
+    pub fn dialect(self) -> Dialect {
+        match self {
+            Self::MySql => Dialect::MySql,
+            Self::MariaDb => Dialect::MariaDb,
+        }
     }
 }
 
