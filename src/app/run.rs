@@ -1,6 +1,7 @@
 //! The seam between the command line and the proxy: everything is known, now run until told to stop.
 
-use super::settings::{Loaded, Secret, Source, Surroundings};
+use super::settings::{Loaded, Source, Surroundings};
+use crate::auth::Secret;
 use crate::telemetry::logging::Logging;
 
 /// What [`run`] is given.

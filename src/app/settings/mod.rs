@@ -6,13 +6,13 @@
 //! It also finds the file, so that SIGHUP reads the same sources again.
 
 mod model;
+mod password;
 mod resolve;
-mod secret;
 mod source;
 
 pub use model::{BackendLink, CertificateFiles, Control, Front, Log, Pool, Routing, Runtime, Settings};
+pub use password::{CONTROL_PASSWORD_VARIABLE, PasswordError, PasswordSource};
 pub use resolve::{Surroundings, resolve};
-pub use secret::{CONTROL_PASSWORD_VARIABLE, PasswordSource, Secret, SecretError};
 pub use source::{Loaded, Source};
 
 #[cfg(test)]

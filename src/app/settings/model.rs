@@ -4,7 +4,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::secret::PasswordSource;
+use super::password::PasswordSource;
 use crate::config::{BackendTls, Endpoint, LogFormat, RuntimeModel};
 
 /// Everything Headgate needs to know before it starts.

@@ -4,7 +4,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use super::model::{BackendLink, CertificateFiles, Control, Front, Log, Pool, Routing, Runtime, Settings};
-use super::secret::{CONTROL_PASSWORD_VARIABLE, PasswordSource};
+use super::password::{CONTROL_PASSWORD_VARIABLE, PasswordSource};
 use crate::config::{BackendTls, Endpoint, Place, Problem, Problems, Reading};
 use crate::telemetry::logging;
 

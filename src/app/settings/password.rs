@@ -1,40 +1,16 @@
-//! The control account's password: where it comes from, and how it is held.
+//! The control account's password and where it comes from.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
+
+use crate::auth::{MAX_PASSWORD, Secret};
 
 /// The environment variable that may hold the control account's password.
 pub const CONTROL_PASSWORD_VARIABLE: &str = "HEADGATE_CONTROL_PASSWORD";
-
-/// Longest password that is read, in bytes. MySQL and MariaDB take at most 256.
-const LONGEST: usize = 1024;
-
-/// Bytes that are wiped when dropped and never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<Vec<u8>>);
-
-impl Secret {
-    /// Takes the bytes over; no copy is left behind.
-    pub fn new(bytes: Vec<u8>) -> Self {
-        Self(Zeroizing::new(bytes))
-    }
-
-    /// The bytes themselves. Do not copy them into anything that is logged or outlives its use.
-    pub fn expose(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(hidden)")
-    }
-}
 
 /// Where the password is to be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,14 +24,14 @@ pub enum PasswordSource {
 
 /// Why there is no password.
 #[derive(Debug, thiserror::Error)]
-pub enum SecretError {
+pub enum PasswordError {
     #[error("the password file {} cannot be read", path.display())]
     File {
         path: PathBuf,
         #[source]
         source: io::Error,
     },
-    #[error("the password from {origin} is longer than {LONGEST} bytes")]
+    #[error("the password from {origin} is longer than {MAX_PASSWORD} bytes")]
     TooLong { origin: String },
     #[error("the environment variable {CONTROL_PASSWORD_VARIABLE} is not set")]
     NoVariable,
@@ -68,39 +44,33 @@ pub enum SecretError {
 
 impl PasswordSource {
     /// Gets the password, calling `ask` where a person has to type it.
-    pub fn fetch(&self, ask: impl FnOnce() -> io::Result<String>) -> Result<Secret, SecretError> {
+    pub fn fetch(&self, ask: impl FnOnce() -> io::Result<String>) -> Result<Secret, PasswordError> {
         let (bytes, origin) = match self {
             Self::File(path) => {
                 let bytes =
-                    read_file(path).map_err(|source| SecretError::File { path: path.clone(), source })?;
+                    read_file(path).map_err(|source| PasswordError::File { path: path.clone(), source })?;
                 (bytes, path.display().to_string())
             }
             Self::Environment => {
-                let text = std::env::var_os(CONTROL_PASSWORD_VARIABLE).ok_or(SecretError::NoVariable)?;
-                (text.into_vec(), CONTROL_PASSWORD_VARIABLE.to_owned())
+                let text = std::env::var_os(CONTROL_PASSWORD_VARIABLE).ok_or(PasswordError::NoVariable)?;
+                (Zeroizing::new(text.into_vec()), CONTROL_PASSWORD_VARIABLE.to_owned())
             }
             Self::Prompt => {
-                let text = ask().map_err(|source| SecretError::Prompt { source })?;
-                (text.into_bytes(), "the terminal".to_owned())
+                let text = ask().map_err(|source| PasswordError::Prompt { source })?;
+                (Zeroizing::new(text.into_bytes()), "the terminal".to_owned())
             }
         };
-        let secret = Secret::new(bytes);
-        if secret.expose().len() > LONGEST {
-            return Err(SecretError::TooLong { origin });
-        }
-        Ok(secret)
+        Secret::from_password(&bytes).ok_or(PasswordError::TooLong { origin })
     }
 }
 
 /// Reads a password file, without the one line end that editors leave at its end.
-fn read_file(path: &PathBuf) -> io::Result<Vec<u8>> {
+fn read_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    // One byte more than is allowed, and a line end.
+    let most = MAX_PASSWORD + 3;
     // Room for everything that will be read, so that growing leaves no copy behind.
-    let mut bytes = Vec::with_capacity(LONGEST + 64);
-    let limit = u64::try_from(LONGEST + 3).unwrap_or(u64::MAX);
-    if let Err(error) = File::open(path)?.take(limit).read_to_end(&mut bytes) {
-        bytes.zeroize();
-        return Err(error);
-    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(most + 64));
+    File::open(path)?.take(u64::try_from(most).unwrap_or(u64::MAX)).read_to_end(&mut bytes)?;
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
         if bytes.last() == Some(&b'\r') {
@@ -118,7 +88,7 @@ mod tests {
         panic!("nobody should be asked")
     }
 
-    fn from_file(name: &str, contents: &[u8]) -> Result<Secret, SecretError> {
+    fn from_file(name: &str, contents: &[u8]) -> Result<Secret, PasswordError> {
         let path = std::env::temp_dir().join(format!("headgate-secret-{}-{name}", std::process::id()));
         std::fs::write(&path, contents).unwrap();
         let secret = PasswordSource::File(path.clone()).fetch(unasked);
@@ -129,7 +99,8 @@ mod tests {
     #[test]
     fn one_line_end_is_not_part_of_the_password() {
         let check = |name: &str, contents: &[u8], password: &[u8]| {
-            assert_eq!(from_file(name, contents).unwrap().expose(), password, "{name}");
+            let expected = Secret::from_password(password).unwrap().encode();
+            assert_eq!(from_file(name, contents).unwrap().encode(), expected, "{name}");
         };
         check("bare", b"s3cret", b"s3cret");
         check("unix", b"s3cret\n", b"s3cret");
@@ -142,17 +113,16 @@ mod tests {
 
     #[test]
     fn what_is_no_password_is_refused() {
-        assert!(matches!(from_file("long", &[b'x'; 5000]), Err(SecretError::TooLong { .. })));
+        assert!(matches!(from_file("long", &[b'x'; 5000]), Err(PasswordError::TooLong { .. })));
         let missing = PasswordSource::File("/nonexistent/password".into()).fetch(unasked);
-        assert!(matches!(missing, Err(SecretError::File { .. })));
+        assert!(matches!(missing, Err(PasswordError::File { .. })));
         let closed = PasswordSource::Prompt.fetch(|| Err(io::ErrorKind::UnexpectedEof.into()));
-        assert!(matches!(closed, Err(SecretError::Prompt { .. })));
+        assert!(matches!(closed, Err(PasswordError::Prompt { .. })));
     }
 
     #[test]
-    fn a_secret_is_never_shown() {
-        let secret = PasswordSource::Prompt.fetch(|| Ok("s3cret".to_owned())).unwrap();
-        assert_eq!(secret.expose(), b"s3cret");
-        assert_eq!(format!("{secret:?}"), "Secret(hidden)");
+    fn a_typed_password_is_taken_as_it_is() {
+        let secret = PasswordSource::Prompt.fetch(|| Ok(" s3cret".to_owned())).unwrap();
+        assert!(matches!(secret, Secret::Clear(password) if *password == *b" s3cret"));
     }
 }
