@@ -1,3 +1,91 @@
-fn main() {
-    println!("headgate {}", env!("CARGO_PKG_VERSION"));
+//! The `headgate` command: reads the configuration, sets up logging, gets the password, runs.
+//!
+//! Ends with 0 after an orderly stop, 1 when something failed (or `check` found a problem), 2 when the
+//! command line or the configuration is wrong and starting again would not help.
+
+mod cli;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use headgate::app::run::{Start, run};
+use headgate::app::settings::{Loaded, Source, Surroundings};
+use headgate::config::{LogFormat, Problems};
+use headgate::telemetry::logging;
+
+fn main() -> ExitCode {
+    let terminal = std::io::stdin().is_terminal();
+    let surroundings = Surroundings::of_process(terminal);
+    match cli::request() {
+        cli::Request::Check(input) => check(&Source::find(input.file, input.overrides), &surroundings),
+        cli::Request::Run(input) => {
+            let source = Source::find(input.file, input.overrides);
+            let loaded = match source.load(&surroundings) {
+                Ok(loaded) => loaded,
+                Err(problems) => {
+                    complain(&problems.to_string());
+                    return ExitCode::from(2);
+                }
+            };
+            match start(loaded, source, surroundings) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    complain(&format!("headgate: {error:#}"));
+                    ExitCode::FAILURE
+                }
+            }
+        }
+    }
+}
+
+/// `headgate check`: the problems on standard output, where they can be piped.
+fn check(source: &Source, surroundings: &Surroundings) -> ExitCode {
+    let (text, code) = match source.load(surroundings) {
+        Ok(loaded) => (describe(source, &loaded), ExitCode::SUCCESS),
+        Err(Problems(problems)) => (Problems(problems).to_string(), ExitCode::FAILURE),
+    };
+    // A reader that went away is no problem of the configuration.
+    let _ = writeln!(std::io::stdout(), "{text}");
+    code
+}
+
+fn describe(source: &Source, loaded: &Loaded) -> String {
+    let from = match &source.file {
+        Some(path) => path.display().to_string(),
+        None => "no file, defaults and flags only".to_owned(),
+    };
+    let warnings: Vec<String> =
+        Source::warnings(loaded).iter().map(|warning| format!("\nwarning: {warning}")).collect();
+    let servers: Vec<String> = loaded.settings.servers.iter().map(ToString::to_string).collect();
+    let listen: Vec<String> = loaded.settings.front.listen.iter().map(ToString::to_string).collect();
+    let (listen, servers, warnings) = (listen.join(", "), servers.join(", "), warnings.concat());
+    format!("{from}: no problems\nlistens on {listen}\nserves {servers}{warnings}")
+}
+
+/// `headgate run`, once the configuration is known to be right.
+fn start(loaded: Loaded, source: Source, surroundings: Surroundings) -> anyhow::Result<()> {
+    let settings = &loaded.settings;
+    let format = match settings.log.format {
+        LogFormat::Text => logging::Format::Text,
+        LogFormat::Json => logging::Format::Json,
+    };
+    let logging = logging::init(&settings.log.filter, format).context("logging could not be set up")?;
+    let ask =
+        || rpassword::prompt_password(format!("Password of control account {}: ", settings.control.user));
+    let password =
+        settings.control.password.fetch(ask).context("there is no password for the control account")?;
+    match &source.file {
+        Some(path) => tracing::info!(file = %path.display(), "configuration read"),
+        None => tracing::info!("no configuration file; using defaults and flags"),
+    }
+    for warning in Source::warnings(&loaded) {
+        tracing::warn!(remedy = warning.remedy, "{}", warning.what);
+    }
+    run(Start { loaded, password, source, surroundings, logging })
+}
+
+/// To standard error; nothing can be done when even that is closed.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -1,1 +1,8 @@
 //! The composition root: builds everything from the settings, wires it together, runs and drains it.
+
+pub mod run;
+pub mod settings;
+
+mod build;
+mod reload;
+mod workers;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
 use super::connection::{Connection, MAX_LOGIN_PACKET, receive_packet, send_packet};
 use super::error::BackendError;
-use super::login;
 use crate::auth::Secret;
 use crate::auth::client_side::Channel;
-use crate::topology::Address;
 use crate::net::link::{Link, Stream};
 use crate::net::socket::Socket;
 use crate::net::tls::ClientTls;
@@ -53,7 +53,7 @@ pub struct Target {
     /// Its address.
     pub address: Address,
     /// TLS towards it.
-    pub tls: Arc<ClientTls>,
+    pub tls: Arc<ArcSwap<ClientTls>>,
     /// For the socket, and again for handshake and login together.
     pub timeout: Duration,
 }
@@ -124,7 +124,7 @@ impl Connection {
         }
         link = upgrade(target, link, &greeting, &request, &mut seq).await?;
         let channel = match (link.is_tls(), link.is_secure()) {
-            (true, _) if target.tls.verifies() => Channel::Verified,
+            (true, _) if target.tls.load().verifies() => Channel::Verified,
             (true, _) => Channel::Encrypted,
             (false, true) => Channel::Local,
             (false, false) => Channel::Plain,
@@ -133,6 +133,8 @@ impl Connection {
         let mut connection = Self {
             link,
             status: StatusFlags(greeting.status),
+            flavor: Flavor::of_greeting(&greeting.version),
+            thread_id: greeting.thread_id,
             schema: credentials.schema.map(Into::into),
             names: None,
             login_ok: Vec::new(),
@@ -141,8 +143,6 @@ impl Connection {
             proven: clock::now(),
             greeting: Some(Box::new(greeting)),
             server: target.server,
-            thread_id: greeting.thread_id,
-            flavor: Flavor::of_greeting(&greeting.version),
             channel,
             capabilities: request.capabilities,
             nonce,
@@ -184,14 +184,16 @@ async fn upgrade(
     seq: &mut u8,
 ) -> Result<Link, BackendError> {
     let offered = greeting.capabilities.contains(Capabilities::SSL);
-    if link.is_secure() || !target.tls.wants(offered).map_err(|error| tls(&error))? {
+    let tls = target.tls.load_full();
+    if link.is_secure() || !tls.wants(offered)? {
         return Ok(link);
     }
     send_packet(&mut link, seq, &request.tls_request_payload()).await?;
-    let stream = target.tls.connect(link.into_plain()?, &target.address).await.map_err(|error| tls(&error))?;
+    let host = match &target.address {
+        Address::Tcp { host, .. } => host.as_str(),
+        Address::Unix(_) => "localhost",
+    };
+    let stream = tls.connect(link.into_plain()?, host).await?;
     Ok(Link::new(Stream::Tls(Box::new(stream.into()))))
 }
 
-fn tls(error: &crate::net::tls::TlsError) -> BackendError {
-    BackendError::Tls { reason: error.to_string() }
-}

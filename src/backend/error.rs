@@ -4,6 +4,7 @@ use std::io;
 
 use crate::auth::client_side::Failure;
 use crate::net::socket::ConnectError;
+use crate::net::tls::TlsError;
 use crate::runtime::clock::Late;
 use crate::wire::Malformed;
 use crate::wire::err::ErrPacket;
@@ -47,10 +48,11 @@ pub enum BackendError {
         source: Malformed,
     },
     /// TLS is wanted and cannot be had.
-    #[error("TLS with the server failed: {reason}")]
+    #[error("TLS with the server failed: {source}")]
     Tls {
-        /// Why, and what to do.
-        reason: String,
+        /// Why.
+        #[from]
+        source: TlsError,
     },
     /// The login cannot be tried with what is known of the user.
     #[error("the login cannot be passed through: {failure}")]

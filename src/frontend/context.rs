@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
@@ -49,7 +50,7 @@ pub struct Shared {
     /// TLS towards clients.
     pub server_tls: Arc<ServerTls>,
     /// TLS towards servers.
-    pub client_tls: Arc<ClientTls>,
+    pub client_tls: Arc<ArcSwap<ClientTls>>,
     /// For passwords of clients without TLS.
     pub rsa: Arc<rsa::KeyPair>,
     /// Passwords of users with sessions.

@@ -125,7 +125,7 @@ pub(super) async fn run(socket: Socket, context: &Arc<Context>) -> Result<(Link,
         switch_nonce,
         secure: caller.link.is_secure(),
         rsa: Arc::clone(&shared.rsa),
-        known: shared.known.get(&request.user).map(|held| held.duplicate()),
+        known: shared.known.get(&request.user),
     };
     let client = caller.link.socket().peer();
     let capabilities = request.capabilities & offered;
@@ -141,7 +141,8 @@ async fn read_request(
     let mut payload = caller.receive().await?;
     if login_request::is_tls_request(&payload) {
         let seq = caller.seq;
-        let stream = shared.server_tls.accept(caller.link.into_plain()?).await?;
+        let accepted = shared.server_tls.accept(caller.link.into_plain()?).await;
+        let stream = accepted.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         caller = Caller { link: Link::new(Stream::Tls(Box::new(stream.into()))), seq };
         payload = caller.receive().await?;
     } else if shared.limits.require_tls && !caller.link.is_secure() {
@@ -271,6 +272,8 @@ impl Candidate<'_> {
             deprecate_eof: self.capabilities.contains(Capabilities::DEPRECATE_EOF),
             wish: if tracks { Wish::Defaults } else { Wish::Nothing },
         };
+        let held = shared.known.remember(&request.user, &secret);
+        let held = held.map_err(|error| io::Error::other(error.to_string()))?;
         if fast {
             caller.send(&FAST_OK).await?;
         }
@@ -289,7 +292,7 @@ impl Candidate<'_> {
             self.facts.generation,
         );
         Ok(LoggedIn {
-            secret: shared.known.remember(&request.user, secret),
+            secret: held,
             user: request.user.into(),
             collation: request.collation,
             capabilities: self.capabilities,

@@ -15,7 +15,7 @@ use crate::wire::session_track::Change;
 
 /// Which side failed.
 #[derive(Debug, thiserror::Error)]
-pub enum RelayError {
+pub(super) enum RelayError {
     /// The client: nobody is left to be told.
     #[error("the client's connection failed: {0}")]
     Client(#[source] io::Error),
@@ -26,7 +26,7 @@ pub enum RelayError {
 
 /// How a reply ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub(super) enum Ending {
     /// The client has it all.
     Delivered(End),
     /// It was an ERR at once, and it was to be held back: the client has seen nothing.
@@ -35,31 +35,31 @@ pub enum Ending {
 
 /// What the relay needs to know of its client.
 #[derive(Debug, Clone, Copy)]
-pub struct Terms {
+pub(super) struct Terms {
     /// How long a client may leave bytes unread.
-    pub client_write_timeout: Duration,
+    pub(super) client_write_timeout: Duration,
     /// Hold an ERR back where it is the first packet of the reply.
-    pub hold_error: bool,
+    pub(super) hold_error: bool,
 }
 
 /// Bytes that went through.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Volume {
+pub(super) struct Volume {
     /// From client to server.
-    pub sent: u64,
+    pub(super) sent: u64,
     /// From server to client.
-    pub received: u64,
+    pub(super) received: u64,
 }
 
 /// Passes the command at the front of the client's inbox on, however long it is.
-pub async fn forward_command(client: &mut Link, server: &mut Connection) -> Result<(), RelayError> {
+pub(super) async fn forward_command(client: &mut Link, server: &mut Connection) -> Result<(), RelayError> {
     server.begin();
     stream_packets(client, server, |header, _| !header.continues(), 0).await
 }
 
 /// Sends the command at the front of the client's inbox, which has come whole, and leaves it there, so
 /// that it can be sent elsewhere.
-pub async fn copy_command(client: &Link, server: &mut Connection) -> Result<(), RelayError> {
+pub(super) async fn copy_command(client: &Link, server: &mut Connection) -> Result<(), RelayError> {
     let end = Header::read(&client.inbox).map_or(0, |header| HEADER + header.len);
     let whole = client.inbox.get(..end).unwrap_or_default();
     server.begin();
@@ -68,7 +68,7 @@ pub async fn copy_command(client: &Link, server: &mut Connection) -> Result<(), 
 
 /// Drops the command at the front of the client's inbox, however long it is. Returns the sequence number
 /// of the answer to it.
-pub async fn discard_command(client: &mut Link) -> Result<u8, RelayError> {
+pub(super) async fn discard_command(client: &mut Link) -> Result<u8, RelayError> {
     loop {
         let header = header(client).await?;
         let mut left = HEADER + header.len;
@@ -137,7 +137,7 @@ pub(super) async fn more_from_client(client: &mut Link) -> Result<(), RelayError
 }
 
 /// Waits until a server has begun to answer, for at most `limit`; says whether it has.
-pub async fn first_bytes(server: &mut Connection, limit: Duration) -> Result<bool, BackendError> {
+pub(super) async fn first_bytes(server: &mut Connection, limit: Duration) -> Result<bool, BackendError> {
     match clock::within(limit, server.link.fill_if_empty()).await {
         Err(_) => Ok(false),
         Ok(Ok(0)) => Err(BackendError::Closed),
@@ -147,7 +147,7 @@ pub async fn first_bytes(server: &mut Connection, limit: Duration) -> Result<boo
 }
 
 /// Relays one reply, telling `see` every session-state change it reports.
-pub async fn reply(
+pub(super) async fn reply(
     client: &mut Link,
     server: &mut Connection,
     tracker: &mut Tracker,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::relay::{self, Ending, RelayError, Terms};
 use super::session::{Closing, Session};
+use crate::auth::Secret;
 use crate::backend::{BackendError, Connection, Credentials, Purpose};
 use crate::pool::{Key, Shelf, Ticket};
 use crate::pooling::{Fit, Setting};
@@ -222,9 +223,10 @@ impl Session {
         let place = context.pool.limits().place_now(id).map_err(|_| Reason::ReplicaBusy)?;
         let mut target = context.target(&context.topology(), id).ok_or(Reason::ReplicaFailed)?;
         target.timeout = target.timeout.min(READY_LIMIT);
+        let secret = self.login.secret.read(Secret::decode).ok_or(Reason::ReplicaFailed)?;
         let credentials = Credentials {
             user: &self.login.user,
-            secret: &self.login.secret,
+            secret: &secret,
             schema: None,
             collation: self.login.collation,
             capabilities: self.login.capabilities,

@@ -12,12 +12,12 @@ use super::context::Context;
 use super::plan::{Plan, query_text};
 use super::relay::{self, Ending, RelayError, Terms, Volume};
 use super::replica::{Lent, Shelves};
-use crate::auth::Secret;
 use crate::backend::{BackendError, Connection, Purpose};
 use crate::net::link::Link;
 use crate::pool::{Key, Shelf};
 use crate::routing::{self, Decision, Reason, Target};
 use crate::runtime::clock;
+use crate::runtime::locked::LockedBytes;
 use crate::runtime::shutdown::{self, Phase};
 use crate::session::{End, Source, State, Touched};
 use crate::sql::{self, Class, Statement, Unclear};
@@ -39,7 +39,7 @@ const FRESHNESS_WAIT: Duration = Duration::from_millis(20);
 /// What a client has once it is logged in.
 pub(super) struct LoggedIn {
     pub(super) user: Box<[u8]>,
-    pub(super) secret: Arc<Secret>,
+    pub(super) secret: Arc<LockedBytes>,
     pub(super) collation: u16,
     pub(super) capabilities: Capabilities,
     pub(super) form: ClientForm,

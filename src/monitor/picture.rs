@@ -1,6 +1,5 @@
 //! The one picture of the servers, and what changes it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 

@@ -99,8 +99,9 @@ impl Prober {
                     status_due = now + self.settings.status_every;
                 }
                 let asked = clock::now();
-                let answer = self.ask(&mut connection, queries::positions(connection.flavor())).await?;
-                if let Ok(positions) = Positions::read(connection.flavor(), &answer) {
+                let flavor = connection.flavor();
+                let answer = self.ask(&mut connection, queries::positions(flavor)).await?;
+                if let Ok(positions) = Positions::read(flavor, &answer) {
                     self.tell(Seen::Positions(asked.checked_sub(SETTLING).unwrap_or(asked), positions)).await;
                 }
                 Ok(())

@@ -6,6 +6,7 @@ use std::os::unix::fs::FileTypeExt;
 
 use tokio::net::{TcpListener, UnixListener};
 
+use crate::telemetry::http::Accept;
 use crate::topology::Address;
 use super::socket::Socket;
 
@@ -69,6 +70,14 @@ impl Listener {
             Self::Tcp(listener) => Socket::tcp(listener.accept().await?.0),
             Self::Unix(listener, _) => listener.accept().await.map(|(stream, _)| Socket::Unix(stream)),
         }
+    }
+}
+
+impl Accept for Listener {
+    type Stream = Socket;
+
+    async fn accept(&self) -> io::Result<Socket> {
+        Self::accept(self).await
     }
 }
 

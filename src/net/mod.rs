@@ -4,3 +4,4 @@ pub mod buffer;
 pub mod link;
 pub mod listener;
 pub mod socket;
+pub mod tls;

@@ -140,7 +140,7 @@ pub fn grants_show_views(answer: &Answer) -> bool {
         let privileges = ["ALL PRIVILEGES", "SHOW VIEW", "SELECT"];
         let head = grant.split(" ON ").next().unwrap_or_default();
         let granted = |name: &&str| {
-            head.strip_prefix("GRANT ").is_some_and(|list| list.split(',').any(|one| one.trim() == **name))
+            head.strip_prefix("GRANT ").is_some_and(|list| list.split(',').any(|one| &one.trim() == name))
         };
         everywhere && privileges.iter().any(|name| granted(&name))
     })

@@ -1,1 +1,25 @@
 //! What a statement is, from its bytes. Pure.
+//!
+//! One pass of our own lexer, over bytes of any character set, decides alone and on the safe side: a
+//! [`Class::PlainRead`] is a SELECT of which everything is known, and what is not understood is
+//! [`Class::Other`]. Nothing here knows a session, a server or a route.
+
+#![warn(clippy::indexing_slicing)]
+
+mod class;
+mod lexer;
+mod mode;
+mod scan;
+mod set;
+mod statement;
+mod vocabulary;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use class::{classify, mentions};
+pub use lexer::{Kind, Lexer, Token};
+pub use mode::{Dialect, LexMode, charset_is_safe};
+pub use statement::{Class, Kill, Name, NotPlain, Statement, TransactionKind, Unclear};
+pub use words::is_local_schema;

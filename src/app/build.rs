@@ -1,0 +1,172 @@
+//! Makes the parts from the settings.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+
+use super::settings::{BackendLink, CertificateFiles, Front, Settings};
+use crate::auth::{MAX_ENCODED_SECRET, Secret, Throttle, rsa, throttle};
+use crate::backend::Target;
+use crate::config::{BackendTls, Endpoint};
+use crate::frontend::{AccountReader, KnownSecrets, Limits, Shared};
+use crate::monitor;
+use crate::net::tls::{self, CertificateSource, ClientSettings, ClientTls, Mode, ServerTls};
+use crate::pool;
+use crate::routing::{Policy, Reason};
+use crate::runtime::locked::LockedMemory;
+use crate::telemetry::{Counters, Labels, Registry};
+use crate::topology::{Address, ServerId};
+
+/// What the workers share, and what only the main task needs.
+pub(super) struct Parts {
+    pub(super) shared: Arc<Shared>,
+    pub(super) limits: Arc<pool::ServerLimits>,
+    pub(super) registry: Arc<Registry>,
+}
+
+/// Builds what is shared and starts watching the servers.
+pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Result<Parts> {
+    fs::create_dir_all(&settings.state_dir)
+        .with_context(|| format!("the state directory {} cannot be made", settings.state_dir.display()))?;
+    let registry = Arc::new(Registry::new());
+    let counters = Arc::new(Counters::new(&registry, labels()));
+    let client_tls = Arc::new(ArcSwap::from_pointee(ClientTls::load(&backend_tls(&settings.backend))?));
+    let server_tls = Arc::new(ServerTls::load(&certificate(&settings.front, &settings.state_dir))?);
+    let rsa = Arc::new(rsa_key(&settings.state_dir)?);
+    let handles = monitor::start(targets(settings, &client_tls), watch(settings, password)).await;
+    let clients = usize::try_from(settings.front.max_clients.get())?;
+    let (memory, unlocked) = LockedMemory::new(MAX_ENCODED_SECRET, clients);
+    if let Some(error) = unlocked {
+        tracing::warn!(
+            %error,
+            "passwords of connected users may be swapped out; raise the limit of locked memory (ulimit -l)"
+        );
+    }
+    let shared = Arc::new(Shared {
+        limits: limits(settings, clients),
+        policy: Policy { split: settings.routing.split, max_lag: settings.routing.max_lag },
+        topology: handles.topology,
+        freshness_wanted: handles.freshness_wanted,
+        changed: handles.changed,
+        server_tls,
+        client_tls,
+        rsa,
+        known: KnownSecrets::new(memory),
+        accounts: AccountReader::new(settings.control.user.clone(), password.duplicate()),
+        throttle: parking_lot::Mutex::new(Throttle::new(throttle::Settings::default())),
+        counters,
+        clients: AtomicUsize::new(0),
+        next_client: AtomicU32::new(1),
+        rotation: AtomicU64::new(0),
+    });
+    let limits = pool::ServerLimits::new(pool_limits(settings)?);
+    Ok(Parts { shared, limits, registry })
+}
+
+fn labels() -> Labels {
+    static PRIMARY: [&str; Reason::ALL.len()] = {
+        let mut labels = [""; Reason::ALL.len()];
+        let mut at = 0;
+        while at < labels.len() {
+            labels[at] = Reason::ALL[at].label();
+            at += 1;
+        }
+        labels
+    };
+    Labels { primary_reasons: &PRIMARY, replica_reasons: &["plain_read"], errors: &[] }
+}
+
+fn limits(settings: &Settings, clients: usize) -> Limits {
+    Limits {
+        clients,
+        login_timeout: settings.front.login_timeout,
+        client_write_timeout: settings.front.write_timeout,
+        connect_timeout: settings.backend.connect_timeout,
+        require_tls: settings.front.require_tls,
+    }
+}
+
+fn pool_limits(settings: &Settings) -> anyhow::Result<pool::Limits> {
+    Ok(pool::Limits {
+        per_server: usize::try_from(settings.pool.max_connections.get())?,
+        idle_per_shelf: usize::try_from(settings.pool.max_idle)?,
+        idle_timeout: settings.pool.idle_timeout,
+        wait: settings.pool.wait_timeout,
+        ..pool::Limits::default()
+    })
+}
+
+fn watch(settings: &Settings, password: &Secret) -> monitor::Settings {
+    monitor::Settings::new(settings.control.user.clone(), password.duplicate())
+}
+
+fn targets(settings: &Settings, tls: &Arc<ArcSwap<ClientTls>>) -> Vec<Target> {
+    (0..)
+        .zip(&settings.servers)
+        .map(|(number, endpoint)| Target {
+            server: ServerId(number),
+            address: address(endpoint),
+            tls: Arc::clone(tls),
+            timeout: settings.backend.connect_timeout,
+        })
+        .collect()
+}
+
+/// An address of the configuration.
+pub(super) fn address(endpoint: &Endpoint) -> Address {
+    match endpoint {
+        Endpoint::Tcp { host, port } => Address::Tcp { host: host.clone(), port: *port },
+        Endpoint::Unix { path } => Address::Unix(path.clone()),
+    }
+}
+
+/// TLS towards servers, as configured.
+pub(super) fn backend_tls(link: &BackendLink) -> ClientSettings {
+    let mode = match link.tls {
+        BackendTls::Disabled => Mode::Disabled,
+        BackendTls::Preferred => Mode::Preferred,
+        BackendTls::Required => Mode::Required,
+        BackendTls::VerifyCa => Mode::VerifyCa,
+        BackendTls::VerifyIdentity => Mode::VerifyIdentity,
+    };
+    ClientSettings { mode, ca: link.ca.clone(), certificate: link.certificate.as_ref().map(files) }
+}
+
+/// Headgate's certificate, as configured.
+pub(super) fn certificate(front: &Front, state_dir: &Path) -> CertificateSource {
+    match &front.certificate {
+        Some(given) => CertificateSource::Given(files(given)),
+        None => CertificateSource::Own { state_dir: state_dir.to_owned() },
+    }
+}
+
+fn files(files: &CertificateFiles) -> tls::CertificateFiles {
+    tls::CertificateFiles { certificate: files.chain.clone(), key: files.key.clone() }
+}
+
+/// The key for passwords of clients without TLS, made on the first start. Kept, because clients may keep
+/// its public half.
+fn rsa_key(state_dir: &Path) -> anyhow::Result<rsa::KeyPair> {
+    let path = state_dir.join("headgate-rsa-key.pem");
+    match fs::read(&path) {
+        Ok(pem) => {
+            let pem = zeroize::Zeroizing::new(pem);
+            rsa::KeyPair::from_private_pem(&pem).with_context(|| format!("{} is no RSA key", path.display()))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let key = rsa::KeyPair::generate()?;
+            let cannot = || format!("{} cannot be written", path.display());
+            let mut options = fs::OpenOptions::new();
+            let file = options.write(true).create_new(true).mode(0o600).open(&path);
+            file.with_context(cannot)?.write_all(key.private_pem()?.as_bytes()).with_context(cannot)?;
+            Ok(key)
+        }
+        Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+    }
+}

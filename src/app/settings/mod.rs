@@ -1,0 +1,19 @@
+//! From the configuration to what the modules need: checked, completed, typed.
+//!
+//! `config` knows what one key may hold; this module knows what the keys mean together (a certificate
+//! needs its key, a verified server needs an authority), fills in what depends on the machine (cores,
+//! the state directory), and hands out plain parts that the composition root gives to each module.
+//! It also finds the file, so that SIGHUP reads the same sources again.
+
+mod model;
+mod password;
+mod resolve;
+mod source;
+
+pub use model::{BackendLink, CertificateFiles, Control, Front, Log, Pool, Routing, Runtime, Settings};
+pub use password::{CONTROL_PASSWORD_VARIABLE, PasswordError, PasswordSource};
+pub use resolve::{Surroundings, resolve};
+pub use source::{Loaded, Source};
+
+#[cfg(test)]
+mod tests;

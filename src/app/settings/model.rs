@@ -1,0 +1,106 @@
+//! The settings as the composition root hands them on. Plain values: no live objects, no secrets.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::password::PasswordSource;
+use crate::config::{BackendTls, Endpoint, LogFormat, RuntimeModel};
+
+/// Everything Headgate needs to know before it starts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    pub front: Front,
+    /// Where the administration console will listen; `None` when it is off.
+    pub admin: Option<Endpoint>,
+    /// Where metrics and health are answered; `None` when it is off.
+    pub http: Option<Endpoint>,
+    /// The servers of the cluster, without repetitions, at least one.
+    pub servers: Vec<Endpoint>,
+    pub backend: BackendLink,
+    pub control: Control,
+    pub pool: Pool,
+    pub routing: Routing,
+    pub runtime: Runtime,
+    /// Where Headgate keeps what it makes for itself. May not exist yet.
+    pub state_dir: PathBuf,
+    pub log: Log,
+}
+
+/// The side that clients see.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Front {
+    /// At least one address.
+    pub listen: Vec<Endpoint>,
+    /// The certificate to show; `None`: Headgate's own from the state directory.
+    pub certificate: Option<CertificateFiles>,
+    pub require_tls: bool,
+    pub max_clients: NonZeroU32,
+    /// From the accepted connection to the end of the login.
+    pub login_timeout: Duration,
+    /// How long a write to a client may make no progress.
+    pub write_timeout: Duration,
+    /// From SIGTERM until what still runs is cut.
+    pub drain_timeout: Duration,
+}
+
+/// A certificate chain and its private key, both PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFiles {
+    pub chain: PathBuf,
+    pub key: PathBuf,
+}
+
+/// How a connection to a server is made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BackendLink {
+    pub tls: BackendTls,
+    /// Always there for verify-ca and verify-identity, never for the other modes.
+    pub ca: Option<PathBuf>,
+    /// Shown to servers that ask for a certificate.
+    pub certificate: Option<CertificateFiles>,
+    /// From the first packet to the end of the login.
+    pub connect_timeout: Duration,
+}
+
+/// The account that watches the servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Control {
+    pub user: String,
+    pub password: PasswordSource,
+}
+
+/// Bounds of the connections to one server.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pool {
+    /// In use and idle.
+    pub max_connections: NonZeroU32,
+    /// Kept by one worker for one user.
+    pub max_idle: u32,
+    pub idle_timeout: Duration,
+    /// Longest wait for a connection.
+    pub wait_timeout: Duration,
+}
+
+/// Which server gets a statement.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Routing {
+    /// Whether plain reads go to replicas.
+    pub split: bool,
+    /// A replica further behind gets no reads.
+    pub max_lag: Duration,
+}
+
+/// Threads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Runtime {
+    pub model: RuntimeModel,
+    pub workers: NonZeroUsize,
+}
+
+/// Log lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    pub filter: String,
+    pub format: LogFormat,
+}

@@ -1,0 +1,251 @@
+//! What the keys mean together and on this machine.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
+
+use super::model::{BackendLink, CertificateFiles, Control, Front, Log, Pool, Routing, Runtime, Settings};
+use super::password::{CONTROL_PASSWORD_VARIABLE, PasswordSource};
+use crate::config::{BackendTls, Endpoint, Place, Problem, Problems, Reading};
+use crate::telemetry::logging;
+
+/// What settings depend on besides the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Cores this process may use.
+    pub cores: NonZeroUsize,
+    /// The directory to use when `state.dir` is not set.
+    pub state_dir: PathBuf,
+    /// Whether the environment holds the control account's password.
+    pub password_in_environment: bool,
+    /// Whether there is a terminal to ask on.
+    pub terminal: bool,
+}
+
+impl Surroundings {
+    /// What is true of this process.
+    pub fn of_process(terminal: bool) -> Self {
+        Self {
+            cores: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            state_dir: state_dir(|name| std::env::var_os(name).map(PathBuf::from)),
+            password_in_environment: std::env::var_os(CONTROL_PASSWORD_VARIABLE).is_some(),
+            terminal,
+        }
+    }
+}
+
+/// systemd's directory, else the user's (XDG base directory specification), else one here.
+pub(super) fn state_dir(variable: impl Fn(&str) -> Option<PathBuf>) -> PathBuf {
+    // The specification has relative paths ignored.
+    let absolute = |name: &str| variable(name).filter(|path| path.is_absolute());
+    // systemd joins several directories with colons; the first is the one meant for us.
+    let systemd = absolute("STATE_DIRECTORY")
+        .and_then(|list| list.to_str().and_then(|list| list.split(':').next()).map(PathBuf::from));
+    systemd
+        .or_else(|| absolute("XDG_STATE_HOME").map(|dir| dir.join("headgate")))
+        .or_else(|| absolute("HOME").map(|dir| dir.join(".local/state/headgate")))
+        .unwrap_or_else(|| PathBuf::from("headgate-state"))
+}
+
+/// Turns what was read into settings, or says everything that is wrong: with single keys and with what
+/// they mean together.
+pub fn resolve(reading: &Reading, surroundings: &Surroundings) -> Result<Settings, Problems> {
+    let mut resolver = Resolver { reading, surroundings, problems: reading.problems.clone() };
+    match resolver.settings() {
+        Some(settings) => Problems::or(resolver.problems, settings),
+        None => Err(Problems::sorted(resolver.problems)),
+    }
+}
+
+struct Resolver<'a> {
+    reading: &'a Reading,
+    surroundings: &'a Surroundings,
+    problems: Vec<Problem>,
+}
+
+impl Resolver<'_> {
+    /// The settings; `None` only where a problem has been noted, here or by the range of a key.
+    fn settings(&mut self) -> Option<Settings> {
+        let config = &self.reading.config;
+        self.log();
+        let front = self.front();
+        let servers = self.distinct("servers.addresses", &config.servers.addresses, "--server HOST:PORT");
+        let backend = self.backend();
+        let control = self.control();
+        Some(Settings {
+            front: front?,
+            admin: config.listen.admin.clone().on(),
+            http: config.listen.http.clone().on(),
+            servers,
+            backend,
+            control: control?,
+            pool: self.pool()?,
+            routing: Routing { split: config.routing.split, max_lag: config.routing.max_lag },
+            runtime: Runtime {
+                model: config.runtime.model,
+                workers: usize::try_from(config.runtime.workers)
+                    .ok()
+                    .and_then(NonZeroUsize::new)
+                    .unwrap_or(self.surroundings.cores),
+            },
+            state_dir: config.state.dir.clone().unwrap_or_else(|| self.surroundings.state_dir.clone()),
+            log: Log { filter: config.log.filter.clone(), format: config.log.format },
+        })
+    }
+
+    fn front(&mut self) -> Option<Front> {
+        let config = &self.reading.config;
+        let listen = self.distinct("listen.address", &config.listen.address, "--listen 0.0.0.0:4306");
+        let certificate = self.certificate(
+            ("listen.tls_cert", config.listen.tls_cert.as_deref()),
+            ("listen.tls_key", config.listen.tls_key.as_deref()),
+        );
+        Some(Front {
+            listen,
+            certificate,
+            require_tls: config.listen.require_tls,
+            max_clients: NonZeroU32::new(config.limits.max_clients)?,
+            login_timeout: config.limits.login_timeout,
+            write_timeout: config.limits.client_write_timeout,
+            drain_timeout: config.limits.drain_timeout,
+        })
+    }
+
+    fn backend(&mut self) -> BackendLink {
+        let servers = &self.reading.config.servers;
+        let certificate = self
+            .certificate(("servers.cert", servers.cert.as_deref()), ("servers.key", servers.key.as_deref()));
+        let verifies = matches!(servers.tls, BackendTls::VerifyCa | BackendTls::VerifyIdentity);
+        match (&servers.ca, verifies) {
+            (None, true) if !self.reading.is_broken("servers.ca") => self.problem(
+                "servers.tls",
+                format!("{} needs the authority that signed the servers' certificates", servers.tls.word()),
+                "name its file with servers.ca or --backend-ca",
+            ),
+            (Some(_), false) if !self.reading.is_broken("servers.tls") => self.problem(
+                "servers.ca",
+                format!("servers.ca is set, but {} checks no certificate", servers.tls.word()),
+                "set servers.tls to verify-ca or verify-identity, or leave servers.ca out",
+            ),
+            _ => {}
+        }
+        if certificate.is_some() && servers.tls == BackendTls::Disabled {
+            self.problem(
+                "servers.cert",
+                "servers.cert is set, but servers.tls is disabled".to_owned(),
+                "set servers.tls to required or a verifying mode, or leave servers.cert and servers.key out",
+            );
+        }
+        BackendLink {
+            tls: servers.tls,
+            ca: servers.ca.clone(),
+            certificate,
+            connect_timeout: servers.connect_timeout,
+        }
+    }
+
+    fn control(&mut self) -> Option<Control> {
+        let control = &self.reading.config.control;
+        if control.user.is_none() {
+            self.problem(
+                "control.user",
+                "no control account is named".to_owned(),
+                "give --control-user USER, or control.user in the file",
+            );
+        }
+        // A flag wins over the environment, the environment over the file.
+        let file = control.password_file.as_ref();
+        let broken = self.reading.is_broken("control.password_file");
+        let by_flag = matches!(self.reading.place("control.password_file"), Place::Flag(_));
+        let password = match file {
+            Some(path) if by_flag => Some(PasswordSource::File(path.clone())),
+            _ if self.surroundings.password_in_environment => Some(PasswordSource::Environment),
+            Some(path) => Some(PasswordSource::File(path.clone())),
+            None if self.surroundings.terminal && !broken => Some(PasswordSource::Prompt),
+            None => {
+                self.problem(
+                    "control.password_file",
+                    "there is no password for the control account".to_owned(),
+                    "give --control-password-file FILE, or set HEADGATE_CONTROL_PASSWORD",
+                );
+                None
+            }
+        };
+        Some(Control { user: control.user.clone()?, password: password? })
+    }
+
+    /// `None` only for numbers that the ranges of the keys rule out.
+    fn pool(&self) -> Option<Pool> {
+        let pool = &self.reading.config.pool;
+        let max_connections = NonZeroU32::new(pool.max_connections_per_server)?;
+        let max_idle = pool.max_idle.min(max_connections.get());
+        Some(Pool {
+            max_connections,
+            max_idle,
+            idle_timeout: pool.idle_timeout,
+            wait_timeout: pool.wait_timeout,
+        })
+    }
+
+    fn log(&mut self) {
+        if let Err(why) = logging::check_filter(&self.reading.config.log.filter) {
+            self.problem(
+                "log.filter",
+                format!("log.filter: {why}"),
+                "write a level such as info, or levels by module: info,headgate::monitor=debug",
+            );
+        }
+    }
+
+    /// A list of addresses that may not be empty and may not name one twice.
+    fn distinct(&mut self, key: &'static str, addresses: &[Endpoint], example: &str) -> Vec<Endpoint> {
+        if addresses.is_empty() {
+            self.problem(key, format!("{key} is empty"), &format!("give {example}, or {key} in the file"));
+        }
+        let mut seen: Vec<Endpoint> = Vec::with_capacity(addresses.len());
+        for address in addresses {
+            if seen.contains(address) {
+                self.problem(key, format!("{key} names {address} twice"), "leave one of them out");
+            } else {
+                seen.push(address.clone());
+            }
+        }
+        seen
+    }
+
+    fn certificate(
+        &mut self,
+        (chain_key, chain): (&'static str, Option<&Path>),
+        (key_key, key): (&'static str, Option<&Path>),
+    ) -> Option<CertificateFiles> {
+        match (chain, key) {
+            (Some(chain), Some(key)) => {
+                return Some(CertificateFiles { chain: chain.to_owned(), key: key.to_owned() });
+            }
+            (Some(_), None) if !self.reading.is_broken(key_key) => {
+                self.problem(
+                    chain_key,
+                    format!("{chain_key} has no private key"),
+                    &format!("set {key_key} as well"),
+                );
+            }
+            (None, Some(_)) if !self.reading.is_broken(chain_key) => {
+                self.problem(
+                    key_key,
+                    format!("{key_key} has no certificate"),
+                    &format!("set {chain_key} as well"),
+                );
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn problem(&mut self, key: &'static str, what: String, remedy: &str) {
+        // Its own problem is told already, and its value here is only the default.
+        if self.reading.is_broken(key) {
+            return;
+        }
+        let place = self.reading.place(key);
+        self.problems.push(Problem { place, what, remedy: remedy.to_owned() });
+    }
+}

@@ -1,0 +1,76 @@
+//! The threads that serve clients.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use super::build::{Parts, address};
+use super::settings::Settings;
+use crate::frontend::{self, Context};
+use crate::net::listener::Listener;
+use crate::pool::Pool;
+use crate::runtime::shutdown::{Phase, Shutdown};
+use crate::runtime::{clock, tasks};
+
+/// How often idle connections are looked through.
+const EXPIRE_EVERY: Duration = Duration::from_secs(1);
+
+/// The contexts of all workers, for what looks at all of them.
+pub(super) type Contexts = Vec<Arc<Context>>;
+
+/// One worker's share of the sessions.
+pub(super) fn context(parts: &Parts) -> Arc<Context> {
+    Arc::new(Context { shared: Arc::clone(&parts.shared), pool: Pool::new(Arc::clone(&parts.limits)) })
+}
+
+/// Binds the listeners of one worker. Only the first serves Unix sockets, which cannot be shared.
+pub(super) async fn bind(settings: &Settings, shared: bool, first: bool) -> anyhow::Result<Vec<Listener>> {
+    let mut listeners = Vec::new();
+    for endpoint in &settings.front.listen {
+        let at = address(endpoint);
+        if first || !matches!(at, crate::topology::Address::Unix(_)) {
+            listeners.extend(Listener::bind(&at, shared).await?);
+        }
+    }
+    Ok(listeners)
+}
+
+/// Accepts clients on the current runtime.
+pub(super) fn serve(listeners: Vec<Listener>, context: &Arc<Context>, shutdown: &Shutdown) {
+    for listener in listeners {
+        let accept = frontend::run(listener, Arc::clone(context), shutdown.listener());
+        tasks::spawn("listener", accept);
+    }
+    let (context, mut ending) = (Arc::clone(context), shutdown.listener());
+    tasks::spawn("expire", async move {
+        while clock::within(EXPIRE_EVERY, ending.reached(Phase::Ending)).await.is_err() {
+            context.pool.expire(clock::now());
+        }
+    });
+}
+
+/// Starts one thread a worker, each with a runtime and listeners of its own.
+pub(super) fn spawn_threads(
+    settings: &Settings,
+    contexts: &Contexts,
+    shutdown: &Arc<Shutdown>,
+) -> anyhow::Result<Vec<std::thread::JoinHandle<()>>> {
+    let mut threads = Vec::new();
+    for (number, context) in contexts.iter().enumerate() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let listeners = runtime.block_on(bind(settings, true, number == 0))?;
+        let (context, shutdown) = (Arc::clone(context), Arc::clone(shutdown));
+        let thread = std::thread::Builder::new().name(format!("worker-{number}"));
+        let work = move || {
+            runtime.block_on(async {
+                serve(listeners, &context, &shutdown);
+                shutdown.listener().reached(Phase::Ending).await;
+                // Sessions hear it as well, and get a moment to say so.
+                clock::sleep(Duration::from_millis(100)).await;
+            });
+        };
+        threads.push(thread.spawn(work).context("no thread for a worker")?);
+    }
+    Ok(threads)
+}

@@ -1,0 +1,185 @@
+//! The command line: `headgate run`, `headgate check`.
+//!
+//! The flags of both commands are made from the table of keys, so that every flag is a key of the file,
+//! read by the same code and described by the same words.
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use headgate::config::{Form, KEYS, Key, Override};
+
+/// What the user asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// Serve clients.
+    Run(Input),
+    /// Say what is wrong with the configuration.
+    Check(Input),
+}
+
+/// Where the configuration is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Input {
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) overrides: Vec<Override>,
+}
+
+/// Reads the arguments of the process. Prints help, version or what is wrong with the arguments, and
+/// ends the process, where that is what they ask for.
+pub(crate) fn request() -> Request {
+    match from_matches(&command().get_matches()) {
+        Ok(request) => request,
+        Err(wrong) => wrong.exit(),
+    }
+}
+
+fn command() -> Command {
+    let run = with_flags(Command::new("run").about("Serve clients until told to stop")).after_help(
+        "The control account's password comes from --control-password-file, else from the environment variable \
+         HEADGATE_CONTROL_PASSWORD, else from the file that control.password_file names, else it is asked for on \
+         the terminal.\n\nExample:\n  headgate run --server db1:3306 --server db2:3306 --control-user headgate",
+    );
+    let check = with_flags(
+        Command::new("check").about("Print every problem of the configuration; 1 if there are any"),
+    );
+    Command::new("headgate")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("One address for a MySQL or MariaDB cluster: writes go to the primary, reads to the replicas")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands([run, check])
+}
+
+fn with_flags(command: Command) -> Command {
+    let config =
+        Arg::new("config").long("config").value_name("FILE").value_parser(value_parser!(PathBuf)).help(
+            "Configuration file [default: /etc/headgate/headgate.toml, else ./headgate.toml, if it exists]",
+        );
+    let set = Arg::new("set").long("set").value_name("KEY=VALUE").action(ArgAction::Append).help(
+        "Any key of the configuration file, such as routing.split=false; again for each item of a list",
+    );
+    command.arg(config).args(KEYS.iter().filter_map(flag)).arg(set)
+}
+
+/// The argument for a key that has a flag. Values are read by the key, not by clap, so that the command
+/// line and the file complain alike.
+fn flag(key: &'static Key) -> Option<Arg> {
+    let (flag, value_name) = key.flag?;
+    let mut help = key.meaning();
+    if key.form == Form::Word {
+        help = format!("{help} [{}]", key.kind());
+    }
+    if let Some(default) = key.default().filter(|default| default != "[]") {
+        help = format!("{help} [default: {default}]");
+    }
+    let arg = Arg::new(key.name).long(flag.trim_start_matches('-')).value_name(value_name).help(help);
+    Some(match key.form {
+        Form::List => arg.action(ArgAction::Append),
+        Form::Switch => arg
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .value_parser(PossibleValuesParser::new(["true", "false"])),
+        Form::Text | Form::Word | Form::Whole => arg,
+    })
+}
+
+fn from_matches(matches: &ArgMatches) -> Result<Request, clap::Error> {
+    match matches.subcommand() {
+        Some(("check", matches)) => Ok(Request::Check(input(matches)?)),
+        Some((_, matches)) => Ok(Request::Run(input(matches)?)),
+        None => Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand)),
+    }
+}
+
+fn input(matches: &ArgMatches) -> Result<Input, clap::Error> {
+    let mut overrides = Vec::new();
+    for (key, (flag, _)) in KEYS.iter().filter_map(|key| Some((key, key.flag?))) {
+        if let Some(values) = matches.get_many::<String>(key.name) {
+            let values = values.cloned().collect();
+            overrides.push(Override { key: key.name.to_owned(), flag: flag.to_owned(), values });
+        }
+    }
+    for pair in matches.get_many::<String>("set").into_iter().flatten() {
+        let Some((key, value)) = pair.split_once('=') else {
+            let what = format!("--set {pair}: there is no '='; write --set KEY=VALUE\n");
+            return Err(clap::Error::raw(clap::error::ErrorKind::ValueValidation, what));
+        };
+        let (key, flag) = (key.trim(), format!("--set {key}"));
+        match overrides.iter_mut().find(|one| one.flag == flag) {
+            Some(one) => one.values.push(value.to_owned()),
+            None => overrides.push(Override { key: key.to_owned(), flag, values: vec![value.to_owned()] }),
+        }
+    }
+    Ok(Input { file: matches.get_one::<PathBuf>("config").cloned(), overrides })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Request, clap::Error> {
+        let matches = command().try_get_matches_from(std::iter::once(&"headgate").chain(arguments))?;
+        from_matches(&matches)
+    }
+
+    fn one(key: &str, flag: &str, values: &[&str]) -> Override {
+        let values = values.iter().map(|value| (*value).to_owned()).collect();
+        Override { key: key.to_owned(), flag: flag.to_owned(), values }
+    }
+
+    #[test]
+    fn the_command_is_well_formed() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn flags_become_overrides_of_their_keys() {
+        let request = parse(&[
+            "run",
+            "--config",
+            "h.toml",
+            "--server",
+            "db1:3306",
+            "--server=[::1]:3307",
+            "--control-user",
+            "watch",
+            "--workers",
+            "2",
+            "--require-tls",
+            "--set",
+            "routing.split=false",
+            "--set",
+            "log.filter=a=debug",
+        ])
+        .unwrap();
+        let overrides = vec![
+            one("listen.require_tls", "--require-tls", &["true"]),
+            one("servers.addresses", "--server", &["db1:3306", "[::1]:3307"]),
+            one("control.user", "--control-user", &["watch"]),
+            one("runtime.workers", "--workers", &["2"]),
+            one("routing.split", "--set routing.split", &["false"]),
+            one("log.filter", "--set log.filter", &["a=debug"]),
+        ];
+        assert_eq!(request, Request::Run(Input { file: Some("h.toml".into()), overrides }));
+    }
+
+    #[test]
+    fn a_list_can_be_set_item_by_item() {
+        let set = ["check", "--set", "listen.address=0.0.0.0:1", "--set", "listen.address=0.0.0.0:2"];
+        let overrides = vec![one("listen.address", "--set listen.address", &["0.0.0.0:1", "0.0.0.0:2"])];
+        assert_eq!(parse(&set).unwrap(), Request::Check(Input { file: None, overrides }));
+    }
+
+    #[test]
+    fn what_is_no_command_is_refused() {
+        let check = |arguments: &[&str]| assert!(parse(arguments).is_err(), "{arguments:?}");
+        check(&[]);
+        check(&["serve"]);
+        check(&["run", "--sever", "db1:3306"]);
+        check(&["run", "--set", "routing.split"]);
+        check(&["run", "--control-password", "s3cret"]);
+    }
+}

@@ -1,0 +1,95 @@
+//! Keys that take one of a few words.
+
+use super::setting::{Complaint, Form, Setting};
+use super::suggest::nearest;
+use super::value::{Shape, Value};
+
+/// Declares an enum whose variants are the words a key takes.
+macro_rules! choice {
+    ($(#[$attribute:meta])* $name:ident { $($(#[doc = $doc:literal])+ $variant:ident = $word:literal,)+ }) => {
+        $(#[$attribute])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl $name {
+            const WORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$variant)),+];
+
+            /// The word for it in the configuration file.
+            pub fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+
+        impl Setting for $name {
+            const FORM: Form = Form::Word;
+
+            fn kind() -> String {
+                let words: Vec<String> = Self::WORDS.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+                words.join(", ")
+            }
+
+            fn read(value: &Value<'_>) -> Result<Self, Vec<Complaint>> {
+                read_word(value, Self::WORDS)
+            }
+
+            fn show(&self) -> Option<String> {
+                Some(format!("\"{}\"", self.word()))
+            }
+        }
+    };
+}
+
+fn read_word<T: Copy>(value: &Value<'_>, words: &[(&'static str, T)]) -> Result<T, Vec<Complaint>> {
+    let all = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+    let Shape::Text(text) = &value.shape else {
+        return Err(vec![Complaint::expected("a word", value, format!("choose one of {}", all()))]);
+    };
+    if let Some((_, choice)) = words.iter().find(|(word, _)| word == text) {
+        return Ok(*choice);
+    }
+    let remedy = match nearest(text, words.iter().map(|(word, _)| *word)) {
+        Some(word) => format!("did you mean {word}? The choices are {}", all()),
+        None => format!("choose one of {}", all()),
+    };
+    Err(vec![Complaint::new(format!("does not know {text:?}"), remedy)])
+}
+
+choice! {
+    /// How connections to the servers are protected, in MySQL's own words for `--ssl-mode`.
+    BackendTls {
+        /// Never TLS.
+        Disabled = "disabled",
+        /// TLS where the server offers it, without checking its certificate.
+        Preferred = "preferred",
+        /// TLS or no connection, without checking the certificate.
+        Required = "required",
+        /// TLS, and the certificate must come from the given authority.
+        VerifyCa = "verify-ca",
+        /// As verify-ca, and the certificate must name the host that was asked for.
+        VerifyIdentity = "verify-identity",
+    }
+}
+
+choice! {
+    /// How the work is laid out over the processor's cores.
+    RuntimeModel {
+        /// One runtime whose workers share all clients.
+        MultiThread = "multi-thread",
+        /// One single-threaded runtime a core, each with its own listeners and pools.
+        PerCore = "per-core",
+    }
+}
+
+choice! {
+    /// How log lines are written.
+    LogFormat {
+        /// For people.
+        Text = "text",
+        /// One JSON object a line.
+        Json = "json",
+    }
+}

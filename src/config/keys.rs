@@ -1,0 +1,242 @@
+//! The table of keys. A new key is a new entry here and nowhere else.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::choice::{BackendTls, LogFormat, RuntimeModel};
+use super::endpoint::Endpoint;
+use super::key::{Key, Reload, settings};
+use super::on_off::OnOff;
+use super::setting::{Setting, shown, within};
+
+settings! {
+    /// Where Headgate accepts connections.
+    listen: Listen {
+        /// Addresses on which MySQL clients are served: `HOST:PORT`, `[IPV6]:PORT` or `unix:/path`.
+        address: Vec<Endpoint> {
+            default: vec![tcp("0.0.0.0", 4306)],
+            flag: "--listen" "ADDRESS",
+            reload: Restart
+        }
+        /// Address kept for the administration console, or `"off"`. This version has no console yet and
+        /// opens nothing there.
+        admin: OnOff<Endpoint> {
+            default: OnOff::On(tcp("127.0.0.1", 4307)),
+            flag: "--admin-listen" "ADDRESS",
+            reload: Restart
+        }
+        /// Address of `/metrics`, `/healthz` and `/readyz`, or `"off"`. It has no password: keep it on a
+        /// network of your own.
+        http: OnOff<Endpoint> {
+            default: OnOff::On(tcp("127.0.0.1", 4308)),
+            flag: "--http-listen" "ADDRESS",
+            reload: Restart
+        }
+        /// Certificate shown to clients, a PEM file with the whole chain. Without it Headgate makes its own
+        /// and keeps it in the state directory.
+        tls_cert: Option<PathBuf> {
+            default: None,
+            flag: "--tls-cert" "FILE",
+            reload: Live
+        }
+        /// Private key of `tls_cert`, a PEM file.
+        tls_key: Option<PathBuf> {
+            default: None,
+            flag: "--tls-key" "FILE",
+            reload: Live
+        }
+        /// Refuse clients that do not use TLS. Unix sockets are exempt.
+        require_tls: bool {
+            default: false,
+            flag: "--require-tls" "BOOL",
+            reload: Live
+        }
+    }
+
+    /// The MySQL or MariaDB servers behind Headgate.
+    servers: Servers {
+        /// The servers of one cluster, in any order; which one is the primary is found by asking them.
+        addresses: Vec<Endpoint> {
+            default: Vec::new(),
+            flag: "--server" "ADDRESS",
+            reload: Restart
+        }
+        /// How connections to the servers are protected.
+        tls: BackendTls {
+            default: BackendTls::Preferred,
+            flag: "--backend-tls" "MODE",
+            reload: Live
+        }
+        /// Authority that signed the servers' certificates, a PEM file. Needed by `verify-ca` and
+        /// `verify-identity`.
+        ca: Option<PathBuf> {
+            default: None,
+            flag: "--backend-ca" "FILE",
+            reload: Live
+        }
+        /// Certificate shown to the servers, a PEM file, for accounts that ask for one.
+        cert: Option<PathBuf> {
+            default: None,
+            reload: Live
+        }
+        /// Private key of `cert`, a PEM file.
+        key: Option<PathBuf> {
+            default: None,
+            reload: Live
+        }
+        /// How long a connection to a server may take from the first packet to the end of the login.
+        connect_timeout: Duration {
+            default: seconds(5),
+            range: millis(50)..=seconds(120),
+            reload: Live
+        }
+    }
+
+    /// The account with which Headgate watches the servers.
+    control: Control {
+        /// Name of the account.
+        user: Option<String> {
+            default: None,
+            flag: "--control-user" "USER",
+            reload: Live
+        }
+        /// File that holds its password and nothing else; one line end at its end is ignored. Instead of
+        /// it the environment variable `HEADGATE_CONTROL_PASSWORD` may hold the password, and on a
+        /// terminal Headgate asks.
+        password_file: Option<PathBuf> {
+            default: None,
+            flag: "--control-password-file" "FILE",
+            reload: Live
+        }
+    }
+
+    /// Connections to the servers.
+    pool: Pool {
+        /// Most connections to one server, in use and idle, the control account's not counted. The server's
+        /// own `max_connections` still applies: its error 1040 is passed on.
+        max_connections_per_server: u32 {
+            default: 4_000,
+            range: 1..=100_000,
+            reload: Restart
+        }
+        /// Most idle connections kept by one worker for one user at one server.
+        max_idle: u32 {
+            default: 64,
+            range: 0..=100_000,
+            reload: Restart
+        }
+        /// How long a connection may stay idle before it is closed.
+        idle_timeout: Duration {
+            default: seconds(60),
+            range: seconds(1)..=seconds(86_400),
+            reload: Live
+        }
+        /// How long a client waits for a connection when all are in use; then it gets error 1040.
+        wait_timeout: Duration {
+            default: seconds(10),
+            range: millis(1)..=seconds(600),
+            reload: Live
+        }
+    }
+
+    /// What clients may ask of Headgate.
+    limits: Limits {
+        /// Most clients at a time; one more gets error 1040.
+        max_clients: u32 {
+            default: 10_000,
+            range: 1..=1_000_000,
+            reload: Live
+        }
+        /// How long a client may take to log in.
+        login_timeout: Duration {
+            default: seconds(10),
+            range: millis(100)..=seconds(600),
+            reload: Live
+        }
+        /// How long a client may leave the rows it asked for unread before it is disconnected.
+        client_write_timeout: Duration {
+            default: seconds(60),
+            range: millis(100)..=seconds(86_400),
+            reload: Live
+        }
+        /// How long statements and transactions may go on after SIGTERM before they are cut with error 1053.
+        drain_timeout: Duration {
+            default: seconds(30),
+            range: millis(0)..=seconds(3_600),
+            reload: Live
+        }
+    }
+
+    /// Which server gets a statement.
+    routing: Routing {
+        /// Send plain reads to replicas. When false everything goes to the primary.
+        split: bool {
+            default: true,
+            reload: Live
+        }
+        /// A replica further behind the primary than this gets no reads.
+        max_lag: Duration {
+            default: seconds(10),
+            range: millis(10)..=seconds(86_400),
+            reload: Live
+        }
+    }
+
+    /// Threads.
+    runtime: Runtime {
+        /// How the work is laid out over the cores. ARCHITECTURE.md has the figures behind the default.
+        model: RuntimeModel {
+            default: RuntimeModel::MultiThread,
+            flag: "--runtime" "MODEL",
+            reload: Restart
+        }
+        /// Worker threads. 0: one for each core this process may use.
+        workers: u32 {
+            default: 0,
+            range: 0..=1_024,
+            flag: "--workers" "N",
+            reload: Restart
+        }
+    }
+
+    /// What Headgate keeps between two starts.
+    state: State {
+        /// Directory for the certificate and keys Headgate makes for itself. Without it the first of
+        /// `$STATE_DIRECTORY` (set by systemd), `$XDG_STATE_HOME/headgate`, `$HOME/.local/state/headgate`
+        /// and `./headgate-state` for which the variable is set.
+        dir: Option<PathBuf> {
+            default: None,
+            flag: "--state-dir" "DIR",
+            reload: Restart
+        }
+    }
+
+    /// Log lines, written to standard error.
+    log: Log {
+        /// Which lines are written: a level (`off`, `error`, `warn`, `info`, `debug`, `trace`), or levels
+        /// by module, such as `info,headgate::monitor=debug`.
+        filter: String {
+            default: "info".to_owned(),
+            flag: "--log" "FILTER",
+            reload: Live
+        }
+        /// How lines are written.
+        format: LogFormat {
+            default: LogFormat::Text,
+            flag: "--log-format" "FORMAT",
+            reload: Restart
+        }
+    }
+}
+
+fn tcp(host: &str, port: u16) -> Endpoint {
+    Endpoint::Tcp { host: host.to_owned(), port }
+}
+
+const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+const fn millis(count: u64) -> Duration {
+    Duration::from_millis(count)
+}

@@ -1,0 +1,187 @@
+//! What the words of SQL mean to a classifier that fails closed: a word is allowed in a plain read when it
+//! is on a list, or reserved nowhere.
+
+use super::Dialect;
+use super::vocabulary::{
+    FUNCTIONS, MARIADB_FUNCTIONS, MYSQL_FUNCTIONS, PLAIN_FUNCTIONS, PLAIN_GRAMMAR, RESERVED_WORDS,
+    TOUCHING_FUNCTIONS,
+};
+
+/// What is known of a word, as bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Word(u16);
+
+/// Grammar of a plain SELECT; may stand before a parenthesis without calling anything.
+const GRAMMAR: u16 = 1;
+/// Reserved and not part of a plain SELECT, or a function written without parentheses.
+const RESERVED: u16 = 1 << 1;
+/// A built-in function whose value depends on its arguments and compared session variables only.
+const PLAIN_CALL: u16 = 1 << 2;
+/// A built-in function that leaves nothing behind which a later plain read could see.
+const CALL_MYSQL: u16 = 1 << 3;
+const CALL_MARIADB: u16 = 1 << 4;
+const CALL: u16 = CALL_MYSQL | CALL_MARIADB;
+/// A function only where the parenthesis touches it (unless IGNORE_SPACE); apart from it the same name
+/// may call a stored function.
+const TOUCHING: u16 = 1 << 5;
+/// A schema that every server has its own of.
+const LOCAL_SCHEMA: u16 = 1 << 6;
+/// May stand before a parenthesis without calling anything, though it is no part of a plain SELECT.
+const OPENS: u16 = 1 << 7;
+/// Tells about the statement before.
+const LOOKS_BACK: u16 = 1 << 8;
+
+impl Word {
+    /// What is known of this word, in any case. An unknown word is an ordinary name.
+    pub(super) fn of(word: &[u8]) -> Self {
+        if word.len() > LONGEST {
+            return Self(0);
+        }
+        let mut at = hash(word) % SLOTS;
+        loop {
+            let Some(slot) = TABLE.get(at) else { return Self(0) };
+            if slot.flags == 0 {
+                return Self(0);
+            }
+            if slot.word.eq_ignore_ascii_case(word) {
+                return Self(slot.flags);
+            }
+            at = (at + 1) % SLOTS;
+        }
+    }
+
+    pub(super) fn may_stand_in_plain_read(self) -> bool {
+        self.0 & RESERVED == 0
+    }
+
+    pub(super) fn opens_parenthesis(self) -> bool {
+        self.0 & (GRAMMAR | OPENS) != 0
+    }
+
+    pub(super) fn is_plain_call(self, touching: bool) -> bool {
+        self.0 & PLAIN_CALL != 0 && (touching || self.0 & TOUCHING == 0)
+    }
+
+    pub(super) fn is_known_call(self, dialect: Dialect, touching: bool) -> bool {
+        let wanted = match dialect {
+            Dialect::MySql => CALL_MYSQL,
+            Dialect::MariaDb => CALL_MARIADB,
+        };
+        self.0 & wanted != 0 && (touching || self.0 & TOUCHING == 0)
+    }
+
+    pub(super) fn is_local_schema(self) -> bool {
+        self.0 & LOCAL_SCHEMA != 0
+    }
+
+    pub(super) fn looks_back(self) -> bool {
+        self.0 & LOOKS_BACK != 0
+    }
+}
+
+/// Whether every server has its own schema of this name, in any case.
+pub fn is_local_schema(schema: &[u8]) -> bool {
+    Word::of(schema).is_local_schema()
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    word: &'static [u8],
+    flags: u16,
+}
+
+const SLOTS: usize = 2048;
+const LONGEST: usize = 40;
+
+/// Open addressing, filled by the compiler: one comparison for most words.
+static TABLE: [Slot; SLOTS] = build();
+
+#[allow(clippy::indexing_slicing, reason = "evaluated by the compiler, which stops at a wrong index")]
+const fn build() -> [Slot; SLOTS] {
+    let mut table = [Slot { word: &[], flags: 0 }; SLOTS];
+    let mut list = 0;
+    while list < LISTS.len() {
+        let (mut rest, flags) = (LISTS[list].0.as_bytes(), LISTS[list].1);
+        while !rest.is_empty() {
+            let mut end = 0;
+            while end < rest.len() && rest[end] != b' ' {
+                end += 1;
+            }
+            let (word, after) = rest.split_at(end);
+            if !word.is_empty() {
+                put(&mut table, word, flags);
+            }
+            rest = if let Some((_, after)) = after.split_first() { after } else { after };
+        }
+        list += 1;
+    }
+    table
+}
+
+#[allow(clippy::indexing_slicing, reason = "evaluated by the compiler, which stops at a wrong index")]
+const fn put(table: &mut [Slot; SLOTS], word: &'static [u8], flags: u16) {
+    assert!(word.len() <= LONGEST);
+    let mut at = hash(word) % SLOTS;
+    while table[at].flags != 0 && !table[at].word.eq_ignore_ascii_case(word) {
+        at = (at + 1) % SLOTS;
+    }
+    table[at] = Slot { word, flags: table[at].flags | flags };
+}
+
+/// FNV-1a over the upper-case letters.
+#[allow(clippy::indexing_slicing, reason = "bounded by the loop; const fn has no get()")]
+const fn hash(word: &[u8]) -> usize {
+    let mut hash: u32 = 0x811c_9dc5;
+    let mut at = 0;
+    while at < word.len() {
+        hash = (hash ^ word[at].to_ascii_uppercase() as u32).wrapping_mul(0x0100_0193);
+        at += 1;
+    }
+    (hash ^ (hash >> 15)) as usize
+}
+
+const LISTS: [(&str, u16); 11] = [
+    (PLAIN_GRAMMAR, GRAMMAR),
+    (RESERVED_WORDS, RESERVED),
+    (PLAIN_FUNCTIONS, PLAIN_CALL | CALL),
+    (FUNCTIONS, CALL),
+    (MYSQL_FUNCTIONS, CALL_MYSQL),
+    (MARIADB_FUNCTIONS, CALL_MARIADB),
+    (TOUCHING_FUNCTIONS, TOUCHING),
+    ("INFORMATION_SCHEMA PERFORMANCE_SCHEMA MYSQL SYS NDBINFO", LOCAL_SCHEMA),
+    ("VALUES VALUE ROW AGAINST RETURNING SET UPDATE", OPENS),
+    ("FOUND_ROWS ROW_COUNT WARNING_COUNT ERROR_COUNT", LOOKS_BACK),
+    ("CHAR DECIMAL FLOAT DOUBLE VARCHAR NCHAR", OPENS),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_found_in_any_case_and_only_whole() {
+        assert!(Word::of(b"select").opens_parenthesis());
+        assert!(Word::of(b"Count").is_plain_call(true));
+        assert!(!Word::of(b"COUNT").is_plain_call(false));
+        assert!(Word::of(b"abs").is_plain_call(false));
+        assert!(!Word::of(b"counts").is_plain_call(true));
+        assert!(!Word::of(b"current_timestamp").may_stand_in_plain_read());
+        assert!(Word::of(b"my_column").may_stand_in_plain_read());
+        assert!(Word::of(b"Sys").is_local_schema());
+        assert!(Word::of(&[b'x'; 500]).may_stand_in_plain_read());
+    }
+
+    #[test]
+    fn no_reserved_word_is_plain_grammar() {
+        for word in RESERVED_WORDS.split(' ') {
+            assert!(!PLAIN_GRAMMAR.split(' ').any(|plain| plain == word), "{word} is on both lists");
+        }
+    }
+
+    #[test]
+    fn functions_of_one_family_may_be_anybodys_in_the_other() {
+        assert!(Word::of(b"any_value").is_known_call(Dialect::MySql, true));
+        assert!(!Word::of(b"any_value").is_known_call(Dialect::MariaDb, true));
+        assert!(!Word::of(b"nvl").is_known_call(Dialect::MySql, true));
+    }
+}

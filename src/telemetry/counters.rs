@@ -1,0 +1,250 @@
+//! What the shells count: handles registered ahead, so that counting is an increment and nothing else.
+//!
+//! An increment is two atomic additions behind a pointer: 5 ns alone, 14 ns with two cores at it all the
+//! time (release build, two cores). A statement costs a handful of them beside some 50 µs, so counters
+//! of our own for each worker were not worth having. Bytes are counted once a statement, not once a read.
+
+use metrics::{Counter, Gauge};
+
+use super::metric;
+use super::registry::Registry;
+
+/// The labels that only the callers know.
+#[derive(Debug, Clone, Copy)]
+pub struct Labels {
+    /// Why a statement went to the primary.
+    pub primary_reasons: &'static [&'static str],
+    /// Why a statement went to a replica.
+    pub replica_reasons: &'static [&'static str],
+    /// Kinds of errors.
+    pub errors: &'static [&'static str],
+}
+
+/// Everything that is counted apart from single servers.
+pub struct Counters {
+    pub sessions: Sessions,
+    pub logins: Logins,
+    pub traffic: Traffic,
+    pub statements: Statements,
+    /// Reads run again on the primary.
+    pub retries: Counter,
+    pub errors: Labelled,
+}
+
+impl std::fmt::Debug for Counters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Counters")
+    }
+}
+
+impl Counters {
+    /// Registers all of them.
+    pub fn new(registry: &Registry, labels: Labels) -> Self {
+        let statements =
+            |target| move |reason: &'static str| registry.counter(metric::STATEMENTS, &[target, reason]);
+        Self {
+            sessions: Sessions {
+                accepted: registry.counter(metric::SESSIONS, &[]),
+                open: registry.gauge(metric::SESSIONS_OPEN, &[]),
+            },
+            logins: Logins {
+                accepted: registry.counter(metric::LOGINS, &["accepted"]),
+                refused: registry.counter(metric::LOGINS, &["refused"]),
+                failed: registry.counter(metric::LOGINS, &["failed"]),
+            },
+            traffic: Traffic {
+                received: registry.counter(metric::BYTES_FROM_CLIENTS, &[]),
+                sent: registry.counter(metric::BYTES_TO_CLIENTS, &[]),
+            },
+            statements: Statements {
+                primary: Labelled::new(labels.primary_reasons, statements("primary")),
+                replica: Labelled::new(labels.replica_reasons, statements("replica")),
+            },
+            retries: registry.counter(metric::RETRIES, &[]),
+            errors: Labelled::new(labels.errors, |kind| registry.counter(metric::ERRORS, &[kind])),
+        }
+    }
+}
+
+/// Clients.
+#[derive(Clone)]
+pub struct Sessions {
+    accepted: Counter,
+    open: Gauge,
+}
+
+impl Sessions {
+    /// Counts a client; it is open until the answer is dropped.
+    pub fn open(&self) -> Held {
+        self.accepted.increment(1);
+        Held::new(&self.open)
+    }
+}
+
+/// Logins by result.
+#[derive(Clone)]
+pub struct Logins {
+    pub accepted: Counter,
+    /// The primary or Headgate said no: wrong password, locked account, too many clients.
+    pub refused: Counter,
+    /// It could not be decided: time-out, lost connection, no primary.
+    pub failed: Counter,
+}
+
+/// Bytes on the client side.
+#[derive(Clone)]
+pub struct Traffic {
+    pub received: Counter,
+    pub sent: Counter,
+}
+
+/// Statements by target and reason.
+#[derive(Clone)]
+pub struct Statements {
+    /// Counted by the index into [`Labels::primary_reasons`].
+    pub primary: Labelled,
+    /// Counted by the index into [`Labels::replica_reasons`].
+    pub replica: Labelled,
+}
+
+/// One counter for each value of a label.
+#[derive(Clone)]
+pub struct Labelled(Box<[Counter]>);
+
+impl Labelled {
+    fn new(values: &[&'static str], register: impl FnMut(&'static str) -> Counter) -> Self {
+        Self(values.iter().copied().map(register).collect())
+    }
+
+    /// Counts one for the value with this index. An index that does not exist is a bug of the caller and
+    /// counts nothing.
+    #[inline]
+    pub fn count(&self, index: usize) {
+        debug_assert!(index < self.0.len(), "there is no label {index}");
+        if let Some(counter) = self.0.get(index) {
+            counter.increment(1);
+        }
+    }
+}
+
+/// What is counted for one server.
+#[derive(Clone)]
+pub struct Server {
+    pub connect_failures: Counter,
+    pub waits: Counter,
+    pub wait_timeouts: Counter,
+    /// Idle connections, set by whoever knows the pools before the metrics are rendered.
+    pub idle: Gauge,
+    connections: Counter,
+    open: Gauge,
+}
+
+impl Server {
+    /// Registers the counters of the server at `address`.
+    pub fn new(registry: &Registry, address: &str) -> Self {
+        Self {
+            connect_failures: registry.counter(metric::SERVER_CONNECT_FAILURES, &[address]),
+            waits: registry.counter(metric::POOL_WAITS, &[address]),
+            wait_timeouts: registry.counter(metric::POOL_TIMEOUTS, &[address]),
+            idle: registry.gauge(metric::SERVER_CONNECTIONS_IDLE, &[address]),
+            connections: registry.counter(metric::SERVER_CONNECTIONS, &[address]),
+            open: registry.gauge(metric::SERVER_CONNECTIONS_OPEN, &[address]),
+        }
+    }
+
+    /// Counts a connection; it is open until the answer is dropped.
+    pub fn connected(&self) -> Held {
+        self.connections.increment(1);
+        Held::new(&self.open)
+    }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Server")
+    }
+}
+
+/// One of what a gauge counts, for as long as it lives.
+pub struct Held(Gauge);
+
+impl Held {
+    fn new(gauge: &Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge.clone())
+    }
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Held")
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::metric::METRICS;
+    use super::*;
+
+    const LABELS: Labels = Labels {
+        primary_reasons: &["write", "transaction"],
+        replica_reasons: &["plain_read"],
+        errors: &["io"],
+    };
+
+    #[track_caller]
+    fn check(text: &str, line: &str) {
+        assert!(text.lines().any(|found| found == line), "{line}\nis not in\n{text}");
+    }
+
+    #[test]
+    fn what_is_counted_is_shown() {
+        let registry = Registry::new();
+        let counters = Counters::new(&registry, LABELS);
+        let server = Server::new(&registry, "db1:3306");
+
+        counters.statements.primary.count(1);
+        counters.statements.replica.count(0);
+        counters.statements.replica.count(0);
+        counters.traffic.sent.increment(100);
+        counters.logins.refused.increment(1);
+        counters.errors.count(0);
+        let session = counters.sessions.open();
+        let ended = counters.sessions.open();
+        drop(ended);
+        let connection = server.connected();
+        server.idle.set(3.0);
+
+        let text = registry.render();
+        check(&text, "headgate_statements_total{target=\"primary\",reason=\"transaction\"} 1");
+        check(&text, "headgate_statements_total{target=\"primary\",reason=\"write\"} 0");
+        check(&text, "headgate_statements_total{target=\"replica\",reason=\"plain_read\"} 2");
+        check(&text, "headgate_client_sent_bytes_total 100");
+        check(&text, "headgate_logins_total{result=\"refused\"} 1");
+        check(&text, "headgate_errors_total{kind=\"io\"} 1");
+        check(&text, "headgate_sessions_total 2");
+        check(&text, "headgate_sessions_open 1");
+        check(&text, "headgate_server_connections_open{server=\"db1:3306\"} 1");
+        check(&text, "headgate_server_connections_idle{server=\"db1:3306\"} 3");
+        check(&text, "# HELP headgate_sessions_open Clients connected now.");
+        drop((session, connection));
+        check(&registry.render(), "headgate_sessions_open 0");
+    }
+
+    #[test]
+    fn every_metric_of_the_table_is_registered_by_someone() {
+        let registry = Registry::new();
+        let _counters = Counters::new(&registry, LABELS);
+        let _server = Server::new(&registry, "db1:3306");
+        let text = registry.render();
+        for metric in METRICS {
+            assert!(text.contains(&format!("# TYPE {} ", metric.name)), "{} is missing", metric.name);
+        }
+    }
+}
