@@ -1,1 +1,3 @@
 //! Sockets: listeners, streams, TLS.
+
+pub mod tls;

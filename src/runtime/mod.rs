@@ -1,1 +1,3 @@
 //! Tasks, clock, shutdown: what every shell needs from the machine it runs on.
+
+pub mod locked;
