@@ -12,16 +12,16 @@ use arc_swap::ArcSwap;
 
 use super::settings::{BackendLink, CertificateFiles, Front, Settings};
 use crate::auth::{MAX_ENCODED_SECRET, Secret, Throttle, rsa, throttle};
-use crate::backend::Target;
-use crate::config::{BackendTls, Endpoint};
+use crate::backend::{BackendError, Target};
+use crate::config::BackendTls;
 use crate::frontend::{AccountReader, KnownSecrets, Limits, Shared};
 use crate::monitor;
 use crate::net::tls::{self, CertificateSource, ClientSettings, ClientTls, Mode, ServerTls};
 use crate::pool;
-use crate::routing::{Policy, Reason};
+use crate::routing::Reason;
 use crate::runtime::locked::LockedMemory;
 use crate::telemetry::{Counters, Labels, Registry};
-use crate::topology::{Address, ServerId};
+use crate::topology::ServerId;
 
 /// What the workers share, and what only the main task needs.
 pub(super) struct Parts {
@@ -35,7 +35,10 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
     fs::create_dir_all(&settings.state_dir)
         .with_context(|| format!("the state directory {} cannot be made", settings.state_dir.display()))?;
     let registry = Arc::new(Registry::new());
-    let counters = Arc::new(Counters::new(&registry, labels()));
+    let reasons = Reason::ALL.map(Reason::label);
+    let labels =
+        Labels { primary_reasons: &reasons, replica_reasons: &[Reason::PlainRead.label()], errors: &BackendError::KINDS };
+    let counters = Arc::new(Counters::new(&registry, labels));
     let client_tls = Arc::new(ArcSwap::from_pointee(ClientTls::load(&backend_tls(&settings.backend))?));
     let server_tls = Arc::new(ServerTls::load(&certificate(&settings.front, &settings.state_dir))?);
     let rsa = Arc::new(rsa_key(&settings.state_dir)?);
@@ -50,7 +53,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
     }
     let shared = Arc::new(Shared {
         limits: limits(settings, clients),
-        policy: Policy { split: settings.routing.split, max_lag: settings.routing.max_lag },
+        policy: settings.routing,
         topology: handles.topology,
         freshness_wanted: handles.freshness_wanted,
         changed: handles.changed,
@@ -67,19 +70,6 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
     });
     let limits = pool::ServerLimits::new(pool_limits(settings)?);
     Ok(Parts { shared, limits, registry })
-}
-
-fn labels() -> Labels {
-    static PRIMARY: [&str; Reason::ALL.len()] = {
-        let mut labels = [""; Reason::ALL.len()];
-        let mut at = 0;
-        while at < labels.len() {
-            labels[at] = Reason::ALL[at].label();
-            at += 1;
-        }
-        labels
-    };
-    Labels { primary_reasons: &PRIMARY, replica_reasons: &["plain_read"], errors: &[] }
 }
 
 fn limits(settings: &Settings, clients: usize) -> Limits {
@@ -109,21 +99,13 @@ fn watch(settings: &Settings, password: &Secret) -> monitor::Settings {
 fn targets(settings: &Settings, tls: &Arc<ArcSwap<ClientTls>>) -> Vec<Target> {
     (0..)
         .zip(&settings.servers)
-        .map(|(number, endpoint)| Target {
+        .map(|(number, address)| Target {
             server: ServerId(number),
-            address: address(endpoint),
+            address: address.clone(),
             tls: Arc::clone(tls),
             timeout: settings.backend.connect_timeout,
         })
         .collect()
-}
-
-/// An address of the configuration.
-pub(super) fn address(endpoint: &Endpoint) -> Address {
-    match endpoint {
-        Endpoint::Tcp { host, port } => Address::Tcp { host: host.clone(), port: *port },
-        Endpoint::Unix { path } => Address::Unix(path.clone()),
-    }
 }
 
 /// TLS towards servers, as configured.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::build::{self, Parts, address};
+use super::build::{self, Parts};
 use super::reload::reload;
 use super::settings::{Loaded, Settings, Source, Surroundings};
 use super::workers::{self, Contexts};
@@ -109,8 +109,8 @@ async fn start_workers(
 }
 
 async fn serve_http(settings: &Settings, parts: &Parts, contexts: Contexts) -> anyhow::Result<()> {
-    let Some(endpoint) = &settings.http else { return Ok(()) };
-    let listeners = Listener::bind(&address(endpoint), false).await?;
+    let Some(address) = &settings.http else { return Ok(()) };
+    let listeners = Listener::bind(address, false).await?;
     let topology = parts.shared.topology.clone();
     let readiness = move || match &topology.borrow().primary {
         Ok(_) => Readiness::Ready,

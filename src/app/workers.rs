@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::build::{Parts, address};
+use super::build::Parts;
 use super::settings::Settings;
 use crate::frontend::{self, Context};
 use crate::net::listener::Listener;
@@ -27,10 +27,9 @@ pub(super) fn context(parts: &Parts) -> Arc<Context> {
 /// Binds the listeners of one worker. Only the first serves Unix sockets, which cannot be shared.
 pub(super) async fn bind(settings: &Settings, shared: bool, first: bool) -> anyhow::Result<Vec<Listener>> {
     let mut listeners = Vec::new();
-    for endpoint in &settings.front.listen {
-        let at = address(endpoint);
+    for at in &settings.front.listen {
         if first || !matches!(at, crate::topology::Address::Unix(_)) {
-            listeners.extend(Listener::bind(&at, shared).await?);
+            listeners.extend(Listener::bind(at, shared).await?);
         }
     }
     Ok(listeners)

@@ -41,6 +41,12 @@ impl Secret {
         Self::NativeHash(Zeroizing::new(random))
     }
 
+    /// Whether both are the same knowledge, in a time that depends on their lengths only.
+    #[must_use]
+    pub fn same_as(&self, other: &Self) -> bool {
+        scramble::equal(&self.encode(), &other.encode())
+    }
+
     /// A second copy.
     #[must_use]
     pub fn duplicate(&self) -> Self {
@@ -137,6 +143,15 @@ mod tests {
         assert!(matches!(Secret::from_password(b""), Some(Secret::Empty)));
         assert!(Secret::from_password(&[b'x'; MAX_PASSWORD]).is_some());
         assert!(Secret::from_password(&[b'x'; MAX_PASSWORD + 1]).is_none());
+    }
+
+    #[test]
+    fn the_same_password_is_the_same_secret() {
+        let secret = |text: &[u8]| Secret::from_password(text).unwrap();
+        assert!(secret(b"a").same_as(&secret(b"a")));
+        assert!(!secret(b"a").same_as(&secret(b"b")));
+        assert!(!secret(b"").same_as(&secret(b"b")));
+        assert!(!secret(&[7; 20]).same_as(&Secret::wrong([7; 20])));
     }
 
     proptest! {

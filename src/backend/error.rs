@@ -99,20 +99,23 @@ impl BackendError {
         }
     }
 
-    /// A label for counters.
+    /// Labels for counters, see [`Self::kind`].
+    pub const KINDS: [&'static str; 9] =
+        ["connect", "io", "closed", "late", "protocol", "tls", "login", "full", "refused"];
+
+    /// The place of this error's label in [`Self::KINDS`].
     #[must_use]
-    pub const fn kind(&self) -> &'static str {
+    pub const fn kind(&self) -> usize {
         match self {
-            Self::Connect(_) => "connect",
-            Self::Io { .. } => "io",
-            Self::Closed => "closed",
-            Self::Late { .. } => "late",
-            Self::Protocol { .. } => "protocol",
-            Self::Tls { .. } => "tls",
-            Self::Login { .. } => "login",
-            Self::TooOld => "too_old",
-            Self::Full { .. } => "full",
-            Self::Refused { .. } => "refused",
+            Self::Connect(_) => 0,
+            Self::Io { .. } => 1,
+            Self::Closed => 2,
+            Self::Late { .. } => 3,
+            Self::Protocol { .. } => 4,
+            Self::Tls { .. } => 5,
+            Self::Login { .. } | Self::TooOld => 6,
+            Self::Full { .. } => 7,
+            Self::Refused { .. } => 8,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Sockets: addresses, listeners, streams with their buffers, TLS.
+//! Sockets: listeners, streams with their buffers, TLS.
 
 pub mod buffer;
 pub mod link;

@@ -11,13 +11,13 @@ use super::registry::Registry;
 
 /// The labels that only the callers know.
 #[derive(Debug, Clone, Copy)]
-pub struct Labels {
+pub struct Labels<'a> {
     /// Why a statement went to the primary.
-    pub primary_reasons: &'static [&'static str],
+    pub primary_reasons: &'a [&'static str],
     /// Why a statement went to a replica.
-    pub replica_reasons: &'static [&'static str],
+    pub replica_reasons: &'a [&'static str],
     /// Kinds of errors.
-    pub errors: &'static [&'static str],
+    pub errors: &'a [&'static str],
 }
 
 /// Everything that is counted apart from single servers.
@@ -39,7 +39,7 @@ impl std::fmt::Debug for Counters {
 
 impl Counters {
     /// Registers all of them.
-    pub fn new(registry: &Registry, labels: Labels) -> Self {
+    pub fn new(registry: &Registry, labels: Labels<'_>) -> Self {
         let statements =
             |target| move |reason: &'static str| registry.counter(metric::STATEMENTS, &[target, reason]);
         Self {
@@ -192,7 +192,7 @@ mod tests {
     use super::super::metric::METRICS;
     use super::*;
 
-    const LABELS: Labels = Labels {
+    const LABELS: Labels<'_> = Labels {
         primary_reasons: &["write", "transaction"],
         replica_reasons: &["plain_read"],
         errors: &["io"],

@@ -5,22 +5,24 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::password::PasswordSource;
-use crate::config::{BackendTls, Endpoint, LogFormat, RuntimeModel};
+use crate::config::{BackendTls, LogFormat, RuntimeModel};
+use crate::routing::Policy;
+use crate::topology::Address;
 
 /// Everything Headgate needs to know before it starts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     pub front: Front,
     /// Where the administration console will listen; `None` when it is off.
-    pub admin: Option<Endpoint>,
+    pub admin: Option<Address>,
     /// Where metrics and health are answered; `None` when it is off.
-    pub http: Option<Endpoint>,
+    pub http: Option<Address>,
     /// The servers of the cluster, without repetitions, at least one.
-    pub servers: Vec<Endpoint>,
+    pub servers: Vec<Address>,
     pub backend: BackendLink,
     pub control: Control,
     pub pool: Pool,
-    pub routing: Routing,
+    pub routing: Policy,
     pub runtime: Runtime,
     /// Where Headgate keeps what it makes for itself. May not exist yet.
     pub state_dir: PathBuf,
@@ -31,7 +33,7 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Front {
     /// At least one address.
-    pub listen: Vec<Endpoint>,
+    pub listen: Vec<Address>,
     /// The certificate to show; `None`: Headgate's own from the state directory.
     pub certificate: Option<CertificateFiles>,
     pub require_tls: bool,
@@ -80,15 +82,6 @@ pub struct Pool {
     pub idle_timeout: Duration,
     /// Longest wait for a connection.
     pub wait_timeout: Duration,
-}
-
-/// Which server gets a statement.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Routing {
-    /// Whether plain reads go to replicas.
-    pub split: bool,
-    /// A replica further behind gets no reads.
-    pub max_lag: Duration,
 }
 
 /// Threads.

@@ -3,10 +3,12 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
-use super::model::{BackendLink, CertificateFiles, Control, Front, Log, Pool, Routing, Runtime, Settings};
+use super::model::{BackendLink, CertificateFiles, Control, Front, Log, Pool, Runtime, Settings};
 use super::password::{CONTROL_PASSWORD_VARIABLE, PasswordSource};
 use crate::config::{BackendTls, Endpoint, Place, Problem, Problems, Reading};
+use crate::routing::Policy;
 use crate::telemetry::logging;
+use crate::topology::Address;
 
 /// What settings depend on besides the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +58,14 @@ pub fn resolve(reading: &Reading, surroundings: &Surroundings) -> Result<Setting
     }
 }
 
+/// The file's form of an address is the file's own: it always names a port and reads back as written.
+fn address(endpoint: Endpoint) -> Address {
+    match endpoint {
+        Endpoint::Tcp { host, port } => Address::Tcp { host, port },
+        Endpoint::Unix { path } => Address::Unix(path),
+    }
+}
+
 struct Resolver<'a> {
     reading: &'a Reading,
     surroundings: &'a Surroundings,
@@ -69,17 +79,25 @@ impl Resolver<'_> {
         self.log();
         let front = self.front();
         let servers = self.distinct("servers.addresses", &config.servers.addresses, "--server HOST:PORT");
+        for server in servers.iter().filter(|server| matches!(server, Address::Tcp { port: 0, .. })) {
+            let what = format!("servers.addresses: {server} has no port to connect to");
+            self.problem(
+                "servers.addresses",
+                what,
+                "write the port that the server listens on, such as 3306",
+            );
+        }
         let backend = self.backend();
         let control = self.control();
         Some(Settings {
             front: front?,
-            admin: config.listen.admin.clone().on(),
-            http: config.listen.http.clone().on(),
+            admin: config.listen.admin.clone().on().map(address),
+            http: config.listen.http.clone().on().map(address),
             servers,
             backend,
             control: control?,
             pool: self.pool()?,
-            routing: Routing { split: config.routing.split, max_lag: config.routing.max_lag },
+            routing: Policy { split: config.routing.split, max_lag: config.routing.max_lag },
             runtime: Runtime {
                 model: config.runtime.model,
                 workers: usize::try_from(config.runtime.workers)
@@ -197,7 +215,7 @@ impl Resolver<'_> {
     }
 
     /// A list of addresses that may not be empty and may not name one twice.
-    fn distinct(&mut self, key: &'static str, addresses: &[Endpoint], example: &str) -> Vec<Endpoint> {
+    fn distinct(&mut self, key: &'static str, addresses: &[Endpoint], example: &str) -> Vec<Address> {
         if addresses.is_empty() {
             self.problem(key, format!("{key} is empty"), &format!("give {example}, or {key} in the file"));
         }
@@ -209,7 +227,7 @@ impl Resolver<'_> {
                 seen.push(address.clone());
             }
         }
-        seen
+        seen.into_iter().map(address).collect()
     }
 
     fn certificate(

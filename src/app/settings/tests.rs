@@ -112,6 +112,13 @@ fn a_broken_key_is_not_called_missing_as_well() {
 }
 
 #[test]
+fn a_server_has_a_port() {
+    let text = COMPLETE.replace("db2:3306", "db2:0");
+    let problems = resolved(&text, &surroundings()).unwrap_err();
+    assert_eq!(problems.0[0].what, "servers.addresses: db2:0 has no port to connect to");
+}
+
+#[test]
 fn a_log_filter_must_be_one() {
     check(
         "[log]\nfilter = \"inof\"",
