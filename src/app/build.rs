@@ -36,8 +36,11 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         .with_context(|| format!("the state directory {} cannot be made", settings.state_dir.display()))?;
     let registry = Arc::new(Registry::new());
     let reasons = Reason::ALL.map(Reason::label);
-    let labels =
-        Labels { primary_reasons: &reasons, replica_reasons: &[Reason::PlainRead.label()], errors: &BackendError::KINDS };
+    let labels = Labels {
+        primary_reasons: &reasons,
+        replica_reasons: &[Reason::PlainRead.label()],
+        errors: &BackendError::KINDS,
+    };
     let counters = Arc::new(Counters::new(&registry, labels));
     let client_tls = Arc::new(ArcSwap::from_pointee(ClientTls::load(&backend_tls(&settings.backend))?));
     let server_tls = Arc::new(ServerTls::load(&certificate(&settings.front, &settings.state_dir))?);

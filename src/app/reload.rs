@@ -32,7 +32,9 @@ pub(super) fn reload(
     }
     match ClientTls::load(&backend_tls(&settings.backend)) {
         Ok(tls) => parts.shared.client_tls.store(std::sync::Arc::new(tls)),
-        Err(error) => tracing::error!(%error, "TLS towards the servers was not reloaded; the old settings stay"),
+        Err(error) => {
+            tracing::error!(%error, "TLS towards the servers was not reloaded; the old settings stay")
+        }
     }
     if let Err(error) = logging.set_filter(&settings.log.filter) {
         tracing::error!(%error, "the log filter was not changed");

@@ -40,11 +40,7 @@ impl Connection {
         clock::within(limit, self.command_unbounded(command, argument)).await?
     }
 
-    async fn command_unbounded(
-        &mut self,
-        command: Command,
-        argument: &[u8],
-    ) -> Result<Answer, BackendError> {
+    async fn command_unbounded(&mut self, command: Command, argument: &[u8]) -> Result<Answer, BackendError> {
         let mut payload = vec![command as u8];
         payload.extend_from_slice(argument);
         let mut out = Vec::with_capacity(payload.len() + HEADER);

@@ -196,4 +196,3 @@ async fn upgrade(
     let stream = tls.connect(link.into_plain()?, host).await?;
     Ok(Link::new(Stream::Tls(Box::new(stream.into()))))
 }
-

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::BackendError;
-use crate::net::link::Link;
 use crate::auth::client_side::Channel;
+use crate::net::link::Link;
 use crate::pooling::Setting;
 use crate::topology::{Flavor, ServerId};
 use crate::wire::capabilities::Capabilities;

@@ -134,10 +134,7 @@ pub(super) async fn run(socket: Socket, context: &Arc<Context>) -> Result<(Link,
 }
 
 /// Reads the login request, going over to TLS first where the client asks for it.
-async fn read_request(
-    mut caller: Caller,
-    shared: &Shared,
-) -> Result<(Caller, LoginRequest), LoginError> {
+async fn read_request(mut caller: Caller, shared: &Shared) -> Result<(Caller, LoginRequest), LoginError> {
     let mut payload = caller.receive().await?;
     if login_request::is_tls_request(&payload) {
         let seq = caller.seq;
@@ -242,8 +239,7 @@ impl Candidate<'_> {
         }
         let place = self.context.pool.limits().wait_for_place(self.primary).await;
         let place = place.map_err(|full| BackendError::Full { full })?;
-        let target =
-            self.context.target(self.topology, self.primary).ok_or(BackendError::Closed)?;
+        let target = self.context.target(self.topology, self.primary).ok_or(BackendError::Closed)?;
         let mut connection = Connection::open(&target, credentials, Purpose::Primary).await?;
         connection.hold(place);
         Ok(connection)
@@ -303,7 +299,12 @@ impl Candidate<'_> {
     }
 
     /// Passes a refusal on, slower the more often it happens.
-    async fn turn_away(&self, caller: &mut Caller, request: &LoginRequest, error: BackendError) -> LoginError {
+    async fn turn_away(
+        &self,
+        caller: &mut Caller,
+        request: &LoginRequest,
+        error: BackendError,
+    ) -> LoginError {
         let shared = &self.context.shared;
         let packet = error.to_client();
         if matches!(error, BackendError::Refused { .. }) && packet.code == ACCESS_DENIED {

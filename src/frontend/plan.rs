@@ -50,9 +50,9 @@ impl Plan {
             C::ProcessKill => Self::Refuse(
                 "KILL is not supported yet: the ids that clients see are Headgate's; connect to the server itself",
             ),
-            C::BinlogDump | C::BinlogDumpGtid | C::RegisterReplica | C::TableDump => {
-                Self::Refuse("replication through Headgate is not supported yet; connect to the server itself")
-            }
+            C::BinlogDump | C::BinlogDumpGtid | C::RegisterReplica | C::TableDump => Self::Refuse(
+                "replication through Headgate is not supported yet; connect to the server itself",
+            ),
             C::StmtBulkExecute => {
                 Self::Refuse("COM_STMT_BULK_EXECUTE was not offered; execute the rows one by one")
             }

@@ -182,7 +182,13 @@ pub(super) async fn reply(
             }
             Progress::FileWanted => {
                 // The file ends with an empty packet; the server says nothing before it.
-                stream_packets(client, server, |header, continued| header.len == 0 && !continued, tracker.shift()).await?;
+                stream_packets(
+                    client,
+                    server,
+                    |header, continued| header.len == 0 && !continued,
+                    tracker.shift(),
+                )
+                .await?;
             }
         }
     }

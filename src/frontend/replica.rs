@@ -112,18 +112,10 @@ impl Session {
         let terms = Terms { client_write_timeout: limits.client_write_timeout, hold_error };
         loop {
             let see = |change: Change<'_>| *clean &= is_harmless(&change);
-            let reply =
-                relay::first_bytes(connection, LOOK_UP_EVERY).await.map_err(RelayError::from)?;
+            let reply = relay::first_bytes(connection, LOOK_UP_EVERY).await.map_err(RelayError::from)?;
             if reply {
-                return relay::reply(
-                    &mut self.client,
-                    connection,
-                    tracker,
-                    terms,
-                    &mut self.volume,
-                    see,
-                )
-                .await;
+                return relay::reply(&mut self.client, connection, tracker, terms, &mut self.volume, see)
+                    .await;
             }
             let topology = self.context.topology();
             let serves = topology.server(id).is_some_and(|server| server.state == ServerState::Replica);
@@ -181,10 +173,8 @@ impl Session {
 
     /// A connection with the session's schema and character sets.
     async fn ready(&self, id: ServerId, shelf: &Shelf) -> Result<Connection, Reason> {
-        let wants = Setting {
-            schema: self.login.state.schema(),
-            names: self.login.state.names().map(|sql| &**sql),
-        };
+        let wants =
+            Setting { schema: self.login.state.schema(), names: self.login.state.names().map(|sql| &**sql) };
         let (mut connection, fit) = match shelf.take(wants, clock::now()) {
             Some(found) => found,
             None => self.open(id, wants).await?,

@@ -20,7 +20,8 @@ pub(super) async fn serve(socket: Socket, context: Arc<Context>, shutdown: shutd
     let shared = Arc::clone(&context.shared);
     let Some(_admission) = Admission::take(&shared) else {
         // ER_CON_COUNT_ERROR, in the server's own words.
-        refuse_unseen(socket, &ErrPacket::own(1040, b"08004", "Too many connections (listen.max_clients)")).await;
+        refuse_unseen(socket, &ErrPacket::own(1040, b"08004", "Too many connections (listen.max_clients)"))
+            .await;
         shared.counters.logins.refused.increment(1);
         return;
     };

@@ -226,8 +226,7 @@ impl Session {
             // ER_NOT_SUPPORTED_YET, ER_UNKNOWN_COM_ERROR.
             Plan::Refuse(text) => self.refuse(&ErrPacket::own(1235, b"42000", text)).await,
             Plan::Unknown => {
-                let error =
-                    ErrPacket { code: 1047, state: *b"08S01", message: b"Unknown command".to_vec() };
+                let error = ErrPacket { code: 1047, state: *b"08S01", message: b"Unknown command".to_vec() };
                 self.refuse(&error).await
             }
         }
@@ -414,8 +413,7 @@ impl Session {
             hold_error: false,
         };
         let see = |change: crate::wire::session_track::Change<'_>| state.observe(change);
-        let reply =
-            relay::reply(&mut self.client, primary, &mut tracker, terms, &mut self.volume, see).await;
+        let reply = relay::reply(&mut self.client, primary, &mut tracker, terms, &mut self.volume, see).await;
         match (reply, sent) {
             (Ok(Ending::Delivered(end) | Ending::HeldBack(end)), Ok(())) => {
                 self.used_primary = clock::now();

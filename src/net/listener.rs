@@ -6,9 +6,9 @@ use std::os::unix::fs::FileTypeExt;
 
 use tokio::net::{TcpListener, UnixListener};
 
+use super::socket::Socket;
 use crate::telemetry::http::Accept;
 use crate::topology::Address;
-use super::socket::Socket;
 
 /// Connections waiting to be accepted.
 const BACKLOG: i32 = 4096;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::topology::Address;
 use crate::runtime::clock::{self, Late};
+use crate::topology::Address;
 
 /// A connected socket.
 #[derive(Debug)]

@@ -83,17 +83,17 @@ impl Replication {
             "Replicate_Rewrite_DB",
         ];
         Self {
-            source: format!(
-                "{}:{}",
-                get("Source_Host", "Master_Host"),
-                get("Source_Port", "Master_Port")
-            ),
+            source: format!("{}:{}", get("Source_Host", "Master_Host"), get("Source_Port", "Master_Port")),
             source_uuid: get("Source_UUID", "Master_UUID").to_ascii_lowercase(),
             source_server_id: get("Source_Server_Id", "Master_Server_Id").parse().unwrap_or(0),
             stopped: stopped.map(|(name, running, error)| {
                 let error = answer.get(row, error).unwrap_or_default();
                 let shown = if *running == "Connecting" { "is connecting" } else { "does not run" };
-                if error.is_empty() { format!("the {name} {shown}") } else { format!("the {name} {shown}: {error}") }
+                if error.is_empty() {
+                    format!("the {name} {shown}")
+                } else {
+                    format!("the {name} {shown}: {error}")
+                }
             }),
             filtered: filters.iter().any(|name| answer.get(row, name).is_some_and(|value| !value.is_empty())),
             delay: answer.get(row, "SQL_Delay").and_then(|delay| delay.parse().ok()).unwrap_or(0),

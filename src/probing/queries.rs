@@ -34,9 +34,7 @@ pub const OLD_REPLICATION: &str = "SHOW SLAVE STATUS";
 pub const fn positions(flavor: Flavor) -> &'static str {
     match flavor {
         Flavor::MySql => "SELECT @@global.gtid_executed AS committed, '' AS applied",
-        Flavor::MariaDb => {
-            "SELECT @@global.gtid_binlog_pos AS committed, @@global.gtid_slave_pos AS applied"
-        }
+        Flavor::MariaDb => "SELECT @@global.gtid_binlog_pos AS committed, @@global.gtid_slave_pos AS applied",
     }
 }
 

@@ -114,9 +114,8 @@ fn follower(seen: &Observation, primary: &Known<'_>) -> ServerState {
     if channel.delay > 0 {
         return NotServing::Delayed { seconds: channel.delay }.into();
     }
-    let differing = |(name, value): (&String, &String)| {
-        (seen.defaults.get(name) != Some(value)).then(|| name.clone())
-    };
+    let differing =
+        |(name, value): (&String, &String)| (seen.defaults.get(name) != Some(value)).then(|| name.clone());
     let variables: Vec<_> = of_primary.defaults.iter().filter_map(differing).collect();
     if variables.is_empty() { ServerState::Replica } else { NotServing::DefaultsDiffer { variables }.into() }
 }

@@ -84,7 +84,10 @@ fn replicas_that_cannot_serve_say_why() {
         assert_eq!(state(&judgement, 2), &expected.into());
     };
     check(|seen| seen.channels.clear(), NotServing::NoSource);
-    check(|seen| seen.channels[0].source_uuid = "x".into(), NotServing::WrongSource { source: "db1:3306".into() });
+    check(
+        |seen| seen.channels[0].source_uuid = "x".into(),
+        NotServing::WrongSource { source: "db1:3306".into() },
+    );
     check(|seen| seen.channels[0].stopped = Some("p".into()), NotServing::Stopped { problem: "p".into() });
     check(|seen| seen.channels[0].filtered = true, NotServing::Filtered);
     check(|seen| seen.channels[0].delay = 5, NotServing::Delayed { seconds: 5 });

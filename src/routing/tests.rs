@@ -89,8 +89,7 @@ fn every_state_of_the_session_has_its_reason() {
     let decision = route(&Class::PlainRead, &CLEAN, &topology, 0, now);
     assert_eq!(decision.target, Target::Replica(ServerId(1)));
     let views = |_: &Facts| true;
-    let decision =
-        decide(&Class::PlainRead, &CLEAN, &topology, &Policy::default(), views, 0, now, &mut ());
+    let decision = decide(&Class::PlainRead, &CLEAN, &topology, &Policy::default(), views, 0, now, &mut ());
     assert_eq!(decision.reason, Reason::View);
 }
 
@@ -120,8 +119,7 @@ fn who_was_passed_over_and_why_can_be_heard() {
     let topology = cluster(start, &[Some(0), None]);
     let mut heard = Vec::new();
     let policy = Policy::default();
-    let decision =
-        decide(&Class::PlainRead, &CLEAN, &topology, &policy, |_| false, 0, now, &mut heard);
+    let decision = decide(&Class::PlainRead, &CLEAN, &topology, &policy, |_| false, 0, now, &mut heard);
     assert_eq!(decision.reason, Reason::Lag);
     let lag = Refused::Lag(Duration::from_secs(60));
     assert_eq!(heard, [(ServerId(1), lag), (ServerId(2), Refused::Undated)]);
@@ -149,8 +147,8 @@ proptest! {
     fn only_clean_plain_reads_leave_and_only_for_fresh_replicas(
         class in any_class(),
         dates in proptest::collection::vec(proptest::option::of(0_u64..20_000), 0..5),
-        (in_transaction, autocommit, changed): (bool, bool, bool),
-        (wrote, seen): (Moment, Moment),
+        (in_transaction, autocommit, changed) in any::<(bool, bool, bool)>(),
+        (wrote, seen) in any::<(Moment, Moment)>(),
         last in proptest::option::of(1_u16..6),
         rotation: u64,
     ) {

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Instant;
 
-use crate::topology::Address;
 use super::ids::ServerId;
+use crate::topology::Address;
 
 /// A server in a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
