@@ -157,14 +157,13 @@ pub fn fetch(package: Package) -> Result<()> {
 fn is_installed(package: Package) -> bool {
     let program = package.main_program();
     let Some(path) = on_path(program) else { return false };
+    if matches!(package, Package::Haproxy | Package::Sysbench) {
+        return true;
+    }
     let Ok(text) = run(Command::new(path).arg("--version")) else { return false };
     let is_mariadb = text.contains("MariaDB");
-    let right_family = match package {
-        Package::MySql => !is_mariadb,
-        Package::MariaDb => is_mariadb,
-        Package::Haproxy | Package::Sysbench => true,
-    };
-    right_family && Version::find(&text).is_some_and(|version| version >= package.oldest())
+    is_mariadb == (package == Package::MariaDb)
+        && Version::find(&text).is_some_and(|version| version >= package.oldest())
 }
 
 fn unpack_first(package: Package, target: &Path) -> Result<()> {
@@ -200,8 +199,8 @@ fn library_path(root: &Path) -> String {
         format!("usr/lib/{triple}"),
         format!("lib/{triple}"),
         "usr/lib/mysql/private".to_owned(),
-        "usr/lib/mysqlrouter".to_owned(),
-        "usr/lib/mysqlrouter/private".to_owned(),
+        // What Router's plugins are linked with.
+        "usr/lib/mysql-router".to_owned(),
     ];
     let existing = folders.iter().map(|folder| root.join(folder)).filter(|folder| folder.is_dir());
     existing.map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(":")

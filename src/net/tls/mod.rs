@@ -14,6 +14,7 @@ mod client;
 mod error;
 mod own_certificate;
 mod pem_files;
+mod public_key;
 mod server;
 mod verifier;
 

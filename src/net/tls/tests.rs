@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
-use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio_rustls::TlsAcceptor;
 
@@ -172,26 +173,91 @@ async fn refusals_say_what_to_do() {
     assert!(reason(authority, true, "db.example").await.contains("let it sign a certificate"));
 }
 
+/// A server that shows any chain with any key, in one version of TLS.
+fn careless_server(
+    chain: Vec<CertificateDer<'static>>,
+    key: &KeyPair,
+    version: &'static SupportedProtocolVersion,
+) -> TlsAcceptor {
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let signing = provider().key_provider.load_private_key(key).unwrap();
+    let certified = rustls::sign::CertifiedKey::new(chain, signing);
+    let config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(certified)));
+    TlsAcceptor::from(Arc::new(config))
+}
+
+async fn shake_hands(client: &ClientTls, server: &TlsAcceptor) -> Result<(), TlsError> {
+    let (near, far) = duplex(16 * 1024);
+    tokio::join!(client.connect(near, "db.example"), server.accept(far)).0.map(|_| ())
+}
+
+const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS12, &rustls::version::TLS13];
+
 #[tokio::test]
 async fn a_stolen_certificate_is_of_no_use_without_its_key() {
     let authority = Authority::new();
-    let files = authority.issue(GOOD);
-    let (chain, _) = files.read().unwrap();
-    let stranger =
-        rustls::pki_types::PrivateKeyDer::try_from(KeyPair::generate().unwrap().serialize_der()).unwrap();
-    let signing = provider().key_provider.load_private_key(stranger).unwrap();
-    let certified = Arc::new(rustls::sign::CertifiedKey::new(chain, signing));
-    for versions in [&[&rustls::version::TLS12], &[&rustls::version::TLS13]] {
-        let config = ServerConfig::builder_with_provider(provider())
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(Arc::clone(&certified))));
-        let (near, far) = duplex(16 * 1024);
-        let client = client(Mode::Preferred, None).unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        let (asked, _) = tokio::join!(client.connect(near, "db.example"), acceptor.accept(far));
-        assert!(matches!(asked, Err(TlsError::Certificate { .. })), "{asked:?}");
+    let (chain, _) = authority.issue(GOOD).read().unwrap();
+    let stranger = KeyPair::generate().unwrap();
+    let client = client(Mode::Preferred, None).unwrap();
+    for version in VERSIONS {
+        for chain in [chain.clone(), vec![version_1(&chain[0])]] {
+            let outcome = shake_hands(&client, &careless_server(chain, &stranger, version)).await;
+            assert!(matches!(outcome, Err(TlsError::Certificate { .. })), "{outcome:?}");
+        }
+    }
+}
+
+/// The certificate as it would be in X.509 version 1: without a version field and extensions. The
+/// authority's signature does not fit any more.
+fn version_1(certificate: &CertificateDer<'_>) -> CertificateDer<'static> {
+    fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+        let [high, low] = u16::try_from(content.len()).unwrap().to_be_bytes();
+        let header = if high == 0 { vec![tag, 0x81, low] } else { vec![tag, 0x82, high, low] };
+        [header, content.to_vec()].concat()
+    }
+    /// Splits off the first element, with its tag and length.
+    fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
+        let header = if bytes[1] < 0x80 { 2 } else { 2 + usize::from(bytes[1] & 0x7F) };
+        let len = match header {
+            2 => usize::from(bytes[1]),
+            _ => bytes[2..header].iter().fold(0, |len, digit| len << 8 | usize::from(*digit)),
+        };
+        bytes.split_at(header + len)
+    }
+    fn content(element: &[u8]) -> &[u8] {
+        let header = if element[1] < 0x80 { 2 } else { 2 + usize::from(element[1] & 0x7F) };
+        &element[header..]
+    }
+    let (signed, signature) = split(content(certificate));
+    let (_version, mut rest) = split(content(signed));
+    let mut fields = Vec::new();
+    for _ in 0..6 {
+        let (field, behind) = split(rest);
+        fields.extend_from_slice(field);
+        rest = behind;
+    }
+    let whole = [element(0x30, &fields), signature.to_vec()].concat();
+    CertificateDer::from(element(0x30, &whole))
+}
+
+#[tokio::test]
+async fn certificates_of_version_1_do_where_none_are_verified() {
+    let authority = Authority::new();
+    for algorithm in [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_RSA_SHA256, &rcgen::PKCS_ED25519] {
+        let key = KeyPair::generate_for(algorithm).unwrap();
+        let params = CertificateParams::new(vec!["db.example".to_owned()]).unwrap();
+        let old = version_1(params.signed_by(&key, &authority.issuer).unwrap().der());
+        for version in VERSIONS {
+            let server = careless_server(vec![old.clone()], &key, version);
+            shake_hands(&client(Mode::Preferred, None).unwrap(), &server).await.unwrap();
+            let verifying = client(Mode::VerifyCa, Some(&authority.file)).unwrap();
+            let refusal = shake_hands(&verifying, &server).await.unwrap_err().to_string();
+            assert!(refusal.contains("issue one of version 3"), "{refusal}");
+        }
     }
 }
 

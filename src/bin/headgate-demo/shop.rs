@@ -1,0 +1,42 @@
+//! A small shop.
+
+use anyhow::Result;
+use headgate::lab::Cluster;
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Opts};
+
+pub(crate) const SCHEMA: &str = "shop";
+pub(crate) const PRODUCTS: u32 = 100;
+pub(crate) const CUSTOMERS: u32 = 200;
+
+/// What an administrator does once, on the primary: the schema and the right to use it.
+pub(crate) async fn prepare(cluster: &Cluster) -> Result<()> {
+    let app = cluster.accounts().app.user;
+    cluster.primary().sql(format!("CREATE DATABASE {SCHEMA}")).await?;
+    cluster.primary().sql(format!("GRANT ALL ON {SCHEMA}.* TO {app}@'%'")).await?;
+    // Rights reach the replicas as rows do; the first reads are to find them there.
+    cluster.wait_caught_up(std::time::Duration::from_secs(30)).await?;
+    Ok(())
+}
+
+/// Tables and rows, through Headgate.
+pub(crate) async fn fill(opts: &Opts) -> Result<()> {
+    let mut conn = Conn::new(opts.clone()).await?;
+    for table in TABLES {
+        conn.query_drop(table).await?;
+    }
+    let products: Vec<String> =
+        (1..=PRODUCTS).map(|id| format!("({id}, 'product {id}', {}, 1000)", 100 + id * 7 % 900)).collect();
+    conn.query_drop(format!("INSERT INTO products VALUES {}", products.join(","))).await?;
+    let customers: Vec<String> = (1..=CUSTOMERS).map(|id| format!("({id}, 'customer {id}', 0)")).collect();
+    conn.query_drop(format!("INSERT INTO customers VALUES {}", customers.join(","))).await?;
+    conn.disconnect().await?;
+    Ok(())
+}
+
+const TABLES: [&str; 3] = [
+    "CREATE TABLE products (id INT PRIMARY KEY, name VARCHAR(80) NOT NULL, price INT NOT NULL, stock INT NOT NULL)",
+    "CREATE TABLE customers (id INT PRIMARY KEY, name VARCHAR(80) NOT NULL, visits INT NOT NULL)",
+    "CREATE TABLE orders (id BIGINT AUTO_INCREMENT PRIMARY KEY, customer INT NOT NULL, product INT NOT NULL, \
+     quantity INT NOT NULL, KEY (customer))",
+];
