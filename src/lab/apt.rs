@@ -221,7 +221,9 @@ fn unfold(stanza: &str) -> Vec<(String, String)> {
     for line in stanza.lines().filter(|line| !line.starts_with('#')) {
         if line.starts_with([' ', '\t']) {
             if let Some((_, value)) = fields.last_mut() {
-                value.push(' ');
+                if !value.is_empty() {
+                    value.push(' ');
+                }
                 value.push_str(line.trim());
             }
         } else if let Some((key, value)) = line.split_once(':') {

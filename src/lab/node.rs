@@ -17,7 +17,7 @@ use super::flavor::Flavor;
 use super::general_log::{self, LogEntry};
 use super::link::Link;
 use super::ports::Port;
-use super::process::{Signal, signal_group, tail};
+use super::process::{Signal, is_frozen, signal_group, tail};
 use super::server::Server;
 use super::sql::{self, Row};
 
@@ -232,12 +232,20 @@ impl Node {
         }
     }
 
-    /// Freezes the server, as SIGSTOP does: its connections stay open and nothing answers.
+    /// Freezes the server, as SIGSTOP does: its connections stay open and nothing answers. Returns
+    /// when its last thread stands still.
     ///
     /// # Errors
-    /// It does not run.
-    pub fn pause(&self) -> Result<()> {
-        self.signal(Signal::Stop)
+    /// It does not run, or a thread did not come to a stand within a minute.
+    pub async fn pause(&self) -> Result<()> {
+        self.signal(Signal::Stop)?;
+        for _ in 0..LIFECYCLE_POLLS {
+            if self.process_id().is_some_and(is_frozen) {
+                return Ok(());
+            }
+            self.wait_a_little().await?;
+        }
+        Err(self.too_slow("freeze", LIFECYCLE_LIMIT))
     }
 
     /// Lets a frozen server go on.

@@ -1,7 +1,9 @@
 //! Running programs to their end, and signals.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use super::error::{LabError, Result};
@@ -49,7 +51,7 @@ pub(super) fn tail(text: &str, lines: usize) -> String {
 }
 
 /// Where `PATH` finds a program.
-pub(super) fn on_path(program: &str) -> Option<std::path::PathBuf> {
+pub(super) fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     // Servers live in sbin, which ordinary users often do not have on their PATH.
     let sbin = OsStr::new("/usr/sbin:/usr/local/sbin");
@@ -85,6 +87,16 @@ pub(super) fn signal_group(leader: u32, signal: Signal) -> bool {
     unsafe { libc::kill(-leader, number) == 0 }
 }
 
+/// True when every thread of a process is stopped: SIGSTOP returns before they are.
+pub(super) fn is_frozen(pid: u32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return false };
+    threads.flatten().all(|thread| {
+        // `ID (NAME) STATE …`; the name may hold anything.
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+    })
+}
+
 /// True when this process runs as root, where servers insist on being told so.
 pub(super) fn is_root() -> bool {
     user_id() == 0
@@ -93,5 +105,5 @@ pub(super) fn is_root() -> bool {
 /// The numeric id of the user this process runs as.
 pub(super) fn user_id() -> u32 {
     use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self").map_or(0, |meta| meta.uid())
+    fs::metadata("/proc/self").map_or(0, |meta| meta.uid())
 }
