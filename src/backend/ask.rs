@@ -7,6 +7,7 @@ use super::error::BackendError;
 use crate::runtime::clock;
 use crate::wire::Malformed;
 use crate::wire::answer::{Answer, Row};
+use crate::wire::capabilities::Capabilities;
 use crate::wire::column;
 use crate::wire::command::Command;
 use crate::wire::cursor::Cursor;
@@ -42,6 +43,10 @@ impl Connection {
 
     async fn command_unbounded(&mut self, command: Command, argument: &[u8]) -> Result<Answer, BackendError> {
         let mut payload = vec![command as u8];
+        if command == Command::Query && self.capabilities.contains(Capabilities::QUERY_ATTRIBUTES) {
+            // No attributes, one set of them: the form that was negotiated for the client's sake.
+            payload.extend_from_slice(&[0, 1]);
+        }
         payload.extend_from_slice(argument);
         let mut out = Vec::with_capacity(payload.len() + HEADER);
         put_packet(&mut out, &mut 0, &payload);

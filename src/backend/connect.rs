@@ -115,7 +115,8 @@ impl Connection {
             user: credentials.user.to_vec(),
             auth_response: Vec::new(),
             schema: credentials.schema.map(<[u8]>::to_vec),
-            plugin: None,
+            // Named below; the flag must already stand in the SSLRequest.
+            plugin: Some(Vec::new()),
             attributes: credentials.attributes.to_vec(),
         };
         let needed = Capabilities::SESSION_TRACK | Capabilities::DEPRECATE_EOF;

@@ -89,8 +89,9 @@ impl Caller {
     }
 
     async fn refuse(&mut self, error: ErrPacket) -> LoginError {
+        let payload = if self.seq == 0 { error.payload_before_greeting() } else { error.payload() };
         // Whether the client still hears it does not matter.
-        let _ = self.send(&error.payload()).await;
+        let _ = self.send(&payload).await;
         LoginError::Refused(error)
     }
 }

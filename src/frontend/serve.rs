@@ -80,7 +80,7 @@ const RECLAIM_LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
 /// Tells a client no in place of a greeting.
 async fn refuse_unseen(socket: Socket, error: &ErrPacket) {
     let mut out = Vec::new();
-    put_packet(&mut out, &mut 0, &error.payload());
+    put_packet(&mut out, &mut 0, &error.payload_before_greeting());
     let mut link = Link::new(Stream::Plain(socket));
     if link.send(&out, std::time::Duration::from_secs(1)).await.is_ok() {
         link.close().await;

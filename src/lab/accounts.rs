@@ -36,12 +36,12 @@ pub(super) const ACCOUNTS: Accounts = Accounts {
 fn control_grants(flavor: Flavor) -> &'static [&'static str] {
     match flavor {
         Flavor::MySql => &[
-            "REPLICATION CLIENT, REPLICATION SLAVE, PROCESS ON *.*",
+            "REPLICATION CLIENT, REPLICATION SLAVE, PROCESS, SHOW VIEW ON *.*",
             "SELECT ON mysql.user",
             "SELECT ON performance_schema.*",
         ],
         Flavor::MariaDb => &[
-            "BINLOG MONITOR, REPLICA MONITOR, REPLICATION SLAVE, PROCESS ON *.*",
+            "BINLOG MONITOR, REPLICA MONITOR, REPLICATION SLAVE, PROCESS, SHOW VIEW ON *.*",
             "SELECT ON mysql.user",
             "SELECT ON mysql.global_priv",
         ],

@@ -55,6 +55,16 @@ impl ErrPacket {
         out
     }
 
+    /// The payload where it stands in place of a greeting: nothing has been negotiated yet, so there is no
+    /// SQLSTATE.
+    #[must_use]
+    pub fn payload_before_greeting(&self) -> Vec<u8> {
+        let mut out = vec![ERR];
+        out.extend_from_slice(&self.code.to_le_bytes());
+        out.extend_from_slice(&self.message);
+        out
+    }
+
     /// The message as text, for logs.
     #[must_use]
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
