@@ -14,14 +14,17 @@ use super::settings::{BackendLink, CertificateFiles, Front, Settings};
 use crate::auth::{MAX_ENCODED_SECRET, Secret, Throttle, rsa, throttle};
 use crate::backend::{BackendError, Target};
 use crate::config::BackendTls;
-use crate::frontend::{AccountReader, KnownSecrets, Limits, Shared};
+use crate::frontend::{AccountReader, KnownSecrets, Limits, Live, Shared};
 use crate::monitor;
 use crate::net::tls::{self, CertificateSource, ClientSettings, ClientTls, Mode, ServerTls};
 use crate::pool;
 use crate::routing::Reason;
 use crate::runtime::locked::LockedMemory;
-use crate::telemetry::{Counters, Labels, Registry};
-use crate::topology::ServerId;
+use crate::telemetry::{self, Counters, Labels, Registry};
+use crate::topology::{Address, ServerId};
+
+/// Most different secrets of connected users held at a time.
+const MAX_SECRETS: usize = 100_000;
 
 /// What the workers share, and what only the main task needs.
 pub(super) struct Parts {
@@ -46,8 +49,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
     let server_tls = Arc::new(ServerTls::load(&certificate(&settings.front, &settings.state_dir))?);
     let rsa = Arc::new(rsa_key(&settings.state_dir)?);
     let handles = monitor::start(targets(settings, &client_tls), watch(settings, password)).await;
-    let clients = usize::try_from(settings.front.max_clients.get())?;
-    let (memory, unlocked) = LockedMemory::new(MAX_ENCODED_SECRET, clients);
+    let (memory, unlocked) = LockedMemory::new(MAX_ENCODED_SECRET, MAX_SECRETS);
     if let Some(error) = unlocked {
         tracing::warn!(
             %error,
@@ -55,8 +57,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         );
     }
     let shared = Arc::new(Shared {
-        limits: limits(settings, clients),
-        policy: settings.routing,
+        live: ArcSwap::from_pointee(live(settings)?),
         topology: handles.topology,
         freshness_wanted: handles.freshness_wanted,
         changed: handles.changed,
@@ -71,18 +72,27 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         next_client: AtomicU32::new(1),
         rotation: AtomicU64::new(0),
     });
-    let limits = pool::ServerLimits::new(pool_limits(settings)?);
+    let limits = pool::ServerLimits::new(pool_limits(settings)?, server_counters(settings, &registry));
     Ok(Parts { shared, limits, registry })
 }
 
-fn limits(settings: &Settings, clients: usize) -> Limits {
-    Limits {
-        clients,
+fn server_counters(settings: &Settings, registry: &Registry) -> Vec<(ServerId, telemetry::Server)> {
+    let counters = |(id, address): (u16, &Address)| {
+        (ServerId(id), telemetry::Server::new(registry, &address.to_string()))
+    };
+    (0..).zip(&settings.servers).map(counters).collect()
+}
+
+/// What a reload may change.
+pub(super) fn live(settings: &Settings) -> anyhow::Result<Live> {
+    let limits = Limits {
+        clients: usize::try_from(settings.front.max_clients.get())?,
         login_timeout: settings.front.login_timeout,
         client_write_timeout: settings.front.write_timeout,
         connect_timeout: settings.backend.connect_timeout,
         require_tls: settings.front.require_tls,
-    }
+    };
+    Ok(Live { limits, policy: settings.routing })
 }
 
 fn pool_limits(settings: &Settings) -> anyhow::Result<pool::Limits> {

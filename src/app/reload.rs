@@ -1,6 +1,6 @@
 //! SIGHUP: reads everything again and takes up what can be taken up.
 
-use super::build::{Parts, backend_tls, certificate};
+use super::build::{Parts, backend_tls, certificate, live};
 use super::settings::{Loaded, Source, Surroundings};
 use crate::config;
 use crate::net::tls::ClientTls;
@@ -35,6 +35,10 @@ pub(super) fn reload(
         Err(error) => {
             tracing::error!(%error, "TLS towards the servers was not reloaded; the old settings stay")
         }
+    }
+    match live(settings) {
+        Ok(live) => parts.shared.live.store(std::sync::Arc::new(live)),
+        Err(error) => tracing::error!(%error, "limits and routing were not reloaded"),
     }
     if let Err(error) = logging.set_filter(&settings.log.filter) {
         tracing::error!(%error, "the log filter was not changed");

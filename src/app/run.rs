@@ -73,7 +73,8 @@ async fn serve(mut start: Start) -> anyhow::Result<()> {
             }
         }
     }
-    drain(&parts, &shutdown, settings.front.drain_timeout, &mut signals).await;
+    let limit = start.loaded.settings.front.drain_timeout;
+    drain(&parts, &shutdown, limit, &mut signals).await;
     for thread in threads {
         // Its panic has been reported by the panic hook.
         let _ = thread.join();
@@ -131,19 +132,10 @@ async fn serve_http(settings: &Settings, parts: &Parts, contexts: Contexts) -> a
 
 /// Sets the gauges that nobody keeps up to date.
 fn sampler(parts: &Parts, contexts: Contexts) -> impl Fn() + Send + Sync + 'static {
-    let servers: Vec<_> = parts.shared.topology.borrow().servers.clone();
-    let gauges: Vec<_> = servers
-        .iter()
-        .map(|server| {
-            (server.id, crate::telemetry::Server::new(&parts.registry, &server.address.to_string()))
-        })
-        .collect();
+    let limits = Arc::clone(&parts.limits);
     move || {
         let idle: Vec<_> = contexts.iter().map(|context| context.pool.idle()).collect();
-        for (id, server) in &gauges {
-            let count: usize = idle.iter().filter_map(|idle| idle.get(id)).sum();
-            server.idle.set(u32::try_from(count).map_or(f64::MAX, f64::from));
-        }
+        limits.show_idle(|id| idle.iter().filter_map(|idle| idle.get(&id)).sum());
     }
 }
 

@@ -148,7 +148,7 @@ impl Connection {
             capabilities: request.capabilities,
             nonce,
             plugin,
-            permit: None,
+            place: None,
         };
         let (exchange, first) = connection.start_exchange(credentials.secret)?;
         request.plugin = Some(first.plugin);

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::OwnedSemaphorePermit;
-
 use super::error::BackendError;
 use crate::auth::client_side::Channel;
 use crate::net::link::Link;
@@ -22,7 +20,6 @@ pub(super) const MAX_LOGIN_PACKET: usize = 1024 * 1024;
 pub const WRITE_LIMIT: Duration = Duration::from_secs(60);
 
 /// A connection to a server, logged in and with all trackers on.
-#[derive(Debug)]
 pub struct Connection {
     /// The stream.
     pub link: Link,
@@ -50,7 +47,16 @@ pub struct Connection {
     pub(super) nonce: Vec<u8>,
     pub(super) plugin: Vec<u8>,
     /// The place in its server's limit that this connection takes.
-    pub(super) permit: Option<OwnedSemaphorePermit>,
+    pub(super) place: Option<Box<dyn Send + Sync>>,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("server", &self.server)
+            .field("thread_id", &self.thread_id)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Connection {
@@ -85,8 +91,8 @@ impl Connection {
     }
 
     /// Lets the connection count against a limit for as long as it lives.
-    pub fn hold(&mut self, permit: OwnedSemaphorePermit) {
-        self.permit = Some(permit);
+    pub fn hold(&mut self, place: Box<dyn Send + Sync>) {
+        self.place = Some(place);
     }
 
     /// True when nothing has happened on an idle connection: it is still there and owes no bytes.

@@ -9,14 +9,6 @@ use crate::runtime::clock::Late;
 use crate::wire::Malformed;
 use crate::wire::err::ErrPacket;
 
-/// No place at a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("all {limit} connections to the server are in use (pool.max_connections_per_server)")]
-pub struct Full {
-    /// The limit that was met.
-    pub limit: usize,
-}
-
 /// Why a connection to a server could not be had or used.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
@@ -62,10 +54,10 @@ pub enum BackendError {
         failure: Failure,
     },
     /// No place for another connection to the server.
-    #[error(transparent)]
+    #[error("all {limit} connections to the server are in use (pool.max_connections_per_server)")]
     Full {
-        /// The limit.
-        full: Full,
+        /// The limit that was met.
+        limit: usize,
     },
     /// The server is too old.
     #[error(

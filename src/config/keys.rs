@@ -98,7 +98,7 @@ settings! {
         user: Option<String> {
             default: None,
             flag: "--control-user" "USER",
-            reload: Live
+            reload: Restart
         }
         /// File that holds its password and nothing else; one line end at its end is ignored. Instead of
         /// it the environment variable `HEADGATE_CONTROL_PASSWORD` may hold the password, and on a
@@ -106,7 +106,7 @@ settings! {
         password_file: Option<PathBuf> {
             default: None,
             flag: "--control-password-file" "FILE",
-            reload: Live
+            reload: Restart
         }
     }
 
@@ -129,13 +129,13 @@ settings! {
         idle_timeout: Duration {
             default: seconds(60),
             range: seconds(1)..=seconds(86_400),
-            reload: Live
+            reload: Restart
         }
         /// How long a client waits for a connection when all are in use; then it gets error 1040.
         wait_timeout: Duration {
             default: seconds(10),
             range: millis(1)..=seconds(600),
-            reload: Live
+            reload: Restart
         }
     }
 

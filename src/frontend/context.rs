@@ -16,8 +16,8 @@ use crate::routing::Policy;
 use crate::telemetry::Counters;
 use crate::topology::{ServerId, Topology};
 
+use super::accounts::AccountReader;
 use super::known::KnownSecrets;
-use super::login::AccountReader;
 
 /// Bounds towards clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +34,20 @@ pub struct Limits {
     pub require_tls: bool,
 }
 
-/// What is shared by the sessions of all workers.
-#[derive(Debug)]
-pub struct Shared {
+/// Settings that a running Headgate takes up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Live {
     /// Bounds towards clients.
     pub limits: Limits,
     /// Routing settings.
     pub policy: Policy,
+}
+
+/// What is shared by the sessions of all workers.
+#[derive(Debug)]
+pub struct Shared {
+    /// What a reload may change.
+    pub live: ArcSwap<Live>,
     /// The newest snapshot of the servers.
     pub topology: watch::Receiver<Arc<Topology>>,
     /// Wakes the monitor: a session waits for fresher replicas.
@@ -78,6 +85,14 @@ pub struct Context {
     pub pool: Pool,
 }
 
+impl Shared {
+    /// Bounds towards clients.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.live.load().limits
+    }
+}
+
 impl Context {
     /// The servers as last seen.
     #[must_use]
@@ -93,7 +108,7 @@ impl Context {
             server,
             address,
             tls: Arc::clone(&self.shared.client_tls),
-            timeout: self.shared.limits.connect_timeout,
+            timeout: self.shared.limits().connect_timeout,
         })
     }
 }
@@ -107,7 +122,7 @@ impl Admission {
     pub(super) fn take(shared: &Arc<Shared>) -> Option<Self> {
         let before = shared.clients.fetch_add(1, Ordering::Relaxed);
         let admission = Self(Arc::clone(shared));
-        (before < shared.limits.clients).then_some(admission)
+        (before < shared.limits().clients).then_some(admission)
     }
 }
 

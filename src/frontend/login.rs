@@ -8,19 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
-
 use super::context::{Context, Shared};
 use super::session::LoggedIn;
 use crate::auth::client_side::Failure;
 use crate::auth::server_side::{Exchange, FAST_OK, Setup, Shown, Step};
 use crate::auth::throttle::Attempt;
-use crate::auth::{Accounts, Method, NONCE_LEN, Nonce, Secret, StoredAccount};
+use crate::auth::{Accounts, Method, NONCE_LEN, Nonce, Secret};
 use crate::backend::{BackendError, Connection, Credentials, Purpose};
 use crate::net::link::{Link, Stream};
 use crate::net::socket::Socket;
 use crate::pool::Key;
-use crate::probing::queries;
 use crate::runtime::clock;
 use crate::session::State;
 use crate::topology::{Facts, Flavor, ServerId, Topology};
@@ -143,7 +140,7 @@ async fn read_request(mut caller: Caller, shared: &Shared) -> Result<(Caller, Lo
         let stream = accepted.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         caller = Caller { link: Link::new(Stream::Tls(Box::new(stream.into()))), seq };
         payload = caller.receive().await?;
-    } else if shared.limits.require_tls && !caller.link.is_secure() {
+    } else if shared.limits().require_tls && !caller.link.is_secure() {
         // ER_SECURE_TRANSPORT_REQUIRED.
         let error = ErrPacket::own(3159, b"HY000", "connect with TLS (listen.require_tls is on)");
         return Err(caller.refuse(error).await);
@@ -212,7 +209,7 @@ impl Candidate<'_> {
     /// Lets the primary judge: on an idle connection of the same user, or on a new one. MariaDB keeps
     /// roles over COM_CHANGE_USER (HAZARDS 3), so there it is always a new one.
     async fn prove(&self, request: &LoginRequest, secret: &Secret) -> Result<Connection, BackendError> {
-        let limit = self.context.shared.limits.connect_timeout;
+        let limit = self.context.shared.limits().connect_timeout;
         let mut attributes = request.attributes.clone();
         if let Some(client) = self.client {
             attributes.push((b"headgate_client".to_vec(), client.to_string().into_bytes()));
@@ -239,10 +236,15 @@ impl Candidate<'_> {
             }
         }
         let place = self.context.pool.limits().wait_for_place(self.primary).await;
-        let place = place.map_err(|full| BackendError::Full { full })?;
+        let place = place?;
         let target = self.context.target(self.topology, self.primary).ok_or(BackendError::Closed)?;
-        let mut connection = Connection::open(&target, credentials, Purpose::Primary).await?;
-        connection.hold(place);
+        let opened = Connection::open(&target, credentials, Purpose::Primary).await;
+        let mut connection = opened.inspect_err(|error| {
+            if !matches!(error, BackendError::Refused { .. }) {
+                self.context.pool.limits().failed(self.primary);
+            }
+        })?;
+        connection.hold(Box::new(place));
         Ok(connection)
     }
 
@@ -307,6 +309,7 @@ impl Candidate<'_> {
         error: BackendError,
     ) -> LoginError {
         let shared = &self.context.shared;
+        shared.counters.errors.count(error.kind());
         let packet = error.to_client();
         if matches!(error, BackendError::Refused { .. }) && packet.code == ACCESS_DENIED {
             shared.known.forget(&request.user);
@@ -333,52 +336,6 @@ impl Candidate<'_> {
                 Accounts::Unavailable
             }
         }
-    }
-}
-
-/// Reads accounts over one control connection, which is opened when it is first needed.
-#[derive(Debug)]
-pub struct AccountReader {
-    user: String,
-    secret: Secret,
-    connection: Mutex<Option<Connection>>,
-}
-
-impl AccountReader {
-    /// A reader for the control account.
-    #[must_use]
-    pub fn new(user: String, secret: Secret) -> Self {
-        Self { user, secret, connection: Mutex::new(None) }
-    }
-
-    async fn read(
-        &self,
-        target: &crate::backend::Target,
-        user: &[u8],
-    ) -> Result<Vec<StoredAccount>, BackendError> {
-        let mut held = self.connection.lock().await;
-        let usable = held.take_if(|held| held.server() == target.server && held.is_quiet());
-        let mut connection = match usable {
-            Some(connection) => connection,
-            None => {
-                let credentials = Credentials {
-                    user: self.user.as_bytes(),
-                    secret: &self.secret,
-                    schema: None,
-                    collation: 45,
-                    capabilities: Capabilities::default(),
-                    attributes: &[],
-                };
-                Connection::open(target, credentials, Purpose::Control).await?
-            }
-        };
-        let answer = connection.query(&queries::accounts(user), target.timeout).await?;
-        *held = Some(connection);
-        let stored = |row: &Vec<Option<String>>| {
-            let field = |at: usize| row.get(at).and_then(Option::as_deref).unwrap_or_default().as_bytes();
-            StoredAccount::parse(field(0), field(1))
-        };
-        Ok(answer.rows.iter().map(stored).collect())
     }
 }
 

@@ -4,16 +4,19 @@
 //! shared between sessions but the [`Context`].
 
 mod accept;
+mod accounts;
 mod context;
 mod known;
 mod login;
 mod plan;
+mod primary;
 mod relay;
 mod replica;
 mod serve;
 mod session;
+mod statement;
 
 pub use accept::run;
-pub use context::{Context, Limits, Shared};
+pub use accounts::AccountReader;
+pub use context::{Context, Limits, Live, Shared};
 pub use known::KnownSecrets;
-pub use login::AccountReader;

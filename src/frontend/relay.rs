@@ -42,15 +42,6 @@ pub(super) struct Terms {
     pub(super) hold_error: bool,
 }
 
-/// Bytes that went through.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Volume {
-    /// From client to server.
-    pub(super) sent: u64,
-    /// From server to client.
-    pub(super) received: u64,
-}
-
 /// Passes the command at the front of the client's inbox on, however long it is.
 pub(super) async fn forward_command(client: &mut Link, server: &mut Connection) -> Result<(), RelayError> {
     server.begin();
@@ -152,7 +143,6 @@ pub(super) async fn reply(
     server: &mut Connection,
     tracker: &mut Tracker,
     terms: Terms,
-    volume: &mut Volume,
     mut see: impl FnMut(Change<'_>),
 ) -> Result<Ending, RelayError> {
     loop {
@@ -164,7 +154,6 @@ pub(super) async fn reply(
             server.finish(end.status);
             return Ok(Ending::HeldBack(end));
         }
-        volume.received += step.ready as u64;
         server
             .link
             .pass_on(step.ready, client, terms.client_write_timeout)

@@ -108,14 +108,13 @@ impl Session {
         clean: &mut bool,
         hold_error: bool,
     ) -> Result<Ending, RelayError> {
-        let limits = &self.context.shared.limits;
+        let limits = self.context.shared.limits();
         let terms = Terms { client_write_timeout: limits.client_write_timeout, hold_error };
         loop {
             let see = |change: Change<'_>| *clean &= is_harmless(&change);
             let reply = relay::first_bytes(connection, LOOK_UP_EVERY).await.map_err(RelayError::from)?;
             if reply {
-                return relay::reply(&mut self.client, connection, tracker, terms, &mut self.volume, see)
-                    .await;
+                return relay::reply(&mut self.client, connection, tracker, terms, see).await;
             }
             let topology = self.context.topology();
             let serves = topology.server(id).is_some_and(|server| server.state == ServerState::Replica);
@@ -222,12 +221,14 @@ impl Session {
             capabilities: self.login.capabilities,
             attributes: &[],
         };
-        let mut connection =
-            Connection::open(&target, credentials, Purpose::Replica).await.map_err(|error| {
-                tracing::info!(server = %id, %error, "no connection to a replica; the read runs on the primary");
-                Reason::ReplicaFailed
-            })?;
-        connection.hold(place);
+        let opened = Connection::open(&target, credentials, Purpose::Replica).await;
+        let mut connection = opened.map_err(|error| {
+            tracing::info!(server = %id, %error, "no connection to a replica; the read runs on the primary");
+            context.shared.counters.errors.count(error.kind());
+            context.pool.limits().failed(id);
+            Reason::ReplicaFailed
+        })?;
+        connection.hold(Box::new(place));
         let fit = Fit::between(connection.setting(), wants).ok_or(Reason::CharsetUnknown)?;
         Ok((connection, fit))
     }

@@ -28,7 +28,7 @@ pub(super) async fn serve(socket: Socket, context: Arc<Context>, shutdown: shutd
     let _open = shared.counters.sessions.open();
     let peer = socket.peer();
     // On the heap, and gone with the login: what a login needs is many times what a session needs.
-    let login = Box::pin(clock::within(shared.limits.login_timeout, login::run(socket, &context)));
+    let login = Box::pin(clock::within(shared.limits().login_timeout, login::run(socket, &context)));
     let (link, logged_in) = match login.await {
         Ok(Ok(done)) => done,
         Ok(Err(LoginError::Refused(error))) => {
@@ -52,6 +52,7 @@ pub(super) async fn serve(socket: Socket, context: Arc<Context>, shutdown: shutd
     match &closing {
         Closing::Quit | Closing::Relay(RelayError::Client(_)) => {}
         Closing::Relay(RelayError::Server(error)) => {
+            shared.counters.errors.count(error.kind());
             tracing::warn!(client = ?peer, %error, "session ended by its server");
         }
         Closing::Told(why) => tracing::debug!(client = ?peer, why, "session ended"),

@@ -31,13 +31,23 @@ pub struct Link {
     pub inbox: BytesMut,
     /// The peer has ended the stream.
     ended: bool,
+    volume: Volume,
+}
+
+/// Bytes that went through a link.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Volume {
+    /// From the peer.
+    pub received: u64,
+    /// To the peer.
+    pub sent: u64,
 }
 
 impl Link {
     /// A link without bytes.
     #[must_use]
     pub fn new(stream: Stream) -> Self {
-        Self { stream, inbox: BytesMut::new(), ended: false }
+        Self { stream, inbox: BytesMut::new(), ended: false, volume: Volume::default() }
     }
 
     /// The socket at the bottom.
@@ -84,6 +94,7 @@ impl Link {
                 }
                 let read = std::pin::pin!(stream.read_buf(&mut self.inbox)).poll(cx);
                 let read = std::task::ready!(read);
+                self.volume.received += read.as_ref().map_or(0, |n| *n as u64);
                 self.ended = !matches!(read, Ok(n) if n > 0);
                 Poll::Ready(Ok(()))
             }
@@ -112,7 +123,11 @@ impl Link {
         match read {
             // Clients close without TLS's close_notify.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
-            other => other,
+            Ok(n) => {
+                self.volume.received += n as u64;
+                Ok(n)
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -131,14 +146,20 @@ impl Link {
 
     /// Sends all of `bytes`, waiting at most `limit` for a peer that does not read.
     pub async fn send(&mut self, bytes: &[u8], limit: Duration) -> io::Result<()> {
+        self.volume.sent += bytes.len() as u64;
         send(&mut self.stream, bytes, limit).await
+    }
+
+    /// The bytes that went through since the last call.
+    pub fn take_volume(&mut self) -> Volume {
+        std::mem::take(&mut self.volume)
     }
 
     /// Moves the first `n` bytes of this inbox to `to`.
     pub async fn pass_on(&mut self, n: usize, to: &mut Self, limit: Duration) -> io::Result<()> {
         let n = n.min(self.inbox.len());
         if n > 0 {
-            send(&mut to.stream, self.inbox.get(..n).unwrap_or_default(), limit).await?;
+            to.send(self.inbox.get(..n).unwrap_or_default(), limit).await?;
             self.consume(n);
         }
         Ok(())

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::backend::Full;
+use crate::backend::BackendError;
 use crate::runtime::clock;
+use crate::telemetry;
 use crate::topology::ServerId;
 
 /// Bounds of the pools.
@@ -43,14 +43,33 @@ impl Default for Limits {
 #[derive(Debug)]
 pub struct ServerLimits {
     limits: Limits,
-    places: Mutex<HashMap<ServerId, Arc<Semaphore>>>,
+    servers: HashMap<ServerId, Server>,
+}
+
+/// One server's places, and what is counted of them.
+#[derive(Debug)]
+struct Server {
+    places: Arc<Semaphore>,
+    counters: telemetry::Server,
+}
+
+/// A place at a server, for as long as its connection lives.
+#[derive(Debug)]
+pub struct Place {
+    _permit: OwnedSemaphorePermit,
+    _counted: telemetry::Held,
 }
 
 impl ServerLimits {
     /// All places free.
     #[must_use]
-    pub fn new(limits: Limits) -> Arc<Self> {
-        Arc::new(Self { limits, places: Mutex::default() })
+    pub fn new(
+        limits: Limits,
+        counters: impl IntoIterator<Item = (ServerId, telemetry::Server)>,
+    ) -> Arc<Self> {
+        let server =
+            |(id, counters)| (id, Server { places: Arc::new(Semaphore::new(limits.per_server)), counters });
+        Arc::new(Self { limits, servers: counters.into_iter().map(server).collect() })
     }
 
     /// The bounds.
@@ -59,26 +78,65 @@ impl ServerLimits {
         &self.limits
     }
 
-    fn places(&self, server: ServerId) -> Arc<Semaphore> {
-        let mut places = self.places.lock();
-        let fresh = || Arc::new(Semaphore::new(self.limits.per_server));
-        Arc::clone(places.entry(server).or_insert_with(fresh))
-    }
-
     /// Takes a place, first come, first served, waiting at most [`Limits::wait`].
-    pub async fn wait_for_place(&self, server: ServerId) -> Result<OwnedSemaphorePermit, Full> {
-        let full = Full { limit: self.limits.per_server };
-        let place = self.places(server).acquire_owned();
-        match clock::within_if_slow(self.limits.wait, place).await {
-            Ok(Ok(place)) => Ok(place),
+    ///
+    /// # Errors
+    /// [`BackendError::Full`] past the deadline.
+    pub async fn wait_for_place(&self, id: ServerId) -> Result<Place, BackendError> {
+        if let Ok(place) = self.place_now(id) {
+            return Ok(place);
+        }
+        let server = self.server(id)?;
+        server.counters.waits.increment(1);
+        let permit = clock::within(self.limits.wait, Arc::clone(&server.places).acquire_owned()).await;
+        match permit {
+            Ok(Ok(permit)) => Ok(server.place(permit)),
             // The semaphores are never closed; a closed one would be as good as full.
-            Ok(Err(_)) | Err(_) => Err(full),
+            Ok(Err(_)) | Err(_) => {
+                server.counters.wait_timeouts.increment(1);
+                Err(self.full())
+            }
         }
     }
 
     /// Takes a place if one is free now.
-    pub fn place_now(&self, server: ServerId) -> Result<OwnedSemaphorePermit, Full> {
-        self.places(server).try_acquire_owned().map_err(|_| Full { limit: self.limits.per_server })
+    ///
+    /// # Errors
+    /// [`BackendError::Full`].
+    pub fn place_now(&self, id: ServerId) -> Result<Place, BackendError> {
+        let server = self.server(id)?;
+        match Arc::clone(&server.places).try_acquire_owned() {
+            Ok(permit) => Ok(server.place(permit)),
+            Err(_) => Err(self.full()),
+        }
+    }
+
+    /// Counts a connection that could not be opened.
+    pub fn failed(&self, id: ServerId) {
+        if let Some(server) = self.servers.get(&id) {
+            server.counters.connect_failures.increment(1);
+        }
+    }
+
+    /// Shows how many connections to a server are idle.
+    pub fn show_idle(&self, idle: impl Fn(ServerId) -> usize) {
+        for (id, server) in &self.servers {
+            server.counters.idle.set(u32::try_from(idle(*id)).map_or(f64::MAX, f64::from));
+        }
+    }
+
+    fn server(&self, id: ServerId) -> Result<&Server, BackendError> {
+        self.servers.get(&id).ok_or_else(|| self.full())
+    }
+
+    const fn full(&self) -> BackendError {
+        BackendError::Full { limit: self.limits.per_server }
+    }
+}
+
+impl Server {
+    fn place(&self, permit: OwnedSemaphorePermit) -> Place {
+        Place { _permit: permit, _counted: self.counters.connected() }
     }
 }
 
@@ -88,12 +146,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn places_are_bounded_and_come_back() {
-        let limits = ServerLimits::new(Limits { per_server: 1, ..Limits::default() });
+        let registry = telemetry::Registry::new();
+        let counters = [1, 2].map(|id| (ServerId(id), telemetry::Server::new(&registry, "db")));
+        let limits = ServerLimits::new(Limits { per_server: 1, ..Limits::default() }, counters);
         let held = limits.wait_for_place(ServerId(1)).await.unwrap();
-        assert_eq!(limits.wait_for_place(ServerId(1)).await.err(), Some(Full { limit: 1 }));
+        assert!(matches!(limits.wait_for_place(ServerId(1)).await, Err(BackendError::Full { limit: 1 })));
         assert!(limits.place_now(ServerId(1)).is_err());
         assert!(limits.place_now(ServerId(2)).is_ok());
         drop(held);
         assert!(limits.place_now(ServerId(1)).is_ok());
+        assert!(limits.place_now(ServerId(9)).is_err());
     }
 }

@@ -7,5 +7,5 @@
 mod limits;
 mod shelf;
 
-pub use limits::{Limits, ServerLimits};
+pub use limits::{Limits, Place, ServerLimits};
 pub use shelf::{Key, Pool, Shelf, Ticket};

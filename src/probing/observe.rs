@@ -142,7 +142,7 @@ pub fn grants_show_views(answer: &Answer) -> bool {
         let granted = |name: &&str| {
             head.strip_prefix("GRANT ").is_some_and(|list| list.split(',').any(|one| &one.trim() == name))
         };
-        everywhere && privileges.iter().any(|name| granted(&name))
+        everywhere && privileges.iter().any(granted)
     })
 }
 

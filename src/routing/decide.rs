@@ -74,81 +74,73 @@ impl Trace for Vec<(ServerId, Refused)> {
     }
 }
 
-/// Decides where a statement runs. `names_view` says whether a plain read names one of the views; it is
-/// asked only where nothing else has decided. `rotation` turns the replicas.
+/// A statement, and everything that decides where it runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// What it is.
+    pub class: &'a Class,
+    /// Whose it is.
+    pub session: &'a SessionView,
+    /// The servers.
+    pub topology: &'a Topology,
+    /// What an operator has decided.
+    pub policy: Policy,
+    /// Turns the replicas.
+    pub rotation: u64,
+    /// The time.
+    pub now: Instant,
+}
+
+/// Decides where a statement runs. `names_view` says whether a plain read may name a view; it is asked
+/// only where nothing else has decided.
 #[inline]
 pub fn decide(
-    class: &Class,
-    session: &SessionView,
-    topology: &Topology,
-    policy: &Policy,
+    question: &Question<'_>,
     names_view: impl FnOnce(&Facts) -> bool,
-    rotation: u64,
-    now: Instant,
     trace: &mut impl Trace,
 ) -> Decision {
     let primary = |reason| Decision { target: Target::Primary, reason, worth_waiting: false };
-    if let Some(reason) = must_stay(class, session, topology, policy, names_view) {
+    if let Some(reason) = must_stay(question, names_view) {
         return primary(reason);
     }
-    let mut outlook = Outlook { best: Reason::NoReplica };
-    let fresh = |server: &&Server| match passes(server, session, policy, now) {
-        Ok(()) => true,
-        Err(why) => {
-            trace.refused(server.id, why);
-            outlook.note(why);
-            false
+    let mut outlook = Reason::NoReplica;
+    let mut count = 0;
+    for server in question.topology.replicas() {
+        match passes(server, question) {
+            Ok(()) => count += 1,
+            Err(why) => {
+                trace.refused(server.id, why);
+                outlook = nearer(outlook, why);
+            }
         }
-    };
-    let mut candidates = topology.replicas().filter(fresh);
-    let Some(first) = candidates.next() else {
-        let worth_waiting = outlook.best == Reason::Seen;
-        return Decision { worth_waiting, ..primary(outlook.best) };
-    };
-    // Few replicas pass; counting them needs no list.
-    let count = 1 + candidates.count();
-    let turn = usize::try_from(rotation % count as u64).unwrap_or(0);
-    let chosen = topology
-        .replicas()
-        .filter(|server| passes(server, session, policy, now).is_ok())
-        .nth(turn)
-        .unwrap_or(first);
-    Decision { target: Target::Replica(chosen.id), reason: Reason::PlainRead, worth_waiting: false }
+    }
+    if count == 0 {
+        return Decision { worth_waiting: outlook == Reason::Seen, ..primary(outlook) };
+    }
+    // Few replicas pass, so going through them again needs no list.
+    let turn = usize::try_from(question.rotation % count).unwrap_or(0);
+    let mut passing = question.topology.replicas().filter(|server| passes(server, question).is_ok());
+    match passing.nth(turn) {
+        Some(server) => {
+            Decision { target: Target::Replica(server.id), reason: Reason::PlainRead, worth_waiting: false }
+        }
+        None => primary(outlook),
+    }
 }
 
-/// The best that was found among replicas that did not pass.
-struct Outlook {
-    best: Reason,
-}
-
-impl Outlook {
-    fn note(&mut self, why: Refused) {
-        let rank = |reason| match reason {
-            Reason::Seen => 3,
-            Reason::Wrote => 2,
-            Reason::Lag => 1,
-            _ => 0,
-        };
-        let reason = match why {
-            Refused::Undated | Refused::Lag(_) => Reason::Lag,
-            Refused::Wrote => Reason::Wrote,
-            Refused::Seen => Reason::Seen,
-        };
-        if rank(reason) > rank(self.best) {
-            self.best = reason;
-        }
+/// Of two obstacles, the one that is nearer to being overcome.
+fn nearer(known: Reason, why: Refused) -> Reason {
+    match (known, why) {
+        (_, Refused::Seen) | (Reason::Seen, _) => Reason::Seen,
+        (_, Refused::Wrote) | (Reason::Wrote, _) => Reason::Wrote,
+        (_, Refused::Undated | Refused::Lag(_)) => Reason::Lag,
     }
 }
 
 /// Why the statement must run on the primary whatever the replicas are.
-fn must_stay(
-    class: &Class,
-    session: &SessionView,
-    topology: &Topology,
-    policy: &Policy,
-    names_view: impl FnOnce(&Facts) -> bool,
-) -> Option<Reason> {
-    match class {
+fn must_stay(question: &Question<'_>, names_view: impl FnOnce(&Facts) -> bool) -> Option<Reason> {
+    let Question { session, topology, policy, .. } = question;
+    match question.class {
         Class::PlainRead => {}
         Class::Data => return Some(Reason::Write),
         Class::Ddl => return Some(Reason::Ddl),
@@ -179,7 +171,8 @@ fn must_stay(
 
 /// Whether a replica is fresh enough for the session.
 #[inline]
-fn passes(server: &Server, session: &SessionView, policy: &Policy, now: Instant) -> Result<(), Refused> {
+fn passes(server: &Server, question: &Question<'_>) -> Result<(), Refused> {
+    let Question { session, policy, now, .. } = question;
     let as_of = server.as_of.ok_or(Refused::Undated)?;
     let age = now.saturating_duration_since(as_of);
     if age > policy.max_lag {

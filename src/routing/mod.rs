@@ -3,7 +3,7 @@
 mod decide;
 mod reason;
 
-pub use decide::{Decision, Policy, Refused, Target, Trace, decide};
+pub use decide::{Decision, Policy, Question, Refused, Target, Trace, decide};
 pub use reason::Reason;
 
 #[cfg(test)]

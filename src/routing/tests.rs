@@ -1,5 +1,7 @@
 //! What must hold for every decision.
 
+#![allow(clippy::disallowed_methods, reason = "any moment serves as a beginning")]
+
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -60,8 +62,18 @@ const CLEAN: SessionView = SessionView {
     last_replica: None,
 };
 
+fn question<'a>(
+    class: &'a Class,
+    session: &'a SessionView,
+    topology: &'a Topology,
+    rotation: u64,
+    now: Instant,
+) -> Question<'a> {
+    Question { class, session, topology, policy: Policy::default(), rotation, now }
+}
+
 fn route(class: &Class, session: &SessionView, topology: &Topology, rotation: u64, now: Instant) -> Decision {
-    decide(class, session, topology, &Policy::default(), |_| false, rotation, now, &mut ())
+    decide(&question(class, session, topology, rotation, now), |_| false, &mut ())
 }
 
 #[test]
@@ -89,7 +101,7 @@ fn every_state_of_the_session_has_its_reason() {
     let decision = route(&Class::PlainRead, &CLEAN, &topology, 0, now);
     assert_eq!(decision.target, Target::Replica(ServerId(1)));
     let views = |_: &Facts| true;
-    let decision = decide(&Class::PlainRead, &CLEAN, &topology, &Policy::default(), views, 0, now, &mut ());
+    let decision = decide(&question(&Class::PlainRead, &CLEAN, &topology, 0, now), views, &mut ());
     assert_eq!(decision.reason, Reason::View);
 }
 
@@ -118,8 +130,7 @@ fn who_was_passed_over_and_why_can_be_heard() {
     let now = start + Duration::from_secs(60);
     let topology = cluster(start, &[Some(0), None]);
     let mut heard = Vec::new();
-    let policy = Policy::default();
-    let decision = decide(&Class::PlainRead, &CLEAN, &topology, &policy, |_| false, 0, now, &mut heard);
+    let decision = decide(&question(&Class::PlainRead, &CLEAN, &topology, 0, now), |_| false, &mut heard);
     assert_eq!(decision.reason, Reason::Lag);
     let lag = Refused::Lag(Duration::from_secs(60));
     assert_eq!(heard, [(ServerId(1), lag), (ServerId(2), Refused::Undated)]);

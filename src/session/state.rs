@@ -283,6 +283,7 @@ fn is_mirrored(name: &[u8]) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "any moment serves as a beginning")]
 mod tests {
     use std::time::Duration;
 

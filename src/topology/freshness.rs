@@ -57,6 +57,7 @@ impl<P: PartialEq> History<P> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "any moment serves as a beginning")]
 mod tests {
     use std::time::Duration;
 

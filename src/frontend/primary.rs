@@ -1,0 +1,125 @@
+//! What runs on the session's own connection to the primary.
+
+use super::relay::{self, Ending, RelayError, Terms};
+use super::session::{Closing, LoggedIn, Session};
+use super::statement::LONGEST_READ;
+use crate::backend::{BackendError, Purpose};
+use crate::routing::{Reason, Target};
+use crate::runtime::clock;
+use crate::session::{End, Source, Touched};
+use crate::sql::{self, Class};
+use crate::wire::command::Command;
+use crate::wire::err::ErrPacket;
+use crate::wire::frame::{HEADER, Header};
+use crate::wire::reply::{Shape, Tracker};
+use crate::wire::session_track::{Change, Wish};
+
+impl Session {
+    /// Notes what a command other than COM_QUERY may do.
+    pub(super) async fn prepare_command(&mut self, byte: u8, header: Header) -> Result<Touched, Closing> {
+        self.give_back_lent();
+        match Command::of(byte) {
+            Some(Command::StmtPrepare) => {
+                let readable = header.len <= LONGEST_READ;
+                while readable && self.client.inbox.len() < HEADER + header.len {
+                    relay::more_from_client(&mut self.client).await?;
+                }
+                let text = self.client.inbox.get(HEADER + 1..HEADER + header.len);
+                let class = text.map(|text| sql::classify(text, self.lex_mode()).class);
+                // What runs later runs unread, so what it may do counts from now on.
+                match class {
+                    Some(
+                        Class::PlainRead
+                        | Class::PrimaryRead(_)
+                        | Class::Data
+                        | Class::Inspect
+                        | Class::Ddl
+                        | Class::Transaction(_)
+                        | Class::SetAutocommit
+                        | Class::Use(_),
+                    ) => {}
+                    _ => self.login.state.begin_unknown(),
+                }
+                Ok(Touched::Nothing)
+            }
+            Some(Command::Ping | Command::Statistics | Command::StmtReset | Command::SetOption) => {
+                Ok(Touched::Nothing)
+            }
+            Some(Command::StmtFetch | Command::FieldList | Command::InitDb) => Ok(Touched::Saw),
+            _ => Ok(Touched::Wrote),
+        }
+    }
+
+    /// Relays the command at the front of the inbox to the primary, and its reply back.
+    pub(super) async fn on_primary(
+        &mut self,
+        shape: Shape,
+        touched: Touched,
+        reason: Reason,
+    ) -> Result<(), Closing> {
+        self.count(Target::Primary, reason);
+        let LoggedIn { primary, state, form, .. } = &mut self.login;
+        let mut tracker = Tracker::new(shape, *form, primary.status);
+        let sent = relay::forward_command(&mut self.client, primary).await;
+        if let Err(error @ RelayError::Client(_)) = sent {
+            return Err(error.into());
+        }
+        // Where the server has hung up on a command, it may have said why first.
+        let terms = Terms {
+            client_write_timeout: self.context.shared.limits().client_write_timeout,
+            hold_error: false,
+        };
+        let see = |change: Change<'_>| state.observe(change);
+        let reply = relay::reply(&mut self.client, primary, &mut tracker, terms, see).await;
+        match (reply, sent) {
+            (Ok(Ending::Delivered(end) | Ending::HeldBack(end)), Ok(())) => {
+                self.used_primary = clock::now();
+                self.login.state.settle(End {
+                    status: end.status,
+                    error: end.error,
+                    source: Source::Primary,
+                    touched,
+                    now: self.used_primary,
+                });
+                Ok(())
+            }
+            (Ok(_), Err(error)) => Err(error.into()),
+            (Err(RelayError::Server(error)), _) => {
+                self.lose_server(&tracker, &error).await?;
+                Err(RelayError::Server(error).into())
+            }
+            (Err(error), _) => Err(error.into()),
+        }
+    }
+
+    /// Tells the client that a server was lost in the middle of a reply, where a packet fits in.
+    pub(super) async fn lose_server(
+        &mut self,
+        tracker: &Tracker,
+        error: &BackendError,
+    ) -> Result<(), Closing> {
+        if !tracker.between_packets() {
+            return Err(Closing::Told("a reply was torn"));
+        }
+        let seq = if tracker.untouched() { 1 } else { tracker.next_client_seq() };
+        let text = format!("the connection to the server was lost while it ran the statement ({error})");
+        // CR_SERVER_LOST.
+        self.tell(seq, &ErrPacket::own(2013, b"HY000", &text)).await
+    }
+
+    /// COM_RESET_CONNECTION: the server's trackers go with everything else, so they are set again before
+    /// the client goes on.
+    pub(super) async fn reset(&mut self) -> Result<(), Closing> {
+        self.give_back_lent();
+        self.on_primary(Shape::Results, Touched::Wrote, Reason::Command).await?;
+        let limit = self.context.shared.limits().connect_timeout;
+        let prepared = self.login.primary.prepare(Purpose::Primary, limit).await;
+        prepared.map_err(|error| Closing::Relay(RelayError::Server(error)))?;
+        let generation = self.topology.borrow().facts.as_ref().map_or(0, |facts| facts.generation);
+        self.login.state.reset(self.login.primary.status, generation, clock::now());
+        if self.login.form.wish == Wish::Everything {
+            self.login.form.wish = Wish::Defaults;
+        }
+        Ok(())
+    }
+}
