@@ -1,23 +1,9 @@
 //! How far a server has come: GTID sets of MySQL, GTID positions of MariaDB. Pure.
 
+mod malformed;
 mod position;
 mod set;
 
+pub use malformed::BadGtid;
 pub use position::{MariaDbPosition, Position};
 pub use set::GtidSet;
-
-/// A text that is no GTID set or position.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no {what}")]
-pub struct BadGtid {
-    /// What was read, cut short.
-    pub text: String,
-    /// What was wanted.
-    pub what: &'static str,
-}
-
-impl BadGtid {
-    fn new(text: &str, what: &'static str) -> Self {
-        Self { text: text.chars().take(80).collect(), what }
-    }
-}

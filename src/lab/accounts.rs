@@ -31,20 +31,12 @@ pub(super) const ACCOUNTS: Accounts = Accounts {
     app: Account { user: "app", password: "lab-app" },
 };
 
-/// What Headgate's control account needs: the state of replication, who replicates from whom,
-/// and the verifiers of native-password users.
-fn control_grants(flavor: Flavor) -> &'static [&'static str] {
+/// What Headgate's control account needs: the state of replication, the names of all views, and the
+/// verifiers of native-password users. The README tells users to grant exactly this.
+pub fn control_grants(flavor: Flavor) -> [&'static str; 2] {
     match flavor {
-        Flavor::MySql => &[
-            "REPLICATION CLIENT, REPLICATION SLAVE, PROCESS, SHOW VIEW ON *.*",
-            "SELECT ON mysql.user",
-            "SELECT ON performance_schema.*",
-        ],
-        Flavor::MariaDb => &[
-            "BINLOG MONITOR, REPLICA MONITOR, REPLICATION SLAVE, PROCESS, SHOW VIEW ON *.*",
-            "SELECT ON mysql.user",
-            "SELECT ON mysql.global_priv",
-        ],
+        Flavor::MySql => ["REPLICATION CLIENT, SHOW VIEW ON *.*", "SELECT ON mysql.user"],
+        Flavor::MariaDb => ["REPLICA MONITOR, SHOW VIEW ON *.*", "SELECT ON mysql.user"],
     }
 }
 

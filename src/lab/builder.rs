@@ -245,19 +245,20 @@ impl Builder {
             }
         }
         if self.semi_sync {
-            options.extend(match (self.flavor, role) {
-                (Flavor::MySql, Role::Primary) => [SEMI_SYNC_PLUGINS, "--rpl-semi-sync-source-enabled=ON"],
-                (Flavor::MySql, Role::Replica) => [SEMI_SYNC_PLUGINS, "--rpl-semi-sync-replica-enabled=ON"],
-                (Flavor::MariaDb, Role::Primary) => ["--rpl-semi-sync-master-enabled=ON", "--log-bin=binlog"],
-                (Flavor::MariaDb, Role::Replica) => ["--rpl-semi-sync-slave-enabled=ON", "--log-bin=binlog"],
+            if self.flavor == Flavor::MySql {
+                // Both on every node, since roles change. MariaDB has them built in.
+                options.push("--plugin-load-add=semisync_source.so;semisync_replica.so");
+            }
+            options.push(match (self.flavor, role) {
+                (Flavor::MySql, Role::Primary) => "--rpl-semi-sync-source-enabled=ON",
+                (Flavor::MySql, Role::Replica) => "--rpl-semi-sync-replica-enabled=ON",
+                (Flavor::MariaDb, Role::Primary) => "--rpl-semi-sync-master-enabled=ON",
+                (Flavor::MariaDb, Role::Replica) => "--rpl-semi-sync-slave-enabled=ON",
             });
         }
         options
     }
 }
-
-/// Both on every node, since roles change.
-const SEMI_SYNC_PLUGINS: &str = "--plugin-load-add=semisync_source.so;semisync_replica.so";
 
 type Parts = (String, Option<std::path::PathBuf>, Vec<Node>, Workspace);
 

@@ -32,7 +32,7 @@ mod template;
 pub mod tools;
 mod workspace;
 
-pub use accounts::{Account, Accounts, DATABASE};
+pub use accounts::{Account, Accounts, DATABASE, control_grants};
 pub use builder::{Builder, Tls};
 pub use cluster::Cluster;
 pub use error::{LabError, Result};

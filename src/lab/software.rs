@@ -142,6 +142,10 @@ impl Software {
         let plugins = format!("usr/lib/{}/libmariadb3/plugin", triple());
         command.env("LIBMYSQL_PLUGIN_DIR", root.join("usr/lib/mysql/plugin"));
         command.env("MARIADB_PLUGIN_DIR", root.join(plugins));
+        if self.package == Package::Sysbench {
+            let scripts = root.join("usr/share/sysbench");
+            command.env("LUA_PATH", format!("{0}/?.lua;{0}/?/init.lua;./?.lua", scripts.display()));
+        }
         Ok(command)
     }
 }

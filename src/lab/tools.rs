@@ -57,13 +57,7 @@ pub fn haproxy() -> Result<Command> {
     program(Package::Haproxy, "haproxy")
 }
 
-/// sysbench, with the Lua scripts it was packaged with.
+/// sysbench, which finds the Lua scripts it was packaged with by their names.
 pub fn sysbench() -> Result<Command> {
-    let software = Software::locate(Package::Sysbench)?;
-    let mut command = software.command("sysbench")?;
-    if let Some(root) = software.root() {
-        let scripts = root.join("usr/share/sysbench");
-        command.env("LUA_PATH", format!("{0}/?.lua;{0}/?/init.lua;./?.lua", scripts.display()));
-    }
-    Ok(command)
+    program(Package::Sysbench, "sysbench")
 }

@@ -32,6 +32,7 @@ impl Workspace {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let base = base_folder();
         fs::create_dir_all(&base).at("create", &base)?;
+        let base = fs::canonicalize(&base).at("resolve", &base)?;
         // A folder exists unlocked for a moment after it is made; no sweep may see it then.
         let gate_path = base.join("gate");
         let gate = File::create(&gate_path).at("create", &gate_path)?;
@@ -39,7 +40,7 @@ impl Workspace {
         sweep(&base)?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder = base.join(format!("{}-{number}", process::id()));
-        fs::create_dir_all(&folder).at("create", &folder)?;
+        fs::create_dir(&folder).at("create", &folder)?;
         let owner_path = folder.join("owner");
         let owner = File::create(&owner_path).at("create", &owner_path)?;
         owner.lock().at("lock", &owner_path)?;
