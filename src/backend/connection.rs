@@ -9,6 +9,7 @@ use crate::net::link::Link;
 use crate::pooling::Setting;
 use crate::topology::{Flavor, ServerId};
 use crate::wire::capabilities::Capabilities;
+use crate::wire::command::Command;
 use crate::wire::frame::{HEADER, Header, put_packet, split_packet};
 use crate::wire::greeting::Greeting;
 use crate::wire::status::StatusFlags;
@@ -118,10 +119,11 @@ impl Connection {
         !self.in_reply && self.link.inbox.is_empty()
     }
 
-    /// Says goodbye and closes.
-    pub async fn quit(mut self) {
-        if self.link.send(&[1, 0, 0, 0, 1], Duration::from_secs(1)).await.is_ok() {
-            self.link.close().await;
+    /// Says goodbye and closes, without waiting. Servers count who leaves without a word as aborted, and
+    /// people watch that count.
+    pub fn leave(mut self) {
+        if self.is_between_replies() {
+            self.link.send_now(&[1, 0, 0, 0, Command::Quit as u8]);
         }
     }
 }

@@ -199,7 +199,7 @@ impl Candidate<'_> {
                         Err(BackendError::Login { failure: Failure::NeedsPassword { .. } }) => {
                             exchange.on_password_needed()
                         }
-                        Err(error) => return Err(self.turn_away(caller, &request, error).await),
+                        Err(error) => return Err(self.turn_away(caller, &request, &secret, error).await),
                     }
                 }
             }
@@ -306,14 +306,17 @@ impl Candidate<'_> {
         &self,
         caller: &mut Caller,
         request: &LoginRequest,
+        secret: &Secret,
         error: BackendError,
     ) -> LoginError {
         let shared = &self.context.shared;
         shared.counters.errors.count(error.kind());
         let packet = error.to_client();
         if matches!(error, BackendError::Refused { .. }) && packet.code == ACCESS_DENIED {
-            shared.known.forget(&request.user);
-            self.context.pool.close_idle(Some(&request.user));
+            // What was good before is refused now. A stranger's guess is no reason to forget anything.
+            if shared.known.get(&request.user).is_some_and(|known| known.encode() == secret.encode()) {
+                shared.known.forget(&request.user);
+            }
             let attempt = Attempt { client: self.client.map(|client| client.ip()), user: &request.user };
             let delay = shared.throttle.lock().failed(attempt, clock::now());
             if !delay.is_zero() {

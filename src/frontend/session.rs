@@ -115,22 +115,26 @@ impl Session {
         }
     }
 
-    /// The client, and the primary connection where it may serve others after a reset.
-    pub(super) fn into_parts(self) -> (Link, Option<(Arc<Shelf>, Connection)>) {
+    /// The client, and the primary connection with its shelf where it may serve others after a reset.
+    pub(super) fn into_parts(mut self) -> (Link, Option<(Arc<Shelf>, Connection)>) {
+        self.give_back_lent();
         let LoggedIn { primary, state, user, capabilities, .. } = self.login;
         // What may have changed a role is not undone by a reset; MariaDB's connections are never proven
         // anew (HAZARDS 3).
         let reusable = primary.flavor() == Flavor::MySql
             && primary.is_between_replies()
             && state.view().changed.is_none();
-        let key = Key {
+        if !reusable {
+            primary.leave();
+            return (self.client, None);
+        }
+        let shelf = self.context.pool.shelf(Key {
             server: primary.server(),
             purpose: Purpose::Primary,
             user,
             capabilities: capabilities & Capabilities::MEANINGFUL,
-        };
-        let shelf = reusable.then(|| self.context.pool.shelf(key));
-        (self.client, shelf.map(|shelf| (shelf, primary)))
+        });
+        (self.client, Some((shelf, primary)))
     }
 
     /// Waits until a command has begun to arrive.
@@ -142,6 +146,9 @@ impl Session {
             }
             let idle = !self.login.state.view().in_transaction;
             let wanted = if idle { Phase::Draining } else { Phase::Ending };
+            if self.shutdown.phase() >= wanted {
+                return Err(self.shut_down().await);
+            }
             let (client, primary) = (&mut self.client, &mut self.login.primary.link);
             let readable = poll_fn(|cx| {
                 if client.poll_readable(cx).is_ready() {
@@ -161,15 +168,20 @@ impl Session {
                     }
                 }
                 Woken::Primary => return Err(self.primary_spoke().await),
-                Woken::Shutdown => {
-                    // ER_SERVER_SHUTDOWN.
-                    let error = ErrPacket::own(1053, b"08S01", "Headgate is shutting down; connect again");
-                    self.tell(0, &error).await?;
-                    return Err(Closing::Told("shutdown"));
-                }
+                Woken::Shutdown => return Err(self.shut_down().await),
             }
         }
         Ok(())
+    }
+
+    /// Tells an idle client that Headgate is going.
+    async fn shut_down(&mut self) -> Closing {
+        // ER_SERVER_SHUTDOWN.
+        let error = ErrPacket::own(1053, b"08S01", "Headgate is shutting down; connect again");
+        match self.tell(0, &error).await {
+            Ok(()) => Closing::Told("shutdown"),
+            Err(closing) => closing,
+        }
     }
 
     /// The primary has hung up on an idle session, perhaps with a last word (ER_CLIENT_INTERACTION_TIMEOUT):

@@ -155,7 +155,7 @@ impl Session {
     fn something_changed(&self, class: &Class) {
         self.context.shared.changed.send_modify(|count| *count += 1);
         if matches!(class, Class::Account | Class::SetGlobal) {
-            self.context.pool.close_idle(None);
+            self.context.pool.limits().age(clock::now());
         }
     }
 }

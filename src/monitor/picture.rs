@@ -40,6 +40,12 @@ struct Entry {
     applied: Option<Position>,
 }
 
+impl Entry {
+    fn was_asked(&self) -> bool {
+        self.now.as_ref().err().is_none_or(|why| why != NOT_ASKED)
+    }
+}
+
 impl Picture {
     pub(super) fn new(servers: &[(ServerId, Address)]) -> Self {
         let unknown = |(id, address): &(ServerId, Address)| Server {
@@ -65,7 +71,7 @@ impl Picture {
 
     /// True once every server has answered or failed to.
     pub(super) fn is_complete(&self) -> bool {
-        self.servers.iter().all(|entry| entry.now.as_ref().err().is_none_or(|why| why != NOT_ASKED))
+        self.servers.iter().all(Entry::was_asked)
     }
 
     /// Takes in what a prober has seen.
@@ -126,7 +132,8 @@ impl Picture {
         }
         self.topology.primary = judgement.primary;
         for server in &mut self.topology.servers {
-            if let Some(state) = judgement.states.get(&server.id) {
+            let asked = self.servers.iter().any(|entry| entry.id == server.id && entry.was_asked());
+            if let Some(state) = judgement.states.get(&server.id).filter(|_| asked) {
                 server.state = state.clone();
             }
         }

@@ -10,7 +10,7 @@ use super::prober::Prober;
 use crate::auth::Secret;
 use crate::backend::Target;
 use crate::runtime::{clock, tasks};
-use crate::topology::{ServerId, ServerState, Topology};
+use crate::topology::{NotServing, ServerId, ServerState, Topology};
 
 /// How the servers are watched.
 #[derive(Debug)]
@@ -145,6 +145,7 @@ fn report(before: &Topology, after: &Topology) {
         }
         let address = &server.address;
         match &server.state {
+            ServerState::NotServing(NotServing::Unknown) => {}
             ServerState::Primary => tracing::info!(%address, "serves as primary"),
             ServerState::Replica => tracing::info!(%address, "serves as replica"),
             ServerState::NotServing(why) => tracing::warn!(%address, %why, "serves nothing"),

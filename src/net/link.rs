@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_rustls::TlsStream;
 
 use super::buffer;
@@ -178,6 +178,19 @@ impl Link {
             Stream::Tls(stream) => Pin::new(stream).poll_read(&mut cx, &mut byte),
         };
         read.is_pending() && self.inbox.is_empty() && !self.ended
+    }
+
+    /// Sends a last word if it can be sent at once.
+    pub fn send_now(&mut self, bytes: &[u8]) {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        // Who leaves does not wait for an answer.
+        match &mut self.stream {
+            Stream::Plain(socket) => _ = Pin::new(socket).poll_write(&mut cx, bytes),
+            Stream::Tls(stream) => {
+                let _ = Pin::new(&mut *stream).poll_write(&mut cx, bytes);
+                let _ = Pin::new(stream).poll_flush(&mut cx);
+            }
+        }
     }
 
     /// Ends the stream politely; errors do not matter any more.

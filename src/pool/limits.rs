@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::backend::BackendError;
@@ -44,6 +45,8 @@ impl Default for Limits {
 pub struct ServerLimits {
     limits: Limits,
     servers: HashMap<ServerId, Server>,
+    /// Connections proven before this serve nobody: accounts or defaults have changed since.
+    aged_at: Mutex<Option<Instant>>,
 }
 
 /// One server's places, and what is counted of them.
@@ -69,13 +72,25 @@ impl ServerLimits {
     ) -> Arc<Self> {
         let server =
             |(id, counters)| (id, Server { places: Arc::new(Semaphore::new(limits.per_server)), counters });
-        Arc::new(Self { limits, servers: counters.into_iter().map(server).collect() })
+        let servers = counters.into_iter().map(server).collect();
+        Arc::new(Self { limits, servers, aged_at: Mutex::new(None) })
     }
 
     /// The bounds.
     #[must_use]
     pub const fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Accounts or defaults have changed: connections opened before `now` serve nobody any more.
+    pub fn age(&self, now: Instant) {
+        *self.aged_at.lock() = Some(now);
+    }
+
+    /// When [`Self::age`] was last called.
+    #[must_use]
+    pub fn aged_at(&self) -> Option<Instant> {
+        *self.aged_at.lock()
     }
 
     /// Takes a place, first come, first served, waiting at most [`Limits::wait`].

@@ -65,7 +65,6 @@ impl Shelf {
     /// Connections that have hung up, or whose proof is older than allowed, are closed on the way.
     #[must_use]
     pub fn take(&self, wants: Setting<'_>, now: Instant) -> Option<(Connection, Fit)> {
-        let lasts = self.limits.limits().proof_lasts;
         loop {
             let (mut connection, fit) = {
                 let mut idle = self.idle.lock();
@@ -73,11 +72,11 @@ impl Shelf {
                 // The order of what is left does not matter: all of it is of the same kind.
                 (idle.swap_remove(at).connection, fit)
             };
-            let old = now.saturating_duration_since(connection.proven) > lasts;
-            if !old && connection.is_quiet() {
+            if self.is_good(&mut connection, now) {
                 connection.uses += 1;
                 return Some((connection, fit));
             }
+            connection.leave();
         }
     }
 
@@ -90,6 +89,7 @@ impl Shelf {
                 connection.uses += 1;
                 return Some(connection);
             }
+            connection.leave();
         }
     }
 
@@ -108,16 +108,30 @@ impl Shelf {
         let mut idle = self.idle.lock();
         if idle.len() < self.limits.limits().idle_per_shelf {
             idle.push(Idle { connection, since: now });
+        } else {
+            drop(idle);
+            connection.leave();
         }
+    }
+
+    /// Whether a connection may serve as it is: still there, and proven lately.
+    fn is_good(&self, connection: &mut Connection, now: Instant) -> bool {
+        let age = now.saturating_duration_since(connection.proven);
+        let aged = self.limits.aged_at().is_some_and(|aged| connection.proven <= aged);
+        age <= self.limits.limits().proof_lasts && !aged && connection.is_quiet()
     }
 
     /// Closes what has been idle for too long, or has hung up. Says how many are left.
     fn expire(&self, limits: &Limits, now: Instant) -> usize {
         let mut idle = self.idle.lock();
-        idle.retain_mut(|idle| {
-            now.saturating_duration_since(idle.since) < limits.idle_timeout && idle.connection.is_quiet()
-        });
-        idle.len()
+        let (kept, expired): (Vec<_>, Vec<_>) = std::mem::take(&mut *idle)
+            .into_iter()
+            .partition(|idle| now.saturating_duration_since(idle.since) < limits.idle_timeout);
+        *idle = kept;
+        let left = idle.len();
+        drop(idle);
+        expired.into_iter().for_each(|idle| idle.connection.leave());
+        left
     }
 }
 
@@ -149,16 +163,6 @@ impl Pool {
             let left = shelf.expire(self.limits.limits(), now);
             left > 0 || Arc::strong_count(shelf) > 1
         });
-    }
-
-    /// Closes every idle connection of `user`, or of everyone: their accounts may have changed.
-    pub fn close_idle(&self, user: Option<&[u8]>) {
-        let shelves = self.shelves.lock();
-        for (key, shelf) in shelves.iter() {
-            if user.is_none_or(|user| *key.user == *user) {
-                shelf.idle.lock().clear();
-            }
-        }
     }
 
     /// Idle connections at each server.
