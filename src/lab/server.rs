@@ -1,6 +1,6 @@
 //! A server program and the options every node of it gets.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::error::Result;
@@ -43,7 +43,7 @@ impl Server {
         command.arg(format!("--datadir={}", data.display()));
         if let Some(root) = self.software.root() {
             command.arg(format!("--basedir={}", root.join("usr").display()));
-            command.arg(format!("--lc-messages-dir={}", root.join("usr/share/mysql").display()));
+            command.arg(format!("--lc-messages-dir={}", self.share_folder().display()));
             command.arg(format!("--plugin-dir={}", root.join("usr/lib/mysql/plugin").display()));
         }
         if is_root() {
@@ -56,9 +56,12 @@ impl Server {
         Ok(command)
     }
 
-    /// Where the scripts that make the system tables are.
-    pub(super) fn share_folder(&self) -> std::path::PathBuf {
-        self.software.root().unwrap_or_else(|| Path::new("/")).join("usr/share/mysql")
+    /// Where messages and the scripts that make the system tables are. MariaDB's packages moved to
+    /// a folder of their own name with version 11.
+    pub(super) fn share_folder(&self) -> PathBuf {
+        let root = self.software.root().unwrap_or_else(|| Path::new("/"));
+        let own = root.join(format!("usr/share/{}", self.flavor));
+        if own.join("english").is_dir() { own } else { root.join("usr/share/mysql") }
     }
 }
 

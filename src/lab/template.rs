@@ -73,7 +73,7 @@ fn initialize_mariadb(server: &Server, target: &Path, statements: &[String]) -> 
     let mut input =
         String::from("create database if not exists mysql;\nuse mysql;\nSET @auth_root_socket=NULL;\n");
     for script in MARIADB_SCRIPTS {
-        let path = server.share_folder().join(script);
+        let path = mariadb_script(&server.share_folder(), script);
         let text = fs::read_to_string(&path).at("read", &path)?;
         // These lines make accounts for the name of this machine, which may need a name server.
         let lines = text.lines().filter(|line| !line.contains("@current_hostname"));
@@ -91,6 +91,12 @@ fn initialize_mariadb(server: &Server, target: &Path, statements: &[String]) -> 
         input.as_bytes(),
     )
     .map(drop)
+}
+
+/// Version 11 renamed `mysql_….sql` to `mariadb_….sql`.
+fn mariadb_script(folder: &Path, name: &str) -> PathBuf {
+    let renamed = folder.join(name.replacen("mysql_", "mariadb_", 1));
+    if renamed.is_file() { renamed } else { folder.join(name) }
 }
 
 const MARIADB_SCRIPTS: [&str; 6] = [
