@@ -66,7 +66,7 @@ const CONFIG_READERS: &[&str] = &["app", "cli", "main"];
 const LONGEST_FILE: usize = 400;
 
 /// Files that are longer, and by how much. A debt: it may only shrink, and goes when it is paid.
-const TOO_LONG: &[(&str, usize)] = &[("src/frontend/login.rs", 406), ("src/frontend/session.rs", 507)];
+const TOO_LONG: &[(&str, usize)] = &[];
 
 /// A source file outside tests: its place, and its text without comments, literals and tests.
 struct Source {

@@ -1,3 +1,8 @@
+//! Statements and what they are, the tricky ones among them.
+
+#![allow(clippy::indexing_slicing, reason = "a test that is out of bounds has failed")]
+#![allow(clippy::too_many_lines, reason = "tables of cases")]
+
 use proptest::prelude::*;
 
 use super::*;
