@@ -123,13 +123,7 @@ impl Connection {
         if !request.capabilities.contains(needed) {
             return Err(BackendError::TooOld);
         }
-        link = upgrade(target, link, &greeting, &request, &mut seq).await?;
-        let channel = match (link.is_tls(), link.is_secure()) {
-            (true, _) if target.tls.load().verifies() => Channel::Verified,
-            (true, _) => Channel::Encrypted,
-            (false, true) => Channel::Local,
-            (false, false) => Channel::Plain,
-        };
+        let (link, channel) = upgrade(target, link, &greeting, &request, &mut seq).await?;
         let (plugin, nonce) = (greeting.plugin.clone(), greeting.nonce.clone());
         let mut connection = Self {
             link,
@@ -176,18 +170,21 @@ impl Connection {
     }
 }
 
-/// Goes over to TLS where the settings and the server want it.
+/// Goes over to TLS where the settings and the server want it. Says who can listen from then on.
 async fn upgrade(
     target: &Target,
     mut link: Link,
     greeting: &Greeting,
     request: &LoginRequest,
     seq: &mut u8,
-) -> Result<Link, BackendError> {
-    let offered = greeting.capabilities.contains(Capabilities::SSL);
+) -> Result<(Link, Channel), BackendError> {
+    if link.is_secure() {
+        return Ok((link, Channel::Local));
+    }
+    // One snapshot: a reload in between must not call a channel verified that is not.
     let tls = target.tls.load_full();
-    if link.is_secure() || !tls.wants(offered)? {
-        return Ok(link);
+    if !tls.wants(greeting.capabilities.contains(Capabilities::SSL))? {
+        return Ok((link, Channel::Plain));
     }
     send_packet(&mut link, seq, &request.tls_request_payload()).await?;
     let host = match &target.address {
@@ -195,5 +192,6 @@ async fn upgrade(
         Address::Unix(_) => "localhost",
     };
     let stream = tls.connect(link.into_plain()?, host).await?;
-    Ok(Link::new(Stream::Tls(Box::new(stream.into()))))
+    let channel = if tls.verifies() { Channel::Verified } else { Channel::Encrypted };
+    Ok((Link::new(Stream::Tls(Box::new(stream.into()))), channel))
 }

@@ -314,7 +314,7 @@ impl Candidate<'_> {
         let packet = error.to_client();
         if matches!(error, BackendError::Refused { .. }) && packet.code == ACCESS_DENIED {
             // What was good before is refused now. A stranger's guess is no reason to forget anything.
-            if shared.known.get(&request.user).is_some_and(|known| known.encode() == secret.encode()) {
+            if shared.known.get(&request.user).is_some_and(|known| known.same_as(secret)) {
                 shared.known.forget(&request.user);
             }
             let attempt = Attempt { client: self.client.map(|client| client.ip()), user: &request.user };
