@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::sql::{Class, charset_is_safe};
+use crate::sql::{Class, charset_is_safe, is_local_schema};
 use crate::topology::{Collations, ServerId};
 use crate::wire::session_track::Change;
 use crate::wire::status::StatusFlags;
@@ -71,6 +71,10 @@ pub struct SessionView {
     pub changed: Option<Changed>,
     /// The character sets can be made on another connection.
     pub charset_known: bool,
+    /// The schema is one that every server has its own of.
+    pub local_schema: bool,
+    /// An ERR may have hidden a change that the server has had no occasion to report yet.
+    pub unreported: bool,
     /// The generation of defaults that the session began with.
     pub generation: u64,
     /// When the session last did something that may have written.
@@ -91,8 +95,16 @@ pub struct State {
     /// A SET NAMES that the server has not answered yet.
     pending: Option<Names>,
     set_trackers: bool,
+    /// How many more replies may report what an ERR could not.
+    unreported: u8,
     view: SessionView,
 }
+
+/// After an ERR a change is reported with the next OK, on MariaDB with the one after that (HAZARDS 2).
+const REPLIES_UNTIL_REPORTED: u8 = 2;
+
+/// ER_PARSE_ERROR: raised before anything ran.
+const PARSE_ERROR: u16 = 1064;
 
 #[derive(Debug, Clone)]
 struct Names {
@@ -111,6 +123,7 @@ impl State {
         generation: u64,
     ) -> Self {
         let known = collations.get(collation);
+        let local_schema = schema.as_deref().is_some_and(is_local_schema);
         Self {
             schema,
             names: known
@@ -118,11 +131,14 @@ impl State {
             charset_safe: known.is_some_and(|(charset, _)| charset_is_safe(charset)),
             pending: None,
             set_trackers: false,
+            unreported: 0,
             view: SessionView {
                 in_transaction: status.contains(StatusFlags::IN_TRANSACTION),
                 autocommit: status.contains(StatusFlags::AUTOCOMMIT),
                 changed: None,
                 charset_known: known.is_some(),
+                local_schema,
+                unreported: false,
                 generation,
                 wrote: None,
                 seen: None,
@@ -196,7 +212,10 @@ impl State {
     /// The primary reported a change.
     pub fn observe(&mut self, change: Change<'_>) {
         match change {
-            Change::Schema(name) => self.schema = (!name.is_empty()).then(|| name.into()),
+            Change::Schema(name) => {
+                self.view.local_schema = is_local_schema(name);
+                self.schema = (!name.is_empty()).then(|| name.into());
+            }
             Change::Variable { name, .. } if self.pending.is_some() && is_charset(name) => {}
             Change::Variable { name, .. } if is_mirrored(name) => {}
             Change::Variable { name, .. } => {
@@ -223,7 +242,15 @@ impl State {
             Source::Replica(server) => self.view.last_replica = Some(server),
             Source::Primary => {
                 // An ERR carries no flags; the last known ones can only err towards the primary: no
-                // single statement that is not pinned opens a transaction and fails.
+                // single statement that is not pinned opens a transaction and fails. Nor does it carry
+                // session state: what a trigger had changed before it failed comes with later replies.
+                match end.error {
+                    Some(PARSE_ERROR) => {}
+                    Some(_) if end.touched == Touched::Wrote => self.unreported = REPLIES_UNTIL_REPORTED,
+                    Some(_) => {}
+                    None => self.unreported = self.unreported.saturating_sub(1),
+                }
+                self.view.unreported = self.unreported > 0;
                 if end.error.is_none() {
                     self.view.in_transaction = end.status.contains(StatusFlags::IN_TRANSACTION);
                     self.view.autocommit = end.status.contains(StatusFlags::AUTOCOMMIT);
@@ -244,11 +271,14 @@ impl State {
         self.charset_safe = false;
         self.pending = None;
         self.set_trackers = false;
+        self.unreported = 0;
         self.view = SessionView {
             in_transaction: status.contains(StatusFlags::IN_TRANSACTION),
             autocommit: status.contains(StatusFlags::AUTOCOMMIT),
             changed: None,
             charset_known: false,
+            local_schema: self.view.local_schema,
+            unreported: false,
             generation,
             // A transaction may have been rolled back or its locks released: as good as a write.
             wrote: Some(now),
@@ -353,6 +383,34 @@ mod tests {
         assert_eq!(state.view().changed, Some(Changed::Statement));
         state.reset(StatusFlags::AUTOCOMMIT, 2, Instant::now());
         assert_eq!((state.view().changed, state.view().charset_known), (None, false));
+    }
+
+    #[test]
+    fn schemas_of_the_server_itself_are_known() {
+        let mut state = State::new(Some((*b"mysql").into()), 255, &collations(), StatusFlags::AUTOCOMMIT, 1);
+        assert!(state.view().local_schema);
+        state.observe(Change::Schema(b"shop"));
+        assert!(!state.view().local_schema);
+        state.observe(Change::Schema(b"Information_Schema"));
+        assert!(state.view().local_schema);
+        state.observe(Change::Schema(b""));
+        assert_eq!((state.view().local_schema, state.schema()), (false, None));
+    }
+
+    #[test]
+    fn after_an_error_two_replies_may_report_what_it_hid() {
+        let now = Instant::now();
+        let mut state = fresh(255);
+        let failed =
+            |touched, error| End { error: Some(error), ..end(StatusFlags(2), Source::Primary, touched, now) };
+        state.settle(failed(Touched::Wrote, 1064));
+        state.settle(failed(Touched::Saw, 1146));
+        assert!(!state.view().unreported, "nothing ran that could change anything");
+        state.settle(failed(Touched::Wrote, 1062));
+        for expected in [true, true, false] {
+            assert_eq!(state.view().unreported, expected);
+            state.settle(end(StatusFlags(2), Source::Primary, Touched::Saw, now));
+        }
     }
 
     #[test]
