@@ -94,6 +94,9 @@ pub struct State {
     charset_safe: bool,
     /// A SET NAMES that the server has not answered yet.
     pending: Option<Names>,
+    /// All that the command in progress can change has a name here. Both servers report a change without a
+    /// name beside that of a schema, a character set and autocommit.
+    named: bool,
     set_trackers: bool,
     /// How many more replies may report what an ERR could not.
     unreported: u8,
@@ -130,6 +133,7 @@ impl State {
                 .map(|(charset, collation)| format!("SET NAMES {charset} COLLATE {collation}").into()),
             charset_safe: known.is_some_and(|(charset, _)| charset_is_safe(charset)),
             pending: None,
+            named: false,
             set_trackers: false,
             unreported: 0,
             view: SessionView {
@@ -181,6 +185,7 @@ impl State {
     /// A statement is about to be sent to the primary.
     pub fn begin(&mut self, class: &Class) {
         self.pending = None;
+        self.named = matches!(class, Class::Use(_) | Class::SetNames { .. } | Class::SetAutocommit);
         match class {
             Class::Other(_) | Class::SetGlobal => self.pin(Changed::Statement),
             Class::SetNames { charset, collation } => {
@@ -203,9 +208,16 @@ impl State {
         }
     }
 
+    /// COM_INIT_DB is about to be sent.
+    pub fn begin_schema(&mut self) {
+        self.pending = None;
+        self.named = true;
+    }
+
     /// Something is about to be sent whose effects have no name here.
     pub fn begin_unknown(&mut self) {
         self.pending = None;
+        self.named = false;
         self.pin(Changed::Command);
     }
 
@@ -222,6 +234,7 @@ impl State {
                 self.set_trackers |= name.starts_with(b"session_track_");
                 self.pin(Changed::Variable);
             }
+            Change::StateChanged if self.named => {}
             Change::StateChanged | Change::Unnamed(_) => self.pin(Changed::Reported),
             // Transactions are followed by the status flags.
             Change::Gtids(_) | Change::TransactionCharacteristics(_) | Change::TransactionState(_) => {}
@@ -231,6 +244,7 @@ impl State {
     /// The reply is over.
     pub fn settle(&mut self, end: End) {
         let pending = self.pending.take();
+        self.named = false;
         if end.touched != Touched::Nothing {
             self.view.seen = Some(end.now);
             self.view.last_replica = None;
@@ -270,6 +284,7 @@ impl State {
         self.names = None;
         self.charset_safe = false;
         self.pending = None;
+        self.named = false;
         self.set_trackers = false;
         self.unreported = 0;
         self.view = SessionView {
@@ -383,6 +398,30 @@ mod tests {
         assert_eq!(state.view().changed, Some(Changed::Statement));
         state.reset(StatusFlags::AUTOCOMMIT, 2, Instant::now());
         assert_eq!((state.view().changed, state.view().charset_known), (None, false));
+    }
+
+    #[test]
+    fn a_change_without_a_name_is_known_where_all_that_can_change_is() {
+        let now = Instant::now();
+        let name = |text: &[u8]| Name::new(text).unwrap();
+        let mut state = fresh(255);
+        for class in [
+            Class::Use(name(b"shop")),
+            Class::SetNames { charset: name(b"utf8mb4"), collation: None },
+            Class::SetAutocommit,
+        ] {
+            state.begin(&class);
+            state.observe(Change::StateChanged);
+            state.settle(end(StatusFlags(2), Source::Primary, Touched::Nothing, now));
+            assert_eq!(state.view().changed, None, "{class:?}");
+        }
+        state.begin_schema();
+        state.observe(Change::StateChanged);
+        state.settle(end(StatusFlags(2), Source::Primary, Touched::Saw, now));
+        assert_eq!(state.view().changed, None);
+        state.begin(&Class::PlainRead);
+        state.observe(Change::StateChanged);
+        assert_eq!(state.view().changed, Some(Changed::Reported), "it was known for that command only");
     }
 
     #[test]
