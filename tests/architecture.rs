@@ -65,9 +65,6 @@ const CONFIG_READERS: &[&str] = &["app", "cli", "main"];
 /// Lines a file may have before its tests.
 const LONGEST_FILE: usize = 400;
 
-/// Files that are longer, and by how much. A debt: it may only shrink, and goes when it is paid.
-const TOO_LONG: &[(&str, usize)] = &[];
-
 /// A source file outside tests: its place, and its text without comments, literals and tests.
 struct Source {
     path: PathBuf,
@@ -350,30 +347,15 @@ fn pure_modules_are_pure() {
 
 #[test]
 fn files_are_short() {
-    let limit = |source: &Source| {
-        TOO_LONG
-            .iter()
-            .find(|(path, _)| source.path.ends_with(path))
-            .map_or(LONGEST_FILE - 1, |(_, length)| *length)
-    };
-    let sources = sources();
-    let long: Vec<String> = sources
+    let long: Vec<String> = sources()
         .iter()
-        .filter(|source| source.length > limit(source))
+        .filter(|source| source.length >= LONGEST_FILE)
         .map(|source| format!("{}: {} lines before its tests", source.at(1), source.length))
         .collect();
     none(
         &format!("Files have fewer than {LONGEST_FILE} lines without tests; split by responsibility:"),
         &long,
     );
-    let paid: Vec<String> = TOO_LONG
-        .iter()
-        .filter(|(path, _)| {
-            sources.iter().all(|source| !source.path.ends_with(path) || source.length < LONGEST_FILE)
-        })
-        .map(|(path, _)| (*path).to_owned())
-        .collect();
-    none("These are short now; take them off TOO_LONG:", &paid);
 }
 
 #[test]

@@ -45,7 +45,11 @@ impl Session {
             Some(Command::Ping | Command::Statistics | Command::StmtReset | Command::SetOption) => {
                 Ok(Touched::Nothing)
             }
-            Some(Command::StmtFetch | Command::FieldList | Command::InitDb) => Ok(Touched::Saw),
+            Some(Command::InitDb) => {
+                self.login.state.begin_schema();
+                Ok(Touched::Saw)
+            }
+            Some(Command::StmtFetch | Command::FieldList) => Ok(Touched::Saw),
             _ => Ok(Touched::Wrote),
         }
     }

@@ -121,7 +121,7 @@ impl Picture {
                 now: entry.now.as_deref().map_err(String::as_str),
             })
             .collect();
-        let judgement = judge(&known);
+        let judgement = judge(&known, self.reigning);
         if let Ok(id) = judgement.primary
             && self.reigning != Some(id)
         {

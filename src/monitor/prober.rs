@@ -10,7 +10,7 @@ use super::run::Settings;
 use crate::backend::{BackendError, Connection, Credentials, Purpose, Target};
 use crate::probing::{Identity, Observation, Positions, Replication, grants_show_views, queries};
 use crate::runtime::clock;
-use crate::topology::{Collations, Facts, Flavor, ServerId, Topology};
+use crate::topology::{Collations, Facts, Flavor, Hindrance, ServerId, Topology};
 use crate::wire::answer::Answer;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::err::ErrPacket;
@@ -210,6 +210,7 @@ fn facts(
         wait_timeout: Duration::from_secs(
             settings.value("wait_timeout").and_then(|seconds| seconds.parse().ok()).unwrap_or(28_800),
         ),
+        hindrance: Hindrance::among(flavor, &defaults),
         generation: 0,
         collations: Collations::new(collations.rows.into_iter().filter_map(collation)),
         defaults,

@@ -32,9 +32,12 @@ pub struct Known<'a> {
 /// A server given alone is the primary. Of several, the primary is the one that takes writes and does
 /// not replicate from another one of them; where more than one is like that, the one that others
 /// replicate from. Anything else is ambiguous, and refused with what to do about it.
+///
+/// `reigning` is the last primary there was. While it is out of reach, a server that takes writes is
+/// believed only if others follow it: else it may be one that was forgotten, and two would be written to.
 #[must_use]
-pub fn judge(servers: &[Known<'_>]) -> Judgement {
-    let primary = primary(servers);
+pub fn judge(servers: &[Known<'_>], reigning: Option<ServerId>) -> Judgement {
+    let primary = primary(servers, reigning);
     let judged = |server: &Known<'_>| match (&server.now, &primary) {
         (Err(problem), _) => NotServing::Unreachable { problem: (*problem).to_owned() }.into(),
         (Ok(_), Ok(id)) if *id == server.id => ServerState::Primary,
@@ -48,7 +51,7 @@ pub fn judge(servers: &[Known<'_>]) -> Judgement {
     Judgement { primary, states }
 }
 
-fn primary(servers: &[Known<'_>]) -> Result<ServerId, NoPrimary> {
+fn primary(servers: &[Known<'_>], reigning: Option<ServerId>) -> Result<ServerId, NoPrimary> {
     let answering: Vec<_> = servers.iter().filter_map(|server| Some((server, server.now.ok()?))).collect();
     if answering.is_empty() {
         let problem = |server: &Known<'_>| Some(format!("{}: {}", server.address, server.now.err()?));
@@ -57,8 +60,14 @@ fn primary(servers: &[Known<'_>]) -> Result<ServerId, NoPrimary> {
     if let [only] = servers {
         return Ok(only.id);
     }
+    // A server that has never been asked may be anybody's source, under an address of its own.
+    let strangers = servers.iter().any(|server| server.identity.is_none());
     let follows_one_of_them = |seen: &Observation| {
-        seen.channels.iter().any(|channel| servers.iter().any(|other| is_source(channel, other)))
+        seen.channels.iter().any(|channel| strangers || servers.iter().any(|other| is_source(channel, other)))
+    };
+    let is_followed = |server: &Known<'_>| {
+        let follows = |channel: &Replication| is_source(channel, server);
+        answering.iter().any(|(_, seen)| seen.channels.iter().any(follows))
     };
     let candidates: Vec<_> = answering
         .iter()
@@ -67,13 +76,23 @@ fn primary(servers: &[Known<'_>]) -> Result<ServerId, NoPrimary> {
         .collect();
     match candidates.as_slice() {
         [] => Err(NoPrimary::NoneWritable),
-        [one] => Ok(one.id),
-        several => {
-            let followed = |server: &&&Known<'_>| {
-                let follows = |channel: &Replication| is_source(channel, server);
-                answering.iter().any(|(_, seen)| seen.channels.iter().any(follows))
+        [one] => {
+            // Whom others follow is the primary, within reach or not; and so is who was it last.
+            let gone = |server: &&Known<'_>| {
+                server.id != one.id
+                    && server.now.is_err()
+                    && (reigning == Some(server.id) || is_followed(server))
             };
-            let mut followed = several.iter().filter(followed);
+            match servers.iter().find(gone) {
+                Some(gone) if !is_followed(one) => Err(NoPrimary::Deposed {
+                    writable: one.address.to_string(),
+                    gone: gone.address.to_string(),
+                }),
+                _ => Ok(one.id),
+            }
+        }
+        several => {
+            let mut followed = several.iter().filter(|server| is_followed(server));
             match (followed.next(), followed.next()) {
                 (Some(one), None) => Ok(one.id),
                 _ => Err(NoPrimary::SeveralWritable {
@@ -98,12 +117,13 @@ fn is_source(channel: &Replication, server: &Known<'_>) -> bool {
 /// What a server may be used for beside this primary.
 fn follower(seen: &Observation, primary: &Known<'_>) -> ServerState {
     let Ok(of_primary) = primary.now else { return NotServing::Unknown.into() };
-    let Some(channel) = seen.channels.iter().find(|channel| is_source(channel, primary)) else {
-        return match seen.channels.first() {
-            Some(other) => NotServing::WrongSource { source: other.source.clone() }.into(),
-            None if seen.identity.read_only => NotServing::NoSource.into(),
-            None => NotServing::Writable.into(),
-        };
+    // From a further source it would have rows that the primary has not.
+    if let Some(other) = seen.channels.iter().find(|channel| !is_source(channel, primary)) {
+        return NotServing::WrongSource { source: other.source.clone() }.into();
+    }
+    let Some(channel) = seen.channels.first() else {
+        let why = if seen.identity.read_only { NotServing::NoSource } else { NotServing::Writable };
+        return why.into();
     };
     if let Some(problem) = &channel.stopped {
         return NotServing::Stopped { problem: problem.clone() }.into();

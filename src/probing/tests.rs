@@ -23,18 +23,24 @@ fn server(number: u64, read_only: bool, source: Option<u64>) -> Observation {
 type Seen = Result<Observation, &'static str>;
 
 fn judged(seen: &[Seen]) -> Judgement {
+    judged_after(seen, None)
+}
+
+/// Servers that are out of reach are known from before, as numbered.
+fn judged_after(seen: &[Seen], reigning: Option<u16>) -> Judgement {
+    let before: Vec<_> = (1..).take(seen.len()).map(|number| server(number, true, None).identity).collect();
     let addresses: Vec<Address> =
         (1..).take(seen.len()).map(|n| Address::Tcp { host: format!("db{n}"), port: 3306 }).collect();
     let known: Vec<_> = (1..)
-        .zip(seen.iter().zip(&addresses))
-        .map(|(id, (seen, address))| Known {
+        .zip(seen.iter().zip(addresses.iter().zip(&before)))
+        .map(|(id, (seen, (address, before)))| Known {
             id: ServerId(id),
             address,
-            identity: seen.as_ref().ok().map(|seen| &seen.identity),
+            identity: seen.as_ref().ok().map(|seen| &seen.identity).or(reigning.map(|_| before)),
             now: seen.as_ref().map_err(|problem| *problem),
         })
         .collect();
-    judge(&known)
+    judge(&known, reigning.map(ServerId))
 }
 
 fn state(judgement: &Judgement, id: u16) -> &ServerState {
@@ -76,6 +82,29 @@ fn two_writable_servers_are_settled_by_who_is_followed_or_not_at_all() {
 }
 
 #[test]
+fn a_writable_replica_of_somebody_unknown_does_not_lead_while_a_server_is_unknown() {
+    let mut replica = server(2, false, Some(1));
+    replica.channels[0].source = "a-name-of-its-own:3306".into();
+    assert_eq!(judged(&[Err("gone"), Ok(replica)]).primary, Err(NoPrimary::NoneWritable));
+    let upstream = judged(&[Ok(server(1, false, Some(9))), Ok(server(2, true, Some(1)))]);
+    assert_eq!(upstream.primary, Ok(ServerId(1)), "its source is outside the cluster");
+}
+
+#[test]
+fn nobody_takes_the_place_of_a_primary_out_of_reach_without_followers() {
+    let deposed = NoPrimary::Deposed { writable: "db2:3306".into(), gone: "db1:3306".into() };
+    let lone = || Ok(server(2, false, None));
+    assert_eq!(judged_after(&[Err("gone"), lone()], Some(1)).primary, Err(deposed.clone()));
+    // The same is clear from whom the replica follows, before any primary was known.
+    let follower = || Ok(server(3, true, Some(1)));
+    assert_eq!(judged(&[Err("gone"), lone(), follower()]).primary, Err(deposed));
+    let followed = judged_after(&[Err("gone"), lone(), Ok(server(3, true, Some(2)))], Some(1));
+    assert_eq!(followed.primary, Ok(ServerId(2)));
+    let demoted = judged_after(&[Ok(server(1, true, None)), lone()], Some(1));
+    assert_eq!(demoted.primary, Ok(ServerId(2)), "it says itself that it takes no writes");
+}
+
+#[test]
 fn replicas_that_cannot_serve_say_why() {
     let check = |change: fn(&mut Observation), expected: NotServing| {
         let mut replica = server(2, true, Some(1));
@@ -87,6 +116,10 @@ fn replicas_that_cannot_serve_say_why() {
     check(
         |seen| seen.channels[0].source_uuid = "x".into(),
         NotServing::WrongSource { source: "db1:3306".into() },
+    );
+    check(
+        |seen| seen.channels.push(server(2, true, Some(9)).channels.remove(0)),
+        NotServing::WrongSource { source: "db9:3306".into() },
     );
     check(|seen| seen.channels[0].stopped = Some("p".into()), NotServing::Stopped { problem: "p".into() });
     check(|seen| seen.channels[0].filtered = true, NotServing::Filtered);

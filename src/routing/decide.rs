@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::reason::Reason;
 use crate::session::SessionView;
 use crate::sql::Class;
-use crate::topology::{Facts, Server, ServerId, Topology};
+use crate::topology::{Facts, Hindrance, Server, ServerId, Topology};
 
 /// What an operator has decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,9 +158,14 @@ fn must_stay(question: &Question<'_>, names_view: impl FnOnce(&Facts) -> bool) -
         (session.in_transaction, Reason::InTransaction),
         (!session.autocommit, Reason::AutocommitOff),
         (session.changed.is_some(), Reason::SessionChanged),
+        (session.unreported, Reason::Unreported),
+        (session.local_schema, Reason::LocalSchema),
         (!session.charset_known, Reason::CharsetUnknown),
         (session.generation != facts.generation, Reason::DefaultsChanged),
         (facts.init_connect, Reason::InitConnect),
+        (facts.hindrance == Some(Hindrance::NoGtids), Reason::NoGtids),
+        (facts.hindrance == Some(Hindrance::AutoIsNull), Reason::AutoIsNull),
+        (facts.hindrance == Some(Hindrance::Grammar), Reason::Grammar),
         (facts.views.is_none(), Reason::ViewsUnknown),
     ];
     checks

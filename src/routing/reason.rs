@@ -37,6 +37,16 @@ pub enum Reason {
     DefaultsChanged,
     /// The primary's init_connect changes sessions in a way that is not known.
     InitConnect,
+    /// Not every transaction on the primary has a GTID.
+    NoGtids,
+    /// `sql_auto_is_null` is on.
+    AutoIsNull,
+    /// The primary's `sql_mode` names another grammar.
+    Grammar,
+    /// The schema is one that every server has its own of.
+    LocalSchema,
+    /// An error may have hidden a change of the session.
+    Unreported,
     /// It names a view: what that reaches is not known.
     View,
     /// The control account may not see all views, so any name might be one.
@@ -63,7 +73,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 32] = [
         Self::PlainRead,
         Self::Write,
         Self::Ddl,
@@ -80,6 +90,11 @@ impl Reason {
         Self::CharsetUnknown,
         Self::DefaultsChanged,
         Self::InitConnect,
+        Self::NoGtids,
+        Self::AutoIsNull,
+        Self::Grammar,
+        Self::LocalSchema,
+        Self::Unreported,
         Self::View,
         Self::ViewsUnknown,
         Self::SplitOff,
@@ -113,6 +128,11 @@ impl Reason {
             Self::CharsetUnknown => "charset_unknown",
             Self::DefaultsChanged => "defaults_changed",
             Self::InitConnect => "init_connect",
+            Self::NoGtids => "no_gtids",
+            Self::AutoIsNull => "auto_is_null",
+            Self::Grammar => "grammar",
+            Self::LocalSchema => "local_schema",
+            Self::Unreported => "unreported",
             Self::View => "view",
             Self::ViewsUnknown => "views_unknown",
             Self::SplitOff => "split_off",
@@ -153,6 +173,11 @@ impl fmt::Display for Reason {
             Self::CharsetUnknown => "the session's character set cannot be made on another connection",
             Self::DefaultsChanged => "the defaults of new sessions have changed since the session began",
             Self::InitConnect => "the primary's init_connect changes every session",
+            Self::NoGtids => "gtid_mode is not ON on the primary, so nobody can tell how far a replica is",
+            Self::AutoIsNull => "sql_auto_is_null is on, so IS NULL may ask for the session's last insert",
+            Self::Grammar => "the primary's sql_mode names another grammar (ORACLE, MSSQL and the like)",
+            Self::LocalSchema => "the current schema is one that every server has its own of",
+            Self::Unreported => "an error may have hidden a change that the server is yet to report",
             Self::View => "it names a view, and what that reaches is not known",
             Self::ViewsUnknown => "the control account cannot see all views; GRANT SHOW VIEW ON *.* to it",
             Self::SplitOff => "splitting is off (routing.split)",

@@ -12,7 +12,7 @@ use super::*;
 use crate::session::{Changed, SessionView};
 use crate::sql::{Class, Name, NotPlain, TransactionKind, Unclear};
 use crate::topology::{
-    Address, Collations, Epoch, Facts, Flavor, NotServing, Server, ServerId, ServerState, Topology,
+    Address, Collations, Epoch, Facts, Flavor, Hindrance, NotServing, Server, ServerId, ServerState, Topology,
 };
 use crate::wire::capabilities::Capabilities;
 
@@ -27,6 +27,7 @@ fn facts() -> Facts {
         no_backslash_escapes: false,
         init_connect: false,
         wait_timeout: Duration::from_secs(28800),
+        hindrance: None,
         generation: 1,
         collations: Collations::default(),
         defaults: BTreeMap::new(),
@@ -56,6 +57,8 @@ const CLEAN: SessionView = SessionView {
     autocommit: true,
     changed: None,
     charset_known: true,
+    local_schema: false,
+    unreported: false,
     generation: 1,
     wrote: None,
     seen: None,
@@ -98,11 +101,45 @@ fn every_state_of_the_session_has_its_reason() {
     check(SessionView { changed: Some(Changed::Variable), ..CLEAN }, Reason::SessionChanged);
     check(SessionView { charset_known: false, ..CLEAN }, Reason::CharsetUnknown);
     check(SessionView { generation: 2, ..CLEAN }, Reason::DefaultsChanged);
+    check(SessionView { local_schema: true, ..CLEAN }, Reason::LocalSchema);
+    check(SessionView { unreported: true, ..CLEAN }, Reason::Unreported);
     let decision = route(&Class::PlainRead, &CLEAN, &topology, 0, now);
     assert_eq!(decision.target, Target::Replica(ServerId(1)));
     let views = |_: &Facts| true;
     let decision = decide(&question(&Class::PlainRead, &CLEAN, &topology, 0, now), views, &mut ());
     assert_eq!(decision.reason, Reason::View);
+}
+
+#[test]
+fn settings_of_the_primary_keep_reads_there() {
+    let now = Instant::now();
+    let check = |change: fn(&mut Facts), reason| {
+        let mut changed = facts();
+        change(&mut changed);
+        let topology = Topology { facts: Some(Arc::new(changed)), ..cluster(now, &[Some(0)]) };
+        let decision = route(&Class::PlainRead, &CLEAN, &topology, 0, now);
+        assert_eq!((decision.target, decision.reason), (Target::Primary, reason));
+    };
+    check(|facts| facts.init_connect = true, Reason::InitConnect);
+    check(|facts| facts.views = None, Reason::ViewsUnknown);
+    check(|facts| facts.hindrance = Some(Hindrance::NoGtids), Reason::NoGtids);
+    check(|facts| facts.hindrance = Some(Hindrance::AutoIsNull), Reason::AutoIsNull);
+    check(|facts| facts.hindrance = Some(Hindrance::Grammar), Reason::Grammar);
+}
+
+#[test]
+fn views_are_found_in_any_case_and_guessed_outside_ascii() {
+    let with = |names: &[&str]| Facts {
+        views: Some(names.iter().map(|name| name.as_bytes().into()).collect()),
+        ..facts()
+    };
+    let views = with(&["v", "größe"]);
+    for name in [&b"V"[..], "GRÖSSE".as_bytes(), b"gr\xf6\xdfe"] {
+        assert!(views.may_be_view(name), "{name:?}");
+    }
+    assert!(!views.may_be_view(b"w") && !views.may_be_view(&[b'v'; 300]));
+    assert!(!with(&["v"]).may_be_view("größe".as_bytes()));
+    assert!(Facts { views: None, ..facts() }.may_be_view(b"anything"));
 }
 
 #[test]
@@ -161,6 +198,7 @@ proptest! {
         (in_transaction, autocommit, changed) in any::<(bool, bool, bool)>(),
         (wrote, seen) in any::<(Moment, Moment)>(),
         last in proptest::option::of(1_u16..6),
+        (local_schema, unreported) in any::<(bool, bool)>(),
         rotation: u64,
     ) {
         let start = Instant::now();
@@ -174,12 +212,14 @@ proptest! {
             wrote: at(wrote),
             seen: at(seen),
             last_replica: last.map(ServerId),
+            local_schema,
+            unreported,
             ..CLEAN
         };
         let decision = route(&class, &session, &topology, rotation, now);
         if let Target::Replica(id) = decision.target {
             prop_assert!(matches!(class, Class::PlainRead));
-            prop_assert!(!in_transaction && autocommit && !changed);
+            prop_assert!(!in_transaction && autocommit && !changed && !local_schema && !unreported);
             let server = topology.server(id).unwrap();
             prop_assert_eq!(&server.state, &ServerState::Replica);
             let as_of = server.as_of.unwrap();

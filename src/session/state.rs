@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::sql::{Class, charset_is_safe};
+use crate::sql::{Class, charset_is_safe, is_local_schema};
 use crate::topology::{Collations, ServerId};
 use crate::wire::session_track::Change;
 use crate::wire::status::StatusFlags;
@@ -71,6 +71,10 @@ pub struct SessionView {
     pub changed: Option<Changed>,
     /// The character sets can be made on another connection.
     pub charset_known: bool,
+    /// The schema is one that every server has its own of.
+    pub local_schema: bool,
+    /// An ERR may have hidden a change that the server has had no occasion to report yet.
+    pub unreported: bool,
     /// The generation of defaults that the session began with.
     pub generation: u64,
     /// When the session last did something that may have written.
@@ -90,9 +94,20 @@ pub struct State {
     charset_safe: bool,
     /// A SET NAMES that the server has not answered yet.
     pending: Option<Names>,
+    /// All that the command in progress can change has a name here. Both servers report a change without a
+    /// name beside that of a schema, a character set and autocommit.
+    named: bool,
     set_trackers: bool,
+    /// How many more replies may report what an ERR could not.
+    unreported: u8,
     view: SessionView,
 }
+
+/// After an ERR a change is reported with the next OK, on MariaDB with the one after that (HAZARDS 2).
+const REPLIES_UNTIL_REPORTED: u8 = 2;
+
+/// ER_PARSE_ERROR: raised before anything ran.
+const PARSE_ERROR: u16 = 1064;
 
 #[derive(Debug, Clone)]
 struct Names {
@@ -111,18 +126,23 @@ impl State {
         generation: u64,
     ) -> Self {
         let known = collations.get(collation);
+        let local_schema = schema.as_deref().is_some_and(is_local_schema);
         Self {
             schema,
             names: known
                 .map(|(charset, collation)| format!("SET NAMES {charset} COLLATE {collation}").into()),
             charset_safe: known.is_some_and(|(charset, _)| charset_is_safe(charset)),
             pending: None,
+            named: false,
             set_trackers: false,
+            unreported: 0,
             view: SessionView {
                 in_transaction: status.contains(StatusFlags::IN_TRANSACTION),
                 autocommit: status.contains(StatusFlags::AUTOCOMMIT),
                 changed: None,
                 charset_known: known.is_some(),
+                local_schema,
+                unreported: false,
                 generation,
                 wrote: None,
                 seen: None,
@@ -165,6 +185,7 @@ impl State {
     /// A statement is about to be sent to the primary.
     pub fn begin(&mut self, class: &Class) {
         self.pending = None;
+        self.named = matches!(class, Class::Use(_) | Class::SetNames { .. } | Class::SetAutocommit);
         match class {
             Class::Other(_) | Class::SetGlobal => self.pin(Changed::Statement),
             Class::SetNames { charset, collation } => {
@@ -187,22 +208,33 @@ impl State {
         }
     }
 
+    /// COM_INIT_DB is about to be sent.
+    pub fn begin_schema(&mut self) {
+        self.pending = None;
+        self.named = true;
+    }
+
     /// Something is about to be sent whose effects have no name here.
     pub fn begin_unknown(&mut self) {
         self.pending = None;
+        self.named = false;
         self.pin(Changed::Command);
     }
 
     /// The primary reported a change.
     pub fn observe(&mut self, change: Change<'_>) {
         match change {
-            Change::Schema(name) => self.schema = (!name.is_empty()).then(|| name.into()),
+            Change::Schema(name) => {
+                self.view.local_schema = is_local_schema(name);
+                self.schema = (!name.is_empty()).then(|| name.into());
+            }
             Change::Variable { name, .. } if self.pending.is_some() && is_charset(name) => {}
             Change::Variable { name, .. } if is_mirrored(name) => {}
             Change::Variable { name, .. } => {
                 self.set_trackers |= name.starts_with(b"session_track_");
                 self.pin(Changed::Variable);
             }
+            Change::StateChanged if self.named => {}
             Change::StateChanged | Change::Unnamed(_) => self.pin(Changed::Reported),
             // Transactions are followed by the status flags.
             Change::Gtids(_) | Change::TransactionCharacteristics(_) | Change::TransactionState(_) => {}
@@ -212,6 +244,7 @@ impl State {
     /// The reply is over.
     pub fn settle(&mut self, end: End) {
         let pending = self.pending.take();
+        self.named = false;
         if end.touched != Touched::Nothing {
             self.view.seen = Some(end.now);
             self.view.last_replica = None;
@@ -223,7 +256,15 @@ impl State {
             Source::Replica(server) => self.view.last_replica = Some(server),
             Source::Primary => {
                 // An ERR carries no flags; the last known ones can only err towards the primary: no
-                // single statement that is not pinned opens a transaction and fails.
+                // single statement that is not pinned opens a transaction and fails. Nor does it carry
+                // session state: what a trigger had changed before it failed comes with later replies.
+                match end.error {
+                    Some(PARSE_ERROR) => {}
+                    Some(_) if end.touched == Touched::Wrote => self.unreported = REPLIES_UNTIL_REPORTED,
+                    Some(_) => {}
+                    None => self.unreported = self.unreported.saturating_sub(1),
+                }
+                self.view.unreported = self.unreported > 0;
                 if end.error.is_none() {
                     self.view.in_transaction = end.status.contains(StatusFlags::IN_TRANSACTION);
                     self.view.autocommit = end.status.contains(StatusFlags::AUTOCOMMIT);
@@ -243,12 +284,16 @@ impl State {
         self.names = None;
         self.charset_safe = false;
         self.pending = None;
+        self.named = false;
         self.set_trackers = false;
+        self.unreported = 0;
         self.view = SessionView {
             in_transaction: status.contains(StatusFlags::IN_TRANSACTION),
             autocommit: status.contains(StatusFlags::AUTOCOMMIT),
             changed: None,
             charset_known: false,
+            local_schema: self.view.local_schema,
+            unreported: false,
             generation,
             // A transaction may have been rolled back or its locks released: as good as a write.
             wrote: Some(now),
@@ -353,6 +398,58 @@ mod tests {
         assert_eq!(state.view().changed, Some(Changed::Statement));
         state.reset(StatusFlags::AUTOCOMMIT, 2, Instant::now());
         assert_eq!((state.view().changed, state.view().charset_known), (None, false));
+    }
+
+    #[test]
+    fn a_change_without_a_name_is_known_where_all_that_can_change_is() {
+        let now = Instant::now();
+        let name = |text: &[u8]| Name::new(text).unwrap();
+        let mut state = fresh(255);
+        for class in [
+            Class::Use(name(b"shop")),
+            Class::SetNames { charset: name(b"utf8mb4"), collation: None },
+            Class::SetAutocommit,
+        ] {
+            state.begin(&class);
+            state.observe(Change::StateChanged);
+            state.settle(end(StatusFlags(2), Source::Primary, Touched::Nothing, now));
+            assert_eq!(state.view().changed, None, "{class:?}");
+        }
+        state.begin_schema();
+        state.observe(Change::StateChanged);
+        state.settle(end(StatusFlags(2), Source::Primary, Touched::Saw, now));
+        assert_eq!(state.view().changed, None);
+        state.begin(&Class::PlainRead);
+        state.observe(Change::StateChanged);
+        assert_eq!(state.view().changed, Some(Changed::Reported), "it was known for that command only");
+    }
+
+    #[test]
+    fn schemas_of_the_server_itself_are_known() {
+        let mut state = State::new(Some((*b"mysql").into()), 255, &collations(), StatusFlags::AUTOCOMMIT, 1);
+        assert!(state.view().local_schema);
+        state.observe(Change::Schema(b"shop"));
+        assert!(!state.view().local_schema);
+        state.observe(Change::Schema(b"Information_Schema"));
+        assert!(state.view().local_schema);
+        state.observe(Change::Schema(b""));
+        assert_eq!((state.view().local_schema, state.schema()), (false, None));
+    }
+
+    #[test]
+    fn after_an_error_two_replies_may_report_what_it_hid() {
+        let now = Instant::now();
+        let mut state = fresh(255);
+        let failed =
+            |touched, error| End { error: Some(error), ..end(StatusFlags(2), Source::Primary, touched, now) };
+        state.settle(failed(Touched::Wrote, 1064));
+        state.settle(failed(Touched::Saw, 1146));
+        assert!(!state.view().unreported, "nothing ran that could change anything");
+        state.settle(failed(Touched::Wrote, 1062));
+        for expected in [true, true, false] {
+            assert_eq!(state.view().unreported, expected);
+            state.settle(end(StatusFlags(2), Source::Primary, Touched::Saw, now));
+        }
     }
 
     #[test]

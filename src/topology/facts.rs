@@ -56,6 +56,40 @@ impl Collations {
     }
 }
 
+/// A setting of the primary that keeps every read there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hindrance {
+    /// Not every transaction has a GTID, so positions say nothing: without GTIDs `gtid_executed` is empty,
+    /// and every replica would seem to have all of it.
+    NoGtids,
+    /// `IS NULL` may ask for the session's last insert.
+    AutoIsNull,
+    /// `sql_mode` names another grammar, in which words mean other things.
+    Grammar,
+}
+
+impl Hindrance {
+    /// Looks for one among the defaults of new sessions.
+    #[must_use]
+    pub fn among(flavor: Flavor, defaults: &BTreeMap<String, String>) -> Option<Self> {
+        let is = |name: &str, value: &str| {
+            defaults.get(name).is_some_and(|known| known.eq_ignore_ascii_case(value))
+        };
+        let grammar = |flag: &str| {
+            ["ORACLE", "MSSQL", "DB2", "POSTGRESQL", "MAXDB"]
+                .iter()
+                .any(|name| flag.trim().eq_ignore_ascii_case(name))
+        };
+        if flavor == Flavor::MySql && !is("gtid_mode", "ON") {
+            return Some(Self::NoGtids);
+        }
+        if is("sql_auto_is_null", "ON") || is("sql_auto_is_null", "1") {
+            return Some(Self::AutoIsNull);
+        }
+        defaults.get("sql_mode").is_some_and(|mode| mode.split(',').any(grammar)).then_some(Self::Grammar)
+    }
+}
+
 /// What Headgate has learned from the primary, for greetings and for reads on replicas.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
@@ -77,6 +111,8 @@ pub struct Facts {
     pub init_connect: bool,
     /// How long the primary lets a connection idle.
     pub wait_timeout: Duration,
+    /// A setting under which a plain read may show something else elsewhere, if there is one.
+    pub hindrance: Option<Hindrance>,
     /// Counts up whenever the defaults of new sessions change on the primary.
     pub generation: u64,
     /// Ids of character sets.
@@ -106,9 +142,47 @@ impl Facts {
         self.views.as_ref().is_some_and(HashSet::is_empty)
     }
 
-    /// True when `name` may be a view's, in any schema.
+    /// True when `name`, as a client sent it, may be a view's, in any schema.
+    ///
+    /// A name outside ASCII has other bytes in another character set and another case, so it may be any view
+    /// whose name is outside ASCII too.
     #[must_use]
     pub fn may_be_view(&self, name: &[u8]) -> bool {
-        self.views.as_ref().is_none_or(|views| views.contains(name.to_ascii_lowercase().as_slice()))
+        let Some(views) = &self.views else { return true };
+        if !name.is_ascii() {
+            return views.iter().any(|view| !view.is_ascii());
+        }
+        let mut folded = [0; LONGEST_NAME];
+        let Some(folded) = folded.get_mut(..name.len()) else { return false };
+        folded.copy_from_slice(name);
+        folded.make_ascii_lowercase();
+        views.contains(&*folded)
+    }
+}
+
+/// 64 characters of up to four bytes, the servers' limit for names.
+const LONGEST_NAME: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn defaults(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn settings_of_the_primary_that_keep_reads_there() {
+        for (flavor, pairs, hindrance) in [
+            (Flavor::MySql, &[("gtid_mode", "ON"), ("sql_mode", "STRICT_TRANS_TABLES")][..], None),
+            (Flavor::MySql, &[("gtid_mode", "OFF")], Some(Hindrance::NoGtids)),
+            (Flavor::MySql, &[("gtid_mode", "ON_PERMISSIVE")], Some(Hindrance::NoGtids)),
+            (Flavor::MySql, &[], Some(Hindrance::NoGtids)),
+            (Flavor::MariaDb, &[("sql_auto_is_null", "OFF")], None),
+            (Flavor::MariaDb, &[("sql_auto_is_null", "ON")], Some(Hindrance::AutoIsNull)),
+            (Flavor::MariaDb, &[("sql_mode", "PIPES_AS_CONCAT,oracle")], Some(Hindrance::Grammar)),
+        ] {
+            assert_eq!(Hindrance::among(flavor, &defaults(pairs)), hindrance, "{pairs:?}");
+        }
     }
 }

@@ -11,7 +11,7 @@ mod server;
 mod snapshot;
 
 pub use address::{Address, BadAddress};
-pub use facts::{Collations, Facts, Flavor};
+pub use facts::{Collations, Facts, Flavor, Hindrance};
 pub use freshness::History;
 pub use ids::{Epoch, ServerId};
 pub use server::{NotServing, Server, ServerState};

@@ -32,6 +32,13 @@ pub enum NoPrimary {
     },
     /// Those that answer are read only.
     NoneWritable,
+    /// The only one that takes writes is followed by nobody, and the primary there was is out of reach.
+    Deposed {
+        /// The address of the one that takes writes.
+        writable: String,
+        /// The address of the primary that there was.
+        gone: String,
+    },
     /// More than one takes writes.
     SeveralWritable {
         /// Their addresses.
@@ -48,6 +55,11 @@ impl fmt::Display for NoPrimary {
             }
             Self::NoneWritable => f.write_str(
                 "no server takes writes: all that answer are read only; set read_only=OFF on the primary",
+            ),
+            Self::Deposed { writable, gone } => write!(
+                f,
+                "{writable} takes writes, but the primary was {gone}, which cannot be asked; bring {gone} back, or \
+                 let a replica follow {writable}"
             ),
             Self::SeveralWritable { servers } => write!(
                 f,
