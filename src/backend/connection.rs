@@ -111,6 +111,7 @@ impl Connection {
     pub fn finish(&mut self, status: StatusFlags) {
         self.status = status;
         self.in_reply = false;
+        self.link.rest();
     }
 
     /// True when no reply is owed and no byte is left of one.

@@ -113,6 +113,7 @@ async fn stream_packets(
             left -= n;
         }
         if last(header, continued) {
+            client.rest();
             return Ok(());
         }
         continued = header.continues();

@@ -31,6 +31,8 @@ pub struct Link {
     pub inbox: BytesMut,
     /// The peer has ended the stream.
     ended: bool,
+    /// Bytes to make room for before a read.
+    room: usize,
     volume: Volume,
 }
 
@@ -47,7 +49,7 @@ impl Link {
     /// A link without bytes.
     #[must_use]
     pub fn new(stream: Stream) -> Self {
-        Self { stream, inbox: BytesMut::new(), ended: false, volume: Volume::default() }
+        Self { stream, inbox: BytesMut::new(), ended: false, room: buffer::SMALL, volume: Volume::default() }
     }
 
     /// The socket at the bottom.
@@ -112,10 +114,11 @@ impl Link {
             }
             self.inbox = buffer::lend();
         }
-        if self.inbox.capacity() == self.inbox.len() {
-            // Full: a long packet, or a peer faster than this buffer.
-            self.inbox.reserve((self.inbox.len()).clamp(buffer::SMALL, buffer::LARGE));
+        let before = self.inbox.len();
+        if self.inbox.capacity() - before < self.room / 2 {
+            self.inbox.reserve(self.room);
         }
+        let room = self.inbox.capacity() - before;
         let read = match &mut self.stream {
             Stream::Plain(socket) => socket.read_buf(&mut self.inbox).await,
             Stream::Tls(stream) => stream.read_buf(&mut self.inbox).await,
@@ -125,6 +128,10 @@ impl Link {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
             Ok(n) => {
                 self.volume.received += n as u64;
+                if n == room {
+                    // A peer faster than this buffer: a large result, a large packet.
+                    self.room = (2 * self.room).min(buffer::LARGE);
+                }
                 Ok(n)
             }
             Err(error) => Err(error),
@@ -136,12 +143,19 @@ impl Link {
         if self.inbox.is_empty() { self.fill().await } else { Ok(self.inbox.len()) }
     }
 
-    /// Drops the first `n` bytes of the inbox, and its buffer with the last of them.
+    /// Drops the first `n` bytes of the inbox, and with the last of them its buffer, unless it has grown
+    /// in the middle of something large: that one goes with [`Self::rest`].
     pub fn consume(&mut self, n: usize) {
         self.inbox.advance(n.min(self.inbox.len()));
-        if self.inbox.is_empty() {
+        if self.inbox.is_empty() && self.room == buffer::SMALL {
             buffer::take_back(std::mem::take(&mut self.inbox));
         }
+    }
+
+    /// The peer has finished something: a buffer that has grown for it is let go.
+    pub fn rest(&mut self) {
+        self.room = buffer::SMALL;
+        self.consume(0);
     }
 
     /// Sends all of `bytes`, waiting at most `limit` for a peer that does not read.
