@@ -23,7 +23,7 @@ use crate::session::State;
 use crate::topology::{Facts, Flavor, ServerId, Topology};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::err::ErrPacket;
-use crate::wire::frame::{HEADER, put_packet, split_packet};
+use crate::wire::frame::{HEADER, Header, put_packet, split_packet};
 use crate::wire::greeting::Greeting;
 use crate::wire::login_request::{self, LoginRequest};
 use crate::wire::ok::OkPacket;
@@ -85,6 +85,17 @@ impl Caller {
         }
     }
 
+    /// Receives the client's first packet and not a byte more. It may be a request for TLS, and clients
+    /// send the beginning of the TLS handshake behind it without waiting.
+    async fn receive_first(&mut self) -> io::Result<zeroize::Zeroizing<Vec<u8>>> {
+        let mut whole = self.link.fill_exactly(HEADER).await?;
+        let len = Header::read(&self.link.inbox).map_or(0, |header| header.len);
+        if len <= MAX_PACKET {
+            whole = whole && self.link.fill_exactly(HEADER + len).await?;
+        }
+        if whole { self.receive().await } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    }
+
     async fn refuse(&mut self, error: ErrPacket) -> LoginError {
         let payload = if self.seq == 0 { error.payload_before_greeting() } else { error.payload() };
         // Whether the client still hears it does not matter.
@@ -133,7 +144,7 @@ pub(super) async fn run(socket: Socket, context: &Arc<Context>) -> Result<(Link,
 
 /// Reads the login request, going over to TLS first where the client asks for it.
 async fn read_request(mut caller: Caller, shared: &Shared) -> Result<(Caller, LoginRequest), LoginError> {
-    let mut payload = caller.receive().await?;
+    let mut payload = caller.receive_first().await?;
     if login_request::is_tls_request(&payload) {
         let seq = caller.seq;
         let accepted = shared.server_tls.accept(caller.link.into_plain()?).await;

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_rustls::TlsStream;
 
@@ -74,7 +74,7 @@ impl Link {
     }
 
     /// Gives the stream up, for an upgrade to TLS. Bytes received ahead would be lost, so they are an
-    /// error: a client must not speak before the handshake it asked for.
+    /// error: [`Self::fill_exactly`] receives none.
     pub fn into_plain(self) -> io::Result<Socket> {
         match self.stream {
             Stream::Plain(socket) if self.inbox.is_empty() => Ok(socket),
@@ -136,6 +136,25 @@ impl Link {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Reads until the inbox holds `n` bytes, and not one more, since what comes behind them may not
+    /// be for it. False where the peer ends the stream before.
+    pub async fn fill_exactly(&mut self, n: usize) -> io::Result<bool> {
+        while self.inbox.len() < n {
+            let missing = n - self.inbox.len();
+            self.inbox.reserve(missing);
+            let mut room = (&mut self.inbox).limit(missing);
+            let read = match &mut self.stream {
+                Stream::Plain(socket) => socket.read_buf(&mut room).await?,
+                Stream::Tls(stream) => stream.read_buf(&mut room).await?,
+            };
+            self.volume.received += read as u64;
+            if read == 0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Like [`Self::fill`], but content with what is already there.

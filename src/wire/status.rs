@@ -22,6 +22,21 @@ impl StatusFlags {
     /// Session-state information follows in this OK packet.
     pub const SESSION_STATE_CHANGED: Self = Self(0x4000);
 
+    /// The flags that speak of the session and not of one statement: open transaction, autocommit,
+    /// backslashes.
+    pub const OF_SESSION: Self = Self(
+        Self::IN_TRANSACTION.0
+            | Self::AUTOCOMMIT.0
+            | Self::NO_BACKSLASH_ESCAPES.0
+            | Self::IN_READ_ONLY_TRANSACTION.0,
+    );
+
+    /// The flags that are set here and in `other`.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// True when every flag of `other` is set.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {

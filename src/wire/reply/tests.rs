@@ -78,9 +78,19 @@ fn several_results_shift_further_each_time() {
     let last = b"\x00\x01\x00\x02\x00\x00\x00";
     let server: &[&[u8]] = &[b"\x01", COLUMN, ROW, more, b"\x01", COLUMN, more, last];
     let client: &[&[u8]] =
-        &[b"\x01", COLUMN, EOF_END, ROW, more_eof, b"\x01", COLUMN, more_eof, more_eof, last];
+        &[b"\x01", COLUMN, EOF_END, ROW, more_eof, b"\x01", COLUMN, EOF_END, more_eof, last];
     check(Shape::Results, OLD, server, client);
     check(Shape::Results, MODERN, server, server);
+}
+
+#[test]
+fn the_eof_behind_columns_has_no_flags_of_an_earlier_statement() {
+    // A cursor was opened, no index was used, parameters came out, a transaction is open.
+    let mut tracker = Tracker::new(Shape::Results, OLD, StatusFlags(0x1063));
+    let mut buf = BytesMut::from(&packets(&[b"\x01", COLUMN, ROW, OK_END])[..]);
+    let step = tracker.advance(&mut buf, &mut |_| {}).unwrap();
+    let open_eof = b"\xfe\x00\x00\x03\x00";
+    assert_eq!(buf.split_to(step.ready), packets(&[b"\x01", COLUMN, open_eof, ROW, EOF_END]));
 }
 
 #[test]

@@ -274,14 +274,15 @@ impl Tracker {
     }
 
     /// Puts in the EOF that an old client wants behind definitions. Its flags belong to a moment of
-    /// which the server no longer speaks, so they are the last known ones.
+    /// which the server no longer speaks, so they are the last known ones of the session. Those of the
+    /// last statement would mislead: a client that reads CURSOR_EXISTS here waits for no rows.
     fn insert_eof(&mut self, buf: &mut BytesMut, at: usize, server_seq: u8) -> usize {
         if let State::Rows { eof_owed } = &mut self.state {
             *eof_owed = false;
         }
         let seq = server_seq.wrapping_add(self.shift).wrapping_add(1);
         self.shift = self.shift.wrapping_add(1);
-        let status = self.status.without(StatusFlags::SESSION_STATE_CHANGED);
+        let status = self.status.and(StatusFlags::OF_SESSION);
         edit::insert(buf, at, seq, &eof_payload(0, status))
     }
 
