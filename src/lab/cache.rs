@@ -18,11 +18,11 @@ pub(super) fn folder() -> Result<PathBuf> {
     fs::canonicalize(&folder).at("resolve", &folder)
 }
 
-/// Returns the folder `name` of the cache, filling it first if it is not there.
+/// Returns the folder `name` of the laboratory's cache, filling it first if it is not there. Blocks.
 ///
 /// `fill` works in a folder that becomes visible under its name only when complete, so nobody ever
 /// sees half of it, and a lock lets other processes wait instead of doing the same work.
-pub(super) fn entry(name: &str, fill: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+pub fn entry(name: &str, fill: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let cache = folder()?;
     let complete = cache.join(name);
     if complete.is_dir() {

@@ -319,7 +319,7 @@ fn watchdog(pid: u32, folder: &Path) -> Result<Child, HeadgateError> {
 
 fn tail(log: &str) -> String {
     let lines: Vec<&str> = log.lines().collect();
-    lines.get(lines.len().saturating_sub(30)..).unwrap_or_default().join("\n")
+    lines.get(lines.len().saturating_sub(8)..).unwrap_or_default().join("\n")
 }
 
 const START: Duration = Duration::from_secs(30);

@@ -34,6 +34,7 @@ mod workspace;
 
 pub use accounts::{Account, Accounts, DATABASE, control_grants};
 pub use builder::{Builder, Tls};
+pub use cache::entry as cached;
 pub use cluster::Cluster;
 pub use error::{LabError, Result};
 pub use flavor::Flavor;

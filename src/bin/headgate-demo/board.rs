@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use headgate::lab::{Cluster, Headgate, Node};
+use headgate::lab::{Cluster, Flavor, Headgate, Node, Role};
+use headgate::routing::Reason;
 
 use crate::say::say;
 use crate::traffic::Traffic;
@@ -30,7 +32,8 @@ pub(crate) struct Board<'a> {
 struct Counts {
     /// By node, in the cluster's order.
     reads: Vec<u64>,
-    writes: Vec<u64>,
+    /// On the primary.
+    writes: u64,
     /// By target and reason, in Headgate's words.
     reasons: BTreeMap<(String, String), u64>,
 }
@@ -55,9 +58,11 @@ impl<'a> Board<'a> {
         self.last = now;
         let mut line = format!("  {:>6}", self.seconds);
         // Writing to a String cannot fail.
-        for count in since.reads.iter().chain(&since.writes) {
+        for count in &since.reads {
             let _ = write!(line, "  {count:>9}");
         }
+        // Servers count what they apply from the primary as well, so only the primary's own writes tell.
+        let _ = write!(line, "  {:>9}", since.writes);
         let mut why: Vec<(&str, u64)> = since.of("primary").collect();
         why.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         let why: Vec<String> =
@@ -87,17 +92,18 @@ impl<'a> Board<'a> {
                 if target == "replica" { "s" } else { "" }
             );
             for (reason, count) in reasons {
-                let _ = writeln!(text, "  {count:>8}    {reason}");
+                let meaning = Reason::ALL.iter().find(|one| one.label() == reason).map(ToString::to_string);
+                let _ = writeln!(text, "  {count:>8}    {reason}: {}", meaning.unwrap_or_default());
             }
         }
-        let replica_writes: u64 = since.writes.iter().skip(1).sum();
+        let strays = if self.has_strays().await? { "some" } else { "none" };
         let own = tally.own_reads.load(Ordering::Relaxed);
         let stale = tally.stale.load(Ordering::Relaxed);
         let errors = tally.errors.load(Ordering::Relaxed);
         let _ = write!(
             text,
-            "\n  Writes that reached a replica: {replica_writes}. \
-             Reads of what the client had just written: {own}, wrong: {stale}. Errors: {errors}."
+            "\n  Reads of what the client had just written: {own}, of them wrong: {stale}. Errors: {errors}.\n  \
+             Transactions on replicas that did not come from the primary: {strays}."
         );
         if let Some(error) = tally.last_error.lock().as_deref() {
             let _ = write!(text, "\n  The last error: {error}");
@@ -108,12 +114,33 @@ impl<'a> Board<'a> {
 
     fn heading(&self) -> String {
         let mut names = String::new();
-        let nodes: Vec<&str> = self.cluster.nodes().iter().map(Node::name).collect();
-        for name in nodes.iter().chain(&nodes) {
-            let _ = write!(names, "  {name:>9}");
+        for node in self.cluster.nodes() {
+            let _ = write!(names, "  {:>9}", node.name());
         }
-        let width = 11 * nodes.len();
-        format!("          {:>width$}{:>width$}\n  second{names}   why the primary", "reads on", "writes on")
+        let width = names.len();
+        format!(
+            "          {:>width$}  {:>9}\n  second{names}  {:>9}   why the primary",
+            "reads on:", "writes on:", "primary"
+        )
+    }
+
+    /// Whether a replica has executed what the primary has not: a write that was sent to it.
+    async fn has_strays(&self) -> Result<bool> {
+        self.cluster.wait_caught_up(Duration::from_secs(10)).await?;
+        let position = match self.cluster.flavor() {
+            Flavor::MySql => "SELECT @@gtid_executed",
+            Flavor::MariaDb => "SELECT @@gtid_binlog_pos",
+        };
+        let of = async |node: &Node| {
+            anyhow::Ok(node.sql(position).await?.first().map(|row| row.values().to_vec()))
+        };
+        let primary = of(self.cluster.primary()).await?;
+        for replica in self.cluster.replicas() {
+            if of(replica).await? != primary {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn count(&self) -> Result<Counts> {
@@ -121,7 +148,9 @@ impl<'a> Board<'a> {
         for node in self.cluster.nodes() {
             let (reads, writes) = commands(node).await?;
             counts.reads.push(reads);
-            counts.writes.push(writes);
+            if node.role() == Role::Primary {
+                counts.writes = writes;
+            }
         }
         let samples =
             tokio::task::block_in_place(|| self.headgate.metrics()).context("Headgate tells no counters")?;
@@ -144,7 +173,7 @@ impl Counts {
         });
         Self {
             reads: less(&self.reads, &before.reads),
-            writes: less(&self.writes, &before.writes),
+            writes: self.writes.saturating_sub(before.writes),
             reasons: reasons.collect(),
         }
     }
@@ -156,8 +185,8 @@ impl Counts {
     }
 }
 
-/// Statements a server has executed for clients: reads and writes. What a replica applies from the
-/// primary is not among them; what Headgate asks to watch its servers is.
+/// Statements a server has executed: reads and writes. What Headgate asks to watch its servers is
+/// among the reads.
 async fn commands(node: &Node) -> Result<(u64, u64)> {
     let rows = node.sql("SHOW GLOBAL STATUS LIKE 'Com\\_%'").await?;
     let (mut reads, mut writes) = (0, 0);

@@ -1,0 +1,47 @@
+//! mysql2 for Node.js.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use headgate::lab::{Flavor, cached};
+
+use super::place::place;
+use super::succeed;
+
+#[test]
+fn mysql2_on_mysql() {
+    script(Flavor::MySql);
+}
+
+#[test]
+fn mysql2_on_mariadb() {
+    script(Flavor::MariaDb);
+}
+
+fn script(flavor: Flavor) {
+    let place = place(flavor);
+    let modules = modules();
+    place.compare("mysql2", |address, schema| {
+        let mut command = Command::new("node");
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/scripts/mysql2_client.js"));
+        command.env("NODE_PATH", &modules);
+        place.arguments(&mut command, address, schema);
+        succeed(&mut command, b"")
+    });
+}
+
+fn modules() -> PathBuf {
+    let folder = cached("node-drivers-1", |folder| {
+        eprintln!("fetching mysql2 for Node.js");
+        let runs = |program: &str| Command::new(program).arg("--version").output().is_ok();
+        assert!(runs("node") && runs("npm"), "node or npm is missing: apt-get install nodejs npm");
+        let mut install = Command::new("npm");
+        install
+            .args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"])
+            .arg(folder)
+            .arg("mysql2@3");
+        succeed(&mut install, b"");
+        Ok(())
+    });
+    folder.unwrap().join("node_modules")
+}
