@@ -266,10 +266,38 @@ fn is_radix_literal(bytes: &[u8]) -> bool {
     }
 }
 
-fn is_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..)
+/// What a byte may be, looked up: the lexer asks for each one.
+static CLASS: [u8; 256] = classes();
+
+const NAME: u8 = 1;
+const SPACE: u8 = 2;
+
+#[allow(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "evaluated by the compiler, up to 255"
+)]
+const fn classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..) {
+            classes[at] = NAME;
+        } else if matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r') {
+            classes[at] = SPACE;
+        }
+        at += 1;
+    }
+    classes
 }
 
+#[allow(clippy::indexing_slicing, reason = "the table has a place for every byte")]
+fn is_name(byte: u8) -> bool {
+    CLASS[usize::from(byte)] == NAME
+}
+
+#[allow(clippy::indexing_slicing, reason = "the table has a place for every byte")]
 fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r')
+    CLASS[usize::from(byte)] == SPACE
 }

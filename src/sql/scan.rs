@@ -48,7 +48,15 @@ enum Place {
 /// directly after the verb and before a parenthesis.
 pub(super) fn scan(lexer: Lexer<'_>, mode: LexMode, head: bool) -> Scan {
     let place = if head { Place::Table } else { Place::Any };
-    let mut walk = Walk { tokens: lexer, mode, head, after_verb: true, place, found: Scan::default() };
+    let mut walk = Walk {
+        tokens: lexer,
+        mode,
+        head,
+        after_verb: true,
+        after_closing: false,
+        place,
+        found: Scan::default(),
+    };
     let mut next = walk.tokens.next();
     while let Some(token) = next {
         next = walk.tokens.next();
@@ -70,17 +78,19 @@ struct Walk<'a> {
     head: bool,
     /// The last token was a verb that may be followed by a hint.
     after_verb: bool,
+    /// The last token was a closing parenthesis, after which nothing can be called.
+    after_closing: bool,
     place: Place,
     found: Scan,
 }
 
-const VERBS: [&[u8]; 5] = [b"SELECT", b"INSERT", b"REPLACE", b"UPDATE", b"DELETE"];
-
 impl<'a> Walk<'a> {
     fn step(&mut self, token: Token<'a>, next: Option<Token<'a>>) {
         let place = std::mem::replace(&mut self.place, Place::Any);
+        let after_verb = std::mem::take(&mut self.after_verb);
+        let after_closing = std::mem::replace(&mut self.after_closing, token.is_symbol(b')'));
         match token.kind {
-            Kind::Word => self.word(token, next, place),
+            Kind::Word => self.word(token, next, place, after_closing),
             Kind::ForeignWord => {
                 self.found.not_plain(NotPlain::ForeignWord);
                 self.name(token, next, place);
@@ -97,12 +107,11 @@ impl<'a> Walk<'a> {
             Kind::Symbol(symbol) => self.symbol(symbol, next, place),
             // Anywhere but after its verb it is a comment to the server, and what stands on its two
             // sides belongs together.
-            Kind::Hint if !self.after_verb => self.found.unclear(Unclear::Unreadable),
+            Kind::Hint if !after_verb => self.found.unclear(Unclear::Unreadable),
             Kind::Hint => self.found.not_plain(NotPlain::Hint),
             Kind::VersionComment => self.found.unclear(Unclear::VersionComment),
             Kind::Broken => self.found.unclear(Unclear::Unreadable),
         }
-        self.after_verb = VERBS.iter().any(|verb| token.is_word(verb));
     }
 
     fn symbol(&mut self, symbol: u8, next: Option<Token<'a>>, place: Place) {
@@ -131,28 +140,30 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn word(&mut self, token: Token<'a>, next: Option<Token<'a>>, place: Place) {
+    fn word(&mut self, token: Token<'a>, next: Option<Token<'a>>, place: Place, after_closing: bool) {
         let word = Word::of(token.text);
+        self.after_verb = word.takes_hint();
         if word.looks_back() {
             self.found.looks_back |=
                 place == Place::Variable || next.is_some_and(|next| next.is_symbol(b'('));
         }
-        if place != Place::Any && !self.is_head_word(token, place) {
+        let keyword = place == Place::Table && (token.is_word(b"TABLE") || (self.head && word.is_head()));
+        if place != Place::Any && !keyword {
             return self.name(token, next, place);
         }
         match next {
-            Some(next) if next.is_symbol(b'(') => self.opening(token, word, !next.spaced),
+            Some(next) if next.is_symbol(b'(') => self.opening(token, word, !next.spaced, after_closing),
             Some(next) if next.is_symbol(b'.') => return self.name(token, Some(next), place),
             Some(next) if next.kind == Kind::Text && token.text.starts_with(b"_") => self.introducer(token),
             _ if word.is_local_schema() => self.found.not_plain(NotPlain::LocalSchema),
             _ if !word.may_stand_in_plain_read() => self.found.not_plain(NotPlain::Keyword),
             _ => {}
         }
-        self.after_keyword(token);
+        self.after_keyword(token, word);
     }
 
     /// A word before a parenthesis: a call, or grammar.
-    fn opening(&mut self, token: Token<'a>, word: Word, touching: bool) {
+    fn opening(&mut self, token: Token<'a>, word: Word, touching: bool, after_closing: bool) {
         if word.is_plain_call(touching) {
         } else if word.opens_parenthesis() {
             if !word.may_stand_in_plain_read() {
@@ -160,30 +171,18 @@ impl<'a> Walk<'a> {
             }
         } else if word.is_known_call(self.mode.dialect, touching) {
             self.found.not_plain(NotPlain::Function);
-        } else if !(token.is_word(b"ANY") || token.is_word(b"SOME")) || !self.subquery_follows() {
+        } else if !(after_closing && token.is_word(b"AGAINST")) {
             self.found.unclear(Unclear::Function);
         }
     }
 
-    fn subquery_follows(&self) -> bool {
-        self.tokens.clone().next().is_some_and(|token| token.is_word(b"SELECT"))
-    }
-
     /// INSERT [LOW_PRIORITY | …] [IGNORE] [INTO] stand where a table could.
-    fn is_head_word(&self, token: Token<'a>, place: Place) -> bool {
-        let words: &[&[u8]] = &[b"INTO", b"IGNORE", b"LOW_PRIORITY", b"HIGH_PRIORITY", b"DELAYED"];
-        place == Place::Table
-            && (token.is_word(b"TABLE") || (self.head && words.iter().any(|word| token.is_word(word))))
-    }
-
-    fn after_keyword(&mut self, token: Token<'a>) {
-        if token.is_word(b"AS") {
-            self.place = Place::Table;
-        } else if token.is_word(b"INTO") || token.is_word(b"TABLE") {
+    fn after_keyword(&mut self, token: Token<'a>, word: Word) {
+        if word.is_before_name() {
             self.found.into |= token.is_word(b"INTO");
             self.place = Place::Table;
         } else if self.head {
-            if token.is_word(b"SELECT") || token.is_word(b"SET") || token.is_word(b"VALUES") {
+            if word.ends_head() {
                 self.head = false;
             } else if !token.is_word(b"PARTITION") {
                 self.place = Place::Table;

@@ -30,6 +30,14 @@ const LOCAL_SCHEMA: u16 = 1 << 6;
 const OPENS: u16 = 1 << 7;
 /// Tells about the statement before.
 const LOOKS_BACK: u16 = 1 << 8;
+/// A hint may follow.
+const VERB: u16 = 1 << 9;
+/// An alias, a type or a table follows.
+const BEFORE_NAME: u16 = 1 << 10;
+/// May stand between INSERT or REPLACE and its table.
+const HEAD: u16 = 1 << 11;
+/// Ends what stands there.
+const ENDS_HEAD: u16 = 1 << 12;
 
 impl Word {
     /// What is known of this word, in any case. An unknown word is an ordinary name.
@@ -37,7 +45,7 @@ impl Word {
         if word.len() > LONGEST {
             return Self(0);
         }
-        let mut at = hash(word) % SLOTS;
+        let mut at = hash(word);
         loop {
             let Some(slot) = TABLE.get(at) else { return Self(0) };
             if slot.flags == 0 {
@@ -74,6 +82,22 @@ impl Word {
         self.0 & LOCAL_SCHEMA != 0
     }
 
+    pub(super) fn takes_hint(self) -> bool {
+        self.0 & VERB != 0
+    }
+
+    pub(super) fn is_before_name(self) -> bool {
+        self.0 & BEFORE_NAME != 0
+    }
+
+    pub(super) fn is_head(self) -> bool {
+        self.0 & HEAD != 0
+    }
+
+    pub(super) fn ends_head(self) -> bool {
+        self.0 & ENDS_HEAD != 0
+    }
+
     pub(super) fn looks_back(self) -> bool {
         self.0 & LOOKS_BACK != 0
     }
@@ -90,6 +114,7 @@ struct Slot {
     flags: u16,
 }
 
+/// As many as [`hash`] has values.
 const SLOTS: usize = 2048;
 const LONGEST: usize = 40;
 
@@ -121,26 +146,32 @@ const fn build() -> [Slot; SLOTS] {
 #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler, which stops at a wrong index")]
 const fn put(table: &mut [Slot; SLOTS], word: &'static [u8], flags: u16) {
     assert!(word.len() <= LONGEST);
-    let mut at = hash(word) % SLOTS;
+    let mut at = hash(word);
     while table[at].flags != 0 && !table[at].word.eq_ignore_ascii_case(word) {
         at = (at + 1) % SLOTS;
     }
     table[at] = Slot { word, flags: table[at].flags | flags };
 }
 
-/// FNV-1a over the upper-case letters.
-#[allow(clippy::indexing_slicing, reason = "bounded by the loop; const fn has no get()")]
+/// The first and last four bytes in one case, and the length: enough to tell words of SQL apart, in a few
+/// instructions.
+#[allow(clippy::indexing_slicing, reason = "bounded by the length; const fn has no get()")]
+#[allow(clippy::cast_possible_truncation, reason = "eleven bits are left")]
 const fn hash(word: &[u8]) -> usize {
-    let mut hash: u32 = 0x811c_9dc5;
-    let mut at = 0;
-    while at < word.len() {
-        hash = (hash ^ word[at].to_ascii_uppercase() as u32).wrapping_mul(0x0100_0193);
-        at += 1;
-    }
-    (hash ^ (hash >> 15)) as usize
+    let len = word.len();
+    let (head, tail) = match len {
+        0 => (0, 0),
+        1..=3 => (word[0] as u32, (word[len / 2] as u32) << 8 | word[len - 1] as u32),
+        _ => (
+            u32::from_le_bytes([word[0], word[1], word[2], word[3]]),
+            u32::from_le_bytes([word[len - 4], word[len - 3], word[len - 2], word[len - 1]]),
+        ),
+    };
+    let folded = ((head as u64) << 32 | tail as u64) | 0x2020_2020_2020_2020;
+    ((folded ^ len as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 53) as usize
 }
 
-const LISTS: [(&str, u16); 11] = [
+const LISTS: [(&str, u16); 15] = [
     (PLAIN_GRAMMAR, GRAMMAR),
     (RESERVED_WORDS, RESERVED),
     (PLAIN_FUNCTIONS, PLAIN_CALL | CALL),
@@ -149,7 +180,11 @@ const LISTS: [(&str, u16); 11] = [
     (MARIADB_FUNCTIONS, CALL_MARIADB),
     (TOUCHING_FUNCTIONS, TOUCHING),
     ("INFORMATION_SCHEMA PERFORMANCE_SCHEMA MYSQL SYS NDBINFO", LOCAL_SCHEMA),
-    ("VALUES VALUE ROW AGAINST RETURNING SET UPDATE", OPENS),
+    ("VALUES VALUE ROW RETURNING SET UPDATE ANY SOME", OPENS),
+    ("SELECT INSERT REPLACE UPDATE DELETE", VERB),
+    ("AS INTO TABLE", BEFORE_NAME),
+    ("INTO IGNORE LOW_PRIORITY HIGH_PRIORITY DELAYED", HEAD),
+    ("SELECT SET VALUES", ENDS_HEAD),
     ("FOUND_ROWS ROW_COUNT WARNING_COUNT ERROR_COUNT", LOOKS_BACK),
     ("CHAR DECIMAL FLOAT DOUBLE VARCHAR NCHAR", OPENS),
 ];
