@@ -18,7 +18,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use headgate::lab::headgate::Options;
 use headgate::lab::{Account, Cluster, Flavor, Headgate, Node, tools};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use board::Board;
 use say::{say, step};
@@ -74,62 +74,106 @@ fn main() -> ExitCode {
 
 async fn demonstrate(flavor: Flavor, arguments: &Arguments) -> Result<()> {
     // From here on, so that Ctrl-C is heard while servers start, and everything is put away.
-    let mut interrupted = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
-    let mut terminated = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupts = Interrupts::listen()?;
     tokio::select! {
-        shown = show(flavor, arguments) => shown?,
-        _ = interrupted.recv() => {}
-        _ = terminated.recv() => {}
+        stage = Stage::build(flavor, arguments.port) => stage?.perform(arguments.seconds, &mut interrupts).await?,
+        () = interrupts.next() => {}
     }
     say("\nStopped: Headgate, the servers and their files are gone.");
     Ok(())
 }
 
-/// Runs until its time is up, or for ever. All that runs belongs to it and ends when it is dropped.
-async fn show(flavor: Flavor, arguments: &Arguments) -> Result<()> {
-    let begun = Instant::now();
-    let cluster = Cluster::builder(flavor).relays(false).performance_schema(false).start().await?;
-    let servers: Vec<SocketAddr> = cluster.nodes().iter().map(Node::address).collect();
-    step(
-        "servers",
-        &format!(
-            "{} {}, one primary and {} replicas",
-            name(flavor),
-            cluster.version(),
-            cluster.replicas().len()
-        ),
-        begun,
-    );
+/// Ctrl-C and SIGTERM.
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
 
-    let begun = Instant::now();
-    let options = Options { listen: Some(listen_address(arguments.port)?), ..Options::default() };
-    let headgate = start_headgate(servers.clone(), options).await?;
-    step("headgate", &format!("before them, on {}", headgate.address()), begun);
-
-    let begun = Instant::now();
-    let app = cluster.accounts().app;
-    shop::prepare(&cluster).await?;
-    let opts = driver_options(headgate.address(), app);
-    shop::fill(&opts).await.context("cannot fill the shop through Headgate")?;
-    cluster.wait_caught_up(Duration::from_secs(30)).await?;
-    step(
-        "shop",
-        &format!("{} products and {} customers, written through Headgate", shop::PRODUCTS, shop::CUSTOMERS),
-        begun,
-    );
-
-    invite(flavor, headgate.address(), app);
-    let traffic = Traffic::start(&opts);
-    let mut board = Board::new(&cluster, &headgate).await?;
-    let end = arguments.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
-    let mut ticks = tokio::time::interval(Duration::from_secs(1));
-    ticks.tick().await;
-    while end.is_none_or(|end| Instant::now() < end) {
-        ticks.tick().await;
-        board.second().await?;
+impl Interrupts {
+    fn listen() -> Result<Self> {
+        let on = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self { interrupt: on(SignalKind::interrupt())?, terminate: on(SignalKind::terminate())? })
     }
-    traffic.stop().await;
-    board.summary(&traffic).await
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// All that runs. It ends when it is dropped, Headgate before the servers.
+struct Stage {
+    headgate: Headgate,
+    cluster: Cluster,
+}
+
+impl Stage {
+    /// Starts everything, telling of each part when it stands.
+    async fn build(flavor: Flavor, port: Option<u16>) -> Result<Self> {
+        let begun = Instant::now();
+        let cluster = Cluster::builder(flavor).relays(false).performance_schema(false).start().await?;
+        let servers: Vec<SocketAddr> = cluster.nodes().iter().map(Node::address).collect();
+        let replicas = cluster.replicas().len();
+        let what = format!("{} {}, one primary and {replicas} replicas", name(flavor), cluster.version());
+        step("servers", &what, begun);
+
+        let begun = Instant::now();
+        let options = Options { listen: Some(listen_address(port)?), ..Options::default() };
+        let headgate = start_headgate(servers, options).await?;
+        step("headgate", &format!("before them, on {}", headgate.address()), begun);
+
+        let begun = Instant::now();
+        let stage = Self { headgate, cluster };
+        shop::prepare(&stage.cluster).await?;
+        shop::fill(&stage.driver_options()).await.context("cannot fill the shop through Headgate")?;
+        stage.cluster.wait_caught_up(Duration::from_secs(30)).await?;
+        let what = format!(
+            "{} products and {} customers, written through Headgate",
+            shop::PRODUCTS,
+            shop::CUSTOMERS
+        );
+        step("shop", &what, begun);
+        Ok(stage)
+    }
+
+    /// Shows traffic until its time is up or somebody interrupts, then sums up.
+    async fn perform(&self, seconds: Option<u64>, interrupts: &mut Interrupts) -> Result<()> {
+        invite(self.cluster.flavor(), self.headgate.address(), self.cluster.accounts().app);
+        let traffic = Traffic::start(&self.driver_options());
+        let mut board = Board::new(&self.cluster, &self.headgate).await?;
+        let end = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        ticks.tick().await;
+        while end.is_none_or(|end| Instant::now() < end) {
+            tokio::select! {
+                _ = ticks.tick() => board.second().await?,
+                () = interrupts.next() => break,
+            }
+        }
+        let sum_up = async {
+            traffic.stop().await;
+            board.summary(&traffic).await
+        };
+        tokio::select! {
+            shown = sum_up => shown,
+            // The second time, somebody is in a hurry.
+            () = interrupts.next() => Ok(()),
+        }
+    }
+
+    fn driver_options(&self) -> mysql_async::Opts {
+        let (address, account) = (self.headgate.address(), self.cluster.accounts().app);
+        mysql_async::OptsBuilder::default()
+            .ip_or_hostname(address.ip().to_string())
+            .tcp_port(address.port())
+            .user(Some(account.user))
+            .pass(Some(account.password))
+            .db_name(Some(shop::SCHEMA))
+            .prefer_socket(false)
+            .into()
+    }
 }
 
 async fn start_headgate(servers: Vec<SocketAddr>, options: Options) -> Result<Headgate> {
@@ -154,17 +198,6 @@ fn listen_address(port: Option<u16>) -> Result<SocketAddr> {
         Some(port) => free(port).with_context(|| format!("port {port} is taken")),
         None => free(USUAL_PORT).or_else(|_| free(0)).context("no port is free"),
     }
-}
-
-fn driver_options(address: SocketAddr, account: Account) -> mysql_async::Opts {
-    mysql_async::OptsBuilder::default()
-        .ip_or_hostname(address.ip().to_string())
-        .tcp_port(address.port())
-        .user(Some(account.user))
-        .pass(Some(account.password))
-        .db_name(Some(shop::SCHEMA))
-        .prefer_socket(false)
-        .into()
 }
 
 fn invite(flavor: Flavor, address: SocketAddr, account: Account) {
