@@ -13,7 +13,7 @@ use super::settings::{Loaded, Settings, Source, Surroundings};
 use super::workers::{self, Contexts};
 use crate::auth::Secret;
 use crate::config::RuntimeModel;
-use crate::net::listener::Listener;
+use crate::net::listener::{Listener, Sharing};
 use crate::runtime::shutdown::{Phase, Shutdown};
 use crate::runtime::{clock, tasks};
 use crate::telemetry::http::{self, Pages, Readiness};
@@ -92,7 +92,7 @@ async fn start_workers(
     match settings.runtime.model {
         RuntimeModel::MultiThread => {
             let context = workers::context(parts);
-            let listeners = workers::bind(settings, false, true).await?;
+            let listeners = workers::bind(settings, Sharing::Alone).await?;
             workers::serve(listeners, &context, shutdown);
             Ok((vec![context], Vec::new()))
         }
@@ -111,7 +111,7 @@ async fn start_workers(
 
 async fn serve_http(settings: &Settings, parts: &Parts, contexts: Contexts) -> anyhow::Result<()> {
     let Some(address) = &settings.http else { return Ok(()) };
-    let listeners = Listener::bind(address, false).await?;
+    let listeners = Listener::bind(address, Sharing::Alone).await?;
     let topology = parts.shared.topology.clone();
     let readiness = move || match &topology.borrow().primary {
         Ok(_) => Readiness::Ready,

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use super::build::Parts;
 use super::settings::Settings;
 use crate::frontend::{self, Context};
-use crate::net::listener::Listener;
+use crate::net::listener::{Listener, Sharing};
 use crate::pool::Pool;
 use crate::runtime::shutdown::{Phase, Shutdown};
 use crate::runtime::{clock, tasks};
@@ -25,11 +25,11 @@ pub(super) fn context(parts: &Parts) -> Arc<Context> {
 }
 
 /// Binds the listeners of one worker. Only the first serves Unix sockets, which cannot be shared.
-pub(super) async fn bind(settings: &Settings, shared: bool, first: bool) -> anyhow::Result<Vec<Listener>> {
+pub(super) async fn bind(settings: &Settings, sharing: Sharing) -> anyhow::Result<Vec<Listener>> {
     let mut listeners = Vec::new();
     for at in &settings.front.listen {
-        if first || !matches!(at, crate::topology::Address::Unix(_)) {
-            listeners.extend(Listener::bind(at, shared).await?);
+        if sharing != Sharing::Next || !matches!(at, crate::topology::Address::Unix(_)) {
+            listeners.extend(Listener::bind(at, sharing).await?);
         }
     }
     Ok(listeners)
@@ -58,7 +58,8 @@ pub(super) fn spawn_threads(
     let mut threads = Vec::new();
     for (number, context) in contexts.iter().enumerate() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let listeners = runtime.block_on(bind(settings, true, number == 0))?;
+        let listeners =
+            runtime.block_on(bind(settings, if number == 0 { Sharing::First } else { Sharing::Next }))?;
         let (context, shutdown) = (Arc::clone(context), Arc::clone(shutdown));
         let thread = std::thread::Builder::new().name(format!("worker-{number}"));
         let work = move || {

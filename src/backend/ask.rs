@@ -50,8 +50,14 @@ impl Connection {
         payload.extend_from_slice(argument);
         let mut out = Vec::with_capacity(payload.len() + HEADER);
         put_packet(&mut out, &mut 0, &payload);
+        // Until the whole answer is there, a deadline that cuts this leaves the connection of no use.
+        self.begin();
         self.link.send(&out, WRITE_LIMIT).await?;
-        self.read_answer().await
+        let answer = self.read_answer().await;
+        if matches!(answer, Ok(_) | Err(BackendError::Refused { .. })) {
+            self.finish(self.status);
+        }
+        answer
     }
 
     /// Reads one result and refuses a second one.

@@ -142,6 +142,7 @@ impl Connection {
             capabilities: request.capabilities,
             nonce,
             plugin,
+            credential: None,
             place: None,
         };
         let (exchange, first) = connection.start_exchange(credentials.secret)?;

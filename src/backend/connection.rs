@@ -7,6 +7,7 @@ use super::error::BackendError;
 use crate::auth::client_side::Channel;
 use crate::net::link::Link;
 use crate::pooling::Setting;
+use crate::runtime::locked::LockedBytes;
 use crate::topology::{Flavor, ServerId};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
@@ -47,6 +48,8 @@ pub struct Connection {
     pub(super) capabilities: Capabilities,
     pub(super) nonce: Vec<u8>,
     pub(super) plugin: Vec<u8>,
+    /// What proves its user, kept for as long as the connection may serve that user again.
+    pub credential: Option<Arc<LockedBytes>>,
     /// The place in its server's limit that this connection takes.
     pub(super) place: Option<Box<dyn Send + Sync>>,
 }

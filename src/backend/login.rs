@@ -73,6 +73,7 @@ impl Connection {
 
     async fn change_user_unbounded(&mut self, credentials: Credentials<'_>) -> Result<(), BackendError> {
         let (exchange, first) = self.start_exchange(credentials.secret)?;
+        self.begin();
         let mut payload = zeroize::Zeroizing::new(vec![Command::ChangeUser as u8]);
         put_nul_terminated(&mut payload, credentials.user);
         payload.push(u8::try_from(first.response.len()).unwrap_or(0));
@@ -82,7 +83,9 @@ impl Connection {
         put_nul_terminated(&mut payload, &first.plugin);
         put_attributes(&mut payload, credentials.attributes);
         send_packet(&mut self.link, &mut 0, &payload).await?;
-        self.finish_exchange(exchange).await
+        self.finish_exchange(exchange).await?;
+        self.finish(self.status);
+        Ok(())
     }
 
     /// Undoes what a session left behind (COM_RESET_CONNECTION): transaction, locks, temporary tables,

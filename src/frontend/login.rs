@@ -233,7 +233,11 @@ impl Candidate<'_> {
             capabilities: self.capabilities,
             attributes: &attributes,
         };
-        if self.facts.flavor == Flavor::MySql {
+        // Only who shows what the idle connections were opened with is judged on one of them: a guess costs
+        // no connection, and takes as long as a guess at a name that nobody has.
+        let is_known =
+            self.context.shared.known.get(&request.user).is_some_and(|known| known.same_as(secret));
+        if self.facts.flavor == Flavor::MySql && is_known {
             let shelf = self.context.pool.shelf(self.key(&request.user));
             while let Some(mut idle) = shelf.take_any() {
                 match idle.change_user(credentials, Purpose::Primary, limit).await {
@@ -246,7 +250,7 @@ impl Candidate<'_> {
                 }
             }
         }
-        let place = self.context.pool.limits().wait_for_place(self.primary).await;
+        let place = self.context.pool.wait_for_place(self.primary).await;
         let place = place?;
         let target = self.context.target(self.topology, self.primary).ok_or(BackendError::Closed)?;
         let opened = Connection::open(&target, credentials, Purpose::Primary).await;

@@ -15,8 +15,14 @@ use crate::wire::reply::{Shape, Tracker};
 use crate::wire::session_track::{Change, Wish};
 
 impl Session {
-    /// Notes what a command other than COM_QUERY may do.
-    pub(super) async fn prepare_command(&mut self, byte: u8, header: Header) -> Result<Touched, Closing> {
+    /// Notes what a command other than COM_QUERY may do. Nothing where it asks about a statement that ran
+    /// on a replica, and so cannot be answered by the primary.
+    pub(super) async fn prepare_command(
+        &mut self,
+        byte: u8,
+        header: Header,
+    ) -> Result<Option<Touched>, Closing> {
+        let ran_elsewhere = self.lent.is_some();
         self.give_back_lent();
         match Command::of(byte) {
             Some(Command::StmtPrepare) => {
@@ -25,9 +31,10 @@ impl Session {
                     relay::more_from_client(&mut self.client).await?;
                 }
                 let text = self.client.inbox.get(HEADER + 1..HEADER + header.len);
-                let class = text.map(|text| sql::classify(text, self.lex_mode()).class);
+                let statement = text.map(|text| sql::classify(text, self.lex_mode()));
+                let looks_back = statement.as_ref().is_some_and(|statement| statement.looks_back);
                 // What runs later runs unread, so what it may do counts from now on.
-                match class {
+                match statement.map(|statement| statement.class) {
                     Some(
                         Class::PlainRead
                         | Class::PrimaryRead(_)
@@ -37,20 +44,23 @@ impl Session {
                         | Class::Transaction(_)
                         | Class::SetAutocommit
                         | Class::Use(_),
-                    ) => {}
+                    ) if !looks_back => {}
                     _ => self.login.state.begin_unknown(),
                 }
-                Ok(Touched::Nothing)
+                Ok((!looks_back || !ran_elsewhere).then_some(Touched::Nothing))
             }
-            Some(Command::Ping | Command::Statistics | Command::StmtReset | Command::SetOption) => {
-                Ok(Touched::Nothing)
+            Some(Command::SetOption) => {
+                // No reset undoes it: the connection must not serve anybody else.
+                self.login.state.begin_unknown();
+                Ok(Some(Touched::Nothing))
             }
+            Some(Command::Ping | Command::Statistics | Command::StmtReset) => Ok(Some(Touched::Nothing)),
             Some(Command::InitDb) => {
                 self.login.state.begin_schema();
-                Ok(Touched::Saw)
+                Ok(Some(Touched::Saw))
             }
-            Some(Command::StmtFetch | Command::FieldList) => Ok(Touched::Saw),
-            _ => Ok(Touched::Wrote),
+            Some(Command::StmtFetch | Command::FieldList) => Ok(Some(Touched::Saw)),
+            _ => Ok(Some(Touched::Wrote)),
         }
     }
 

@@ -24,6 +24,9 @@ pub(super) enum RelayError {
     Server(#[from] BackendError),
 }
 
+/// How long a client may pause in the middle of a command.
+const READ_LIMIT: Duration = Duration::from_secs(30);
+
 /// How a reply ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
@@ -121,7 +124,9 @@ async fn stream_packets(
 }
 
 pub(super) async fn more_from_client(client: &mut Link) -> Result<(), RelayError> {
-    match client.fill().await {
+    // As long as the server waits by itself (net_read_timeout).
+    let filled = clock::within_if_slow(READ_LIMIT, client.fill()).await;
+    match filled.unwrap_or_else(|late| Err(io::Error::new(io::ErrorKind::TimedOut, late))) {
         Ok(0) => Err(RelayError::Client(io::ErrorKind::UnexpectedEof.into())),
         Ok(_) => Ok(()),
         Err(error) => Err(RelayError::Client(error)),

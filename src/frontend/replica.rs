@@ -131,9 +131,7 @@ impl Session {
         let id = lent.server;
         let reads = matches!(class, Class::PrimaryRead(_) | Class::Inspect);
         let Some(mut connection) = lent.take().filter(|_| reads) else {
-            let text = "this asks about the statement before, which ran on a replica whose connection has gone on; \
-                        run both again";
-            return self.refuse(&ErrPacket::own(1235, b"42000", text)).await;
+            return self.refuse(&gone()).await;
         };
         self.count(Target::Replica(id), Reason::PlainRead);
         let sent = relay::forward_command(&mut self.client, &mut connection).await;
@@ -176,7 +174,8 @@ impl Session {
             Setting { schema: self.login.state.schema(), names: self.login.state.names().map(|sql| &**sql) };
         let (mut connection, fit) = match shelf.take(wants, clock::now()) {
             Some(found) => found,
-            None => self.open(id, wants).await?,
+            None if shelf.is_paused(clock::now()) => return Err(Reason::ReplicaFailed),
+            None => self.open(id, wants, shelf).await?,
         };
         if fit.round_trips() == 0 {
             return Ok(connection);
@@ -207,9 +206,14 @@ impl Session {
     }
 
     /// Opens a connection in the session's name.
-    async fn open(&self, id: ServerId, wants: Setting<'_>) -> Result<(Connection, Fit), Reason> {
+    async fn open(
+        &self,
+        id: ServerId,
+        wants: Setting<'_>,
+        shelf: &Shelf,
+    ) -> Result<(Connection, Fit), Reason> {
         let context = &self.context;
-        let place = context.pool.limits().place_now(id).map_err(|_| Reason::ReplicaBusy)?;
+        let place = context.pool.place_now(id).map_err(|_| Reason::ReplicaBusy)?;
         let mut target = context.target(&context.topology(), id).ok_or(Reason::ReplicaFailed)?;
         target.timeout = target.timeout.min(READY_LIMIT);
         let secret = self.login.secret.read(Secret::decode).ok_or(Reason::ReplicaFailed)?;
@@ -226,6 +230,8 @@ impl Session {
             tracing::info!(server = %id, %error, "no connection to a replica; the read runs on the primary");
             context.shared.counters.errors.count(error.kind());
             context.pool.limits().failed(id);
+            // One attempt a second tells as much as one a statement, and locks no account.
+            shelf.pause_until(clock::now() + READY_LIMIT);
             Reason::ReplicaFailed
         })?;
         connection.hold(Box::new(place));
@@ -254,6 +260,14 @@ impl Lent {
             Held::Returned(ticket) => self.shelf.take_again(ticket),
         }
     }
+}
+
+/// The answer to a question about a statement whose replica connection has gone on.
+pub(super) fn gone() -> ErrPacket {
+    let text = "this asks about the statement before, which ran on a replica whose connection has gone on; \
+                run both again";
+    // ER_NOT_SUPPORTED_YET.
+    ErrPacket::own(1235, b"42000", text)
 }
 
 /// Whether a change that a plain read on a replica reports may be ignored.

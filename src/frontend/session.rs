@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::context::Context;
 use super::plan::Plan;
 use super::relay::{self, RelayError};
-use super::replica::{Lent, Shelves};
+use super::replica::{self, Lent, Shelves};
 use crate::backend::{BackendError, Connection, Purpose};
 use crate::net::link::Link;
 use crate::pool::{Key, Shelf};
@@ -118,7 +118,7 @@ impl Session {
     /// The client, and the primary connection with its shelf where it may serve others after a reset.
     pub(super) fn into_parts(mut self) -> (Link, Option<(Arc<Shelf>, Connection)>) {
         self.give_back_lent();
-        let LoggedIn { primary, state, user, capabilities, .. } = self.login;
+        let LoggedIn { mut primary, state, user, capabilities, secret, .. } = self.login;
         // What may have changed a role is not undone by a reset; MariaDB's connections are never proven
         // anew (HAZARDS 3).
         let reusable = primary.flavor() == Flavor::MySql
@@ -134,6 +134,7 @@ impl Session {
             user,
             capabilities: capabilities & Capabilities::MEANINGFUL,
         });
+        primary.credential = Some(secret);
         (self.client, Some((shelf, primary)))
     }
 
@@ -154,7 +155,7 @@ impl Session {
                 if client.poll_readable(cx).is_ready() {
                     return Poll::Ready(Woken::Client);
                 }
-                primary.poll_readable(cx).map(|_| Woken::Primary)
+                primary.poll_readable(cx).map(|()| Woken::Primary)
             });
             let woken = tokio::select! {
                 biased;
@@ -218,13 +219,16 @@ impl Session {
         match Plan::of(byte) {
             Plan::Query => self.query(header).await,
             Plan::Quit => Err(Closing::Quit),
-            Plan::Relay(shape) => {
-                let touched = self.prepare_command(byte, header).await?;
-                self.on_primary(shape, touched, Reason::Command).await
-            }
+            Plan::Relay(shape) => match self.prepare_command(byte, header).await? {
+                Some(touched) => self.on_primary(shape, touched, Reason::Command).await,
+                None => self.refuse(&replica::gone()).await,
+            },
             Plan::Silent => {
                 self.count(Target::Primary, Reason::Command);
-                Ok(relay::forward_command(&mut self.client, &mut self.login.primary).await?)
+                let primary = &mut self.login.primary;
+                relay::forward_command(&mut self.client, primary).await?;
+                primary.finish(primary.status);
+                Ok(())
             }
             Plan::Reset => self.reset().await,
             // ER_NOT_SUPPORTED_YET, ER_UNKNOWN_COM_ERROR.

@@ -62,7 +62,7 @@ impl Session {
         self.login.state.begin(&statement.class);
         let touched = match statement.class {
             Class::PlainRead | Class::PrimaryRead(_) | Class::Inspect | Class::Use(_) => Touched::Saw,
-            Class::SetNames { .. } | Class::SetAutocommit => Touched::Nothing,
+            Class::SetNames { .. } => Touched::Nothing,
             _ => Touched::Wrote,
         };
         let sets_trackers = matches!(statement.class, Class::Other(_));
@@ -71,6 +71,7 @@ impl Session {
             self.widen_wish();
         }
         if statement.ages_pools() || statement.class == Class::Ddl {
+            self.login.state.define(clock::now());
             self.something_changed(&statement.class);
         }
         Ok(())

@@ -36,7 +36,7 @@ pub(super) const ACCOUNTS: Accounts = Accounts {
 pub fn control_grants(flavor: Flavor) -> [&'static str; 2] {
     match flavor {
         Flavor::MySql => ["REPLICATION CLIENT, SHOW VIEW ON *.*", "SELECT ON mysql.user"],
-        Flavor::MariaDb => ["REPLICA MONITOR, SHOW VIEW ON *.*", "SELECT ON mysql.user"],
+        Flavor::MariaDb => ["REPLICA MONITOR, BINLOG MONITOR, SHOW VIEW ON *.*", "SELECT ON mysql.user"],
     }
 }
 

@@ -10,8 +10,8 @@ use crate::topology::{Address, Epoch, Facts, History, Server, ServerId, ServerSt
 /// What a prober has seen.
 #[derive(Debug)]
 pub(super) enum Seen {
-    /// Who the server is and from whom it replicates.
-    Observation(Box<Observation>),
+    /// Who the server is and from whom it replicates; asked at this time.
+    Observation(Instant, Box<Observation>),
     /// How far it has come; asked at this time.
     Positions(Instant, Positions),
     /// What the primary says of its defaults; without a generation yet.
@@ -38,6 +38,8 @@ struct Entry {
     identity: Option<Identity>,
     now: Result<Box<Observation>, String>,
     applied: Option<Position>,
+    /// Since when it has answered without a break.
+    since: Option<Instant>,
 }
 
 impl Entry {
@@ -53,6 +55,7 @@ impl Picture {
             address: address.clone(),
             state: ServerState::NotServing(crate::topology::NotServing::Unknown),
             as_of: None,
+            since: None,
         };
         let entry = |(id, address): &(ServerId, Address)| Entry {
             id: *id,
@@ -60,6 +63,7 @@ impl Picture {
             identity: None,
             now: Err(NOT_ASKED.to_owned()),
             applied: None,
+            since: None,
         };
         Self {
             servers: servers.iter().map(entry).collect(),
@@ -79,12 +83,18 @@ impl Picture {
         let is_primary = self.topology.primary == Ok(server);
         let Some(entry) = self.servers.iter_mut().find(|entry| entry.id == server) else { return };
         match seen {
-            Seen::Observation(observation) => {
+            Seen::Observation(asked, observation) => {
+                // Whoever comes back, or is somebody else now, may have less than before.
+                if entry.now.is_err() || entry.identity.as_ref() != Some(&observation.identity) {
+                    entry.applied = None;
+                    entry.since = Some(asked);
+                }
                 entry.identity = Some(observation.identity.clone());
                 entry.now = Ok(observation);
                 self.judge();
             }
             Seen::Problem(problem) => {
+                entry.applied = None;
                 entry.now = Err(problem);
                 self.judge();
             }
@@ -99,6 +109,7 @@ impl Picture {
     pub(super) fn snapshot(&mut self) -> Arc<Topology> {
         for server in &mut self.topology.servers {
             let entry = self.servers.iter().find(|entry| entry.id == server.id);
+            server.since = entry.and_then(|entry| entry.since);
             let applied = entry.and_then(|entry| entry.applied.as_ref());
             server.as_of = match server.state {
                 ServerState::Replica => {

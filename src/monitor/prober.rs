@@ -8,7 +8,9 @@ use tokio::sync::{mpsc, watch};
 use super::picture::Seen;
 use super::run::Settings;
 use crate::backend::{BackendError, Connection, Credentials, Purpose, Target};
-use crate::probing::{Identity, Observation, Positions, Replication, grants_show_views, queries};
+use crate::probing::{
+    Identity, Observation, Positions, Replication, grants_show_views, log_is_filtered, queries,
+};
 use crate::runtime::clock;
 use crate::topology::{Collations, Facts, Flavor, Hindrance, ServerId, Topology};
 use crate::wire::answer::Answer;
@@ -19,13 +21,14 @@ use crate::wire::greeting::Greeting;
 /// Taken off the time at which a position was asked for. A transaction can be seen a moment before its
 /// GTID is in the set that is asked for (`gtid_executed` follows the engine's commit), so a read may
 /// have seen what a position asked for at the same moment lacks.
-const SETTLING: Duration = Duration::from_millis(1);
+const SETTLING: Duration = Duration::from_millis(5);
 
 /// ER_PARSE_ERROR: the server does not know the statement.
 const PARSE_ERROR: u16 = 1064;
 
 /// utf8mb4_general_ci, known to every server.
 const COLLATION: u16 = 45;
+const COLLATION_NAME: &str = "utf8mb4_general_ci";
 
 /// What a prober works with.
 pub(super) struct Prober {
@@ -79,7 +82,9 @@ impl Prober {
         loop {
             let now = clock::now();
             let changed = self.changed.has_changed().unwrap_or(false);
-            self.changed.mark_unchanged();
+            if changed {
+                self.changed.mark_unchanged();
+            }
             let asked = async {
                 if changed || now >= defaults_due {
                     defaults = self.ask_defaults(&mut connection).await?;
@@ -94,8 +99,9 @@ impl Prober {
                     knows_facts = true;
                 }
                 if now >= status_due {
+                    let asked = clock::now();
                     let observation = self.ask_status(&mut connection, defaults.clone()).await?;
-                    self.tell(Seen::Observation(Box::new(observation))).await;
+                    self.tell(Seen::Observation(asked, Box::new(observation))).await;
                     status_due = now + self.settings.status_every;
                 }
                 let asked = clock::now();
@@ -173,25 +179,49 @@ impl Prober {
         connection: &mut Connection,
         defaults: std::collections::BTreeMap<String, String>,
     ) -> Result<Facts, BackendError> {
+        let asked = clock::now();
         let settings = self.ask(connection, queries::FACTS).await?;
         let collations = self.ask(connection, queries::COLLATIONS).await?;
         let grants = self.ask(connection, queries::GRANTS).await?;
         let views = self.ask(connection, queries::VIEWS).await?;
         let greeting = connection.greeting.clone().ok_or(BackendError::Closed)?;
-        Ok(facts(connection.flavor(), *greeting, &settings, collations, &grants, views, defaults))
+        let log_filtered = self.asks_log_filters(connection).await?;
+        let mut facts = facts(*greeting, asked, &settings, collations, &grants, views, defaults);
+        if log_filtered {
+            facts.hindrance.get_or_insert(Hindrance::LogFiltered);
+        }
+        Ok(facts)
+    }
+
+    /// Whether the binary log leaves schemas out, or it cannot be known.
+    async fn asks_log_filters(&self, connection: &mut Connection) -> Result<bool, BackendError> {
+        for sql in queries::BINARY_LOG {
+            match self.ask(connection, sql).await {
+                Ok(status) => return Ok(log_is_filtered(&status)),
+                Err(BackendError::Refused { error: ErrPacket { code: PARSE_ERROR, .. } }) => {}
+                Err(BackendError::Refused { error }) => {
+                    tracing::debug!(%error, "the binary log's status is refused");
+                    return Ok(true);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
     }
 }
 
 fn facts(
-    flavor: Flavor,
     greeting: Greeting,
+    asked: Instant,
     settings: &Answer,
     collations: Answer,
     grants: &Answer,
     views: Answer,
     defaults: std::collections::BTreeMap<String, String>,
 ) -> Facts {
+    let flavor = Flavor::of_greeting(&greeting.version);
     let sql_mode = settings.value("sql_mode").unwrap_or_default();
+    let handshake_ignored = settings.value("collation") != Some(COLLATION_NAME);
     let mode = crate::sql::LexMode::new(sql_mode, "utf8mb4", flavor.dialect());
     let collation = |row: Vec<Option<String>>| {
         let mut row = row.into_iter();
@@ -210,7 +240,9 @@ fn facts(
         wait_timeout: Duration::from_secs(
             settings.value("wait_timeout").and_then(|seconds| seconds.parse().ok()).unwrap_or(28_800),
         ),
-        hindrance: Hindrance::among(flavor, &defaults),
+        asked,
+        hindrance: Hindrance::among(flavor, &defaults)
+            .or(handshake_ignored.then_some(Hindrance::HandshakeIgnored)),
         generation: 0,
         collations: Collations::new(collations.rows.into_iter().filter_map(collation)),
         defaults,

@@ -82,23 +82,36 @@ impl Link {
         }
     }
 
-    /// Ready when there is something to be used: bytes, the end or an error. Plain sockets hold no
-    /// buffer meanwhile; TLS must read on to know.
-    pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Ready when there is something to be used: bytes in the inbox, or the end of the stream. Reads to
+    /// know it: readiness alone is stale after a read that filled its buffer, and TLS has packets of its
+    /// own. A plain socket that says it is not ready is waited for without a buffer.
+    pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.inbox.is_empty() || self.ended {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(());
         }
-        match &mut self.stream {
-            Stream::Plain(socket) => socket.poll_read_ready(cx),
-            Stream::Tls(stream) => {
-                if self.inbox.capacity() == 0 {
-                    self.inbox = buffer::lend();
-                }
-                let read = std::pin::pin!(stream.read_buf(&mut self.inbox)).poll(cx);
-                let read = std::task::ready!(read);
+        if let Stream::Plain(socket) = &self.stream
+            && socket.poll_read_ready(cx).is_pending()
+        {
+            return Poll::Pending;
+        }
+        if self.inbox.capacity() == 0 {
+            self.inbox = buffer::lend();
+        }
+        let read = match &mut self.stream {
+            Stream::Plain(socket) => std::pin::pin!(socket.read_buf(&mut self.inbox)).poll(cx),
+            Stream::Tls(stream) => std::pin::pin!(stream.read_buf(&mut self.inbox)).poll(cx),
+        };
+        match read {
+            Poll::Ready(read) => {
                 self.volume.received += read.as_ref().map_or(0, |n| *n as u64);
                 self.ended = !matches!(read, Ok(n) if n > 0);
-                Poll::Ready(Ok(()))
+                Poll::Ready(())
+            }
+            Poll::Pending => {
+                if matches!(self.stream, Stream::Plain(_)) {
+                    self.rest();
+                }
+                Poll::Pending
             }
         }
     }
@@ -250,4 +263,49 @@ async fn send(stream: &mut Stream, bytes: &[u8], limit: Duration) -> io::Result<
     })
     .await;
     sent.unwrap_or_else(|late| Err(io::Error::new(io::ErrorKind::TimedOut, late)))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    async fn pair() -> (Link, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        (Link::new(Stream::Plain(Socket::tcp(stream).unwrap())), peer)
+    }
+
+    fn poll(link: &mut Link) -> Poll<()> {
+        link.poll_readable(&mut Context::from_waker(std::task::Waker::noop()))
+    }
+
+    /// A read that fills its buffer leaves the socket's readiness standing although nothing is left.
+    #[tokio::test]
+    async fn readiness_is_not_believed_after_a_full_read() {
+        let (mut link, mut peer) = pair().await;
+        let mut size = buffer::SMALL;
+        for _ in 0..2 {
+            peer.write_all(&vec![7; size]).await.unwrap();
+            let mut left = size;
+            while left > 0 {
+                let n = link.fill().await.unwrap();
+                left -= n;
+                link.consume(n);
+            }
+            link.rest();
+            assert!(poll(&mut link).is_pending(), "after {size} bytes");
+            assert_eq!(link.inbox.capacity(), 0, "an idle link holds no buffer");
+            size *= 2;
+        }
+        peer.write_all(b"x").await.unwrap();
+        poll_fn(|cx| link.poll_readable(cx)).await;
+        assert_eq!(&link.inbox[..], b"x");
+        link.consume(1);
+        drop(peer);
+        poll_fn(|cx| link.poll_readable(cx)).await;
+        assert_eq!(link.fill().await.unwrap(), 0);
+    }
 }

@@ -22,6 +22,18 @@ pub enum Listener {
     Unix(UnixListener, std::path::PathBuf),
 }
 
+/// Who may listen on the same TCP port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// Nobody else.
+    Alone,
+    /// More listeners of this process, of which this is the first; the kernel spreads connections over them
+    /// (SO_REUSEPORT).
+    First,
+    /// One of the others.
+    Next,
+}
+
 /// Why a listener could not be bound.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {source}")]
@@ -33,15 +45,15 @@ pub struct BindError {
 }
 
 impl Listener {
-    /// Binds every address of `address`. With `shared`, other sockets of this process may bind the same
-    /// port, and the kernel spreads connections over them (SO_REUSEPORT).
-    pub async fn bind(address: &Address, shared: bool) -> Result<Vec<Self>, BindError> {
+    /// Binds every address of `address`.
+    pub async fn bind(address: &Address, sharing: Sharing) -> Result<Vec<Self>, BindError> {
         let failed = |source| BindError { address: address.clone(), source };
         match address {
             Address::Unix(path) => {
                 // A socket file that nobody serves any more is left over from a crash.
+                let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
                 let stale = std::fs::metadata(path).is_ok_and(|file| file.file_type().is_socket())
-                    && tokio::net::UnixStream::connect(path).await.is_err();
+                    && tokio::net::UnixStream::connect(path).await.is_err_and(refused);
                 if stale {
                     std::fs::remove_file(path).map_err(failed)?;
                 }
@@ -50,7 +62,7 @@ impl Listener {
             }
             Address::Tcp { host, port } => {
                 let found = tokio::net::lookup_host((host.as_str(), *port)).await.map_err(failed)?;
-                found.map(|at| bind_tcp(at, shared).map_err(failed)).collect()
+                found.map(|at| bind_tcp(at, sharing).map_err(failed)).collect()
             }
         }
     }
@@ -90,7 +102,17 @@ impl Drop for Listener {
     }
 }
 
-fn bind_tcp(at: SocketAddr, shared: bool) -> io::Result<Listener> {
+fn bind_tcp(at: SocketAddr, sharing: Sharing) -> io::Result<Listener> {
+    if sharing == Sharing::First && at.port() != 0 {
+        // Another process that shares the port would take half of the clients without a word.
+        drop(bound(at, false)?);
+    }
+    let socket = bound(at, sharing != Sharing::Alone)?;
+    socket.listen(BACKLOG)?;
+    Ok(Listener::Tcp(TcpListener::from_std(socket.into())?))
+}
+
+fn bound(at: SocketAddr, shared: bool) -> io::Result<socket2::Socket> {
     let socket = socket2::Socket::new(socket2::Domain::for_address(at), socket2::Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
@@ -100,6 +122,5 @@ fn bind_tcp(at: SocketAddr, shared: bool) -> io::Result<Listener> {
     }
     socket.set_nonblocking(true)?;
     socket.bind(&at.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(Listener::Tcp(TcpListener::from_std(socket.into())?))
+    Ok(socket)
 }

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use super::limits::{Limits, ServerLimits};
-use crate::backend::{Connection, Purpose};
+use super::limits::{Limits, Place, ServerLimits};
+use crate::backend::{BackendError, Connection, Purpose};
 use crate::pooling::{self, Fit, Setting};
 use crate::topology::ServerId;
 use crate::wire::capabilities::Capabilities;
@@ -44,6 +44,8 @@ impl Ticket {
 #[derive(Debug)]
 pub struct Shelf {
     idle: Mutex<Vec<Idle>>,
+    /// No new connections are tried before this time: the last attempt failed.
+    paused_until: Mutex<Option<Instant>>,
     limits: Arc<ServerLimits>,
 }
 
@@ -91,6 +93,17 @@ impl Shelf {
             }
             connection.leave();
         }
+    }
+
+    /// Lets no new connection be tried until `time`.
+    pub fn pause_until(&self, time: Instant) {
+        *self.paused_until.lock() = Some(time);
+    }
+
+    /// Whether new connections shall not be tried yet.
+    #[must_use]
+    pub fn is_paused(&self, now: Instant) -> bool {
+        self.paused_until.lock().is_some_and(|until| now < until)
     }
 
     /// Takes one connection back, if nobody has used it since.
@@ -152,7 +165,13 @@ impl Pool {
     #[must_use]
     pub fn shelf(&self, key: Key) -> Arc<Shelf> {
         let mut shelves = self.shelves.lock();
-        let fresh = || Arc::new(Shelf { idle: Mutex::default(), limits: Arc::clone(&self.limits) });
+        let fresh = || {
+            Arc::new(Shelf {
+                idle: Mutex::default(),
+                paused_until: Mutex::default(),
+                limits: Arc::clone(&self.limits),
+            })
+        };
         Arc::clone(shelves.entry(key).or_insert_with(fresh))
     }
 
@@ -163,6 +182,43 @@ impl Pool {
             let left = shelf.expire(self.limits.limits(), now);
             left > 0 || Arc::strong_count(shelf) > 1
         });
+    }
+
+    /// Takes a place at a server if one is free, or can be made free by closing an idle connection.
+    ///
+    /// # Errors
+    /// [`BackendError::Full`] where all places are in use, or idle in another worker.
+    pub fn place_now(&self, server: ServerId) -> Result<Place, BackendError> {
+        self.limits.place_now(server).or_else(|full| {
+            let evicted = self.evict_oldest(server).ok_or(full)?;
+            evicted.leave();
+            self.limits.place_now(server)
+        })
+    }
+
+    /// Like [`Self::place_now`], but waits for its turn where that fails.
+    ///
+    /// # Errors
+    /// [`BackendError::Full`] past the deadline.
+    pub async fn wait_for_place(&self, server: ServerId) -> Result<Place, BackendError> {
+        match self.place_now(server) {
+            Ok(place) => Ok(place),
+            Err(_) => self.limits.wait_for_place(server).await,
+        }
+    }
+
+    /// The connection to a server that has been idle for longest, whoever's it is.
+    fn evict_oldest(&self, server: ServerId) -> Option<Connection> {
+        let shelves = self.shelves.lock();
+        let oldest = |shelf: &Arc<Shelf>| shelf.idle.lock().iter().map(|idle| idle.since).min();
+        let (_, shelf) = shelves
+            .iter()
+            .filter(|(key, _)| key.server == server)
+            .filter_map(|(_, shelf)| Some((oldest(shelf)?, shelf)))
+            .min_by_key(|(since, _)| *since)?;
+        let mut idle = shelf.idle.lock();
+        let at = idle.iter().enumerate().min_by_key(|(_, idle)| idle.since)?.0;
+        Some(idle.swap_remove(at).connection)
     }
 
     /// Idle connections at each server.

@@ -8,7 +8,7 @@ pub mod queries;
 mod observe;
 mod roles;
 
-pub use observe::{Identity, Observation, Positions, Replication, grants_show_views};
+pub use observe::{Identity, Observation, Positions, Replication, grants_show_views, log_is_filtered};
 pub use roles::{Judgement, Known, judge};
 
 #[cfg(test)]

@@ -81,6 +81,8 @@ impl Replication {
             "Replicate_Wild_Do_Table",
             "Replicate_Wild_Ignore_Table",
             "Replicate_Rewrite_DB",
+            "Replicate_Do_Domain_Ids",
+            "Replicate_Ignore_Domain_Ids",
         ];
         Self {
             source: format!("{}:{}", get("Source_Host", "Master_Host"), get("Source_Port", "Master_Port")),
@@ -144,6 +146,14 @@ pub fn grants_show_views(answer: &Answer) -> bool {
         };
         everywhere && privileges.iter().any(granted)
     })
+}
+
+/// Whether the answer to one of [`super::queries::BINARY_LOG`] names schemas that are logged alone, or not.
+#[must_use]
+pub fn log_is_filtered(answer: &Answer) -> bool {
+    ["Binlog_Do_DB", "Binlog_Ignore_DB"]
+        .iter()
+        .any(|column| answer.value(column).is_some_and(|schemas| !schemas.is_empty()))
 }
 
 #[cfg(test)]

@@ -48,6 +48,7 @@ pub fn defaults() -> String {
 
 /// Defaults compared between the primary and its replicas (HAZARDS 4).
 pub const COMPARED: &[&str] = &[
+    "autocommit",
     "big_tables",
     "character_set_client",
     "character_set_collations",
@@ -65,11 +66,17 @@ pub const COMPARED: &[&str] = &[
     "div_precision_increment",
     "explicit_defaults_for_timestamp",
     "foreign_key_checks",
+    "ft_max_word_len",
+    "ft_min_word_len",
     "ft_boolean_syntax",
     "group_concat_max_len",
     // Not a session's, but where it is not ON everywhere, positions say nothing.
     "gtid_mode",
     "init_connect",
+    "innodb_ft_enable_stopword",
+    "innodb_ft_max_token_size",
+    "innodb_ft_min_token_size",
+    "innodb_ft_server_stopword_table",
     "lc_messages",
     "lc_time_names",
     "lower_case_table_names",
@@ -98,7 +105,12 @@ pub const COMPARED: &[&str] = &[
 
 /// Defaults of the primary that Headgate itself reads.
 pub const FACTS: &str = "SELECT @@global.sql_mode AS sql_mode, @@global.init_connect AS init_connect, \
-                         @@global.wait_timeout AS wait_timeout";
+                         LEAST(@@global.wait_timeout, @@global.interactive_timeout) AS wait_timeout, \
+                         @@session.collation_connection AS collation";
+
+/// What stands in the binary log and what is left out: the name since MySQL 8.2, then the older one, which
+/// MariaDB has kept.
+pub const BINARY_LOG: [&str; 2] = ["SHOW BINARY LOG STATUS", "SHOW MASTER STATUS"];
 
 /// Ids of character sets and collations.
 pub const COLLATIONS: &str = "SELECT ID, CHARACTER_SET_NAME, COLLATION_NAME \

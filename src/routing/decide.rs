@@ -166,6 +166,9 @@ fn must_stay(question: &Question<'_>, names_view: impl FnOnce(&Facts) -> bool) -
         (facts.hindrance == Some(Hindrance::NoGtids), Reason::NoGtids),
         (facts.hindrance == Some(Hindrance::AutoIsNull), Reason::AutoIsNull),
         (facts.hindrance == Some(Hindrance::Grammar), Reason::Grammar),
+        (facts.hindrance == Some(Hindrance::LogFiltered), Reason::LogFiltered),
+        (facts.hindrance == Some(Hindrance::HandshakeIgnored), Reason::HandshakeIgnored),
+        (session.defined.is_some_and(|defined| facts.asked < defined), Reason::Defined),
         (facts.views.is_none(), Reason::ViewsUnknown),
     ];
     checks
@@ -186,8 +189,9 @@ fn passes(server: &Server, question: &Question<'_>) -> Result<(), Refused> {
     if session.wrote.is_some_and(|wrote| as_of < wrote) {
         return Err(Refused::Wrote);
     }
-    // A replica does not go back, so who has shown it can show it again.
-    let showed_it = session.last_replica == Some(server.id);
+    // A replica that has not been away does not go back, so who has shown it can show it again.
+    let unbroken = session.seen.zip(server.since).is_some_and(|(seen, since)| seen >= since);
+    let showed_it = session.last_replica == Some(server.id) && unbroken;
     if !showed_it && session.seen.is_some_and(|seen| as_of < seen) {
         return Err(Refused::Seen);
     }

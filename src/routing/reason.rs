@@ -53,6 +53,12 @@ pub enum Reason {
     ViewsUnknown,
     /// Splitting is off.
     SplitOff,
+    /// The primary's binary log leaves schemas out, or the control account may not see whether it does.
+    LogFiltered,
+    /// The servers ignore the character set that a client asks for at the login.
+    HandshakeIgnored,
+    /// The session has defined something, and what there is has not been asked since.
+    Defined,
     /// No replica serves.
     NoReplica,
     /// No replica is within the lag limit.
@@ -73,7 +79,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 35] = [
         Self::PlainRead,
         Self::Write,
         Self::Ddl,
@@ -98,6 +104,9 @@ impl Reason {
         Self::View,
         Self::ViewsUnknown,
         Self::SplitOff,
+        Self::LogFiltered,
+        Self::HandshakeIgnored,
+        Self::Defined,
         Self::NoReplica,
         Self::Lag,
         Self::Wrote,
@@ -136,6 +145,9 @@ impl Reason {
             Self::View => "view",
             Self::ViewsUnknown => "views_unknown",
             Self::SplitOff => "split_off",
+            Self::LogFiltered => "log_filtered",
+            Self::HandshakeIgnored => "handshake_ignored",
+            Self::Defined => "defined",
             Self::NoReplica => "no_replica",
             Self::Lag => "lag",
             Self::Wrote => "wrote",
@@ -181,6 +193,11 @@ impl fmt::Display for Reason {
             Self::View => "it names a view, and what that reaches is not known",
             Self::ViewsUnknown => "the control account cannot see all views; GRANT SHOW VIEW ON *.* to it",
             Self::SplitOff => "splitting is off (routing.split)",
+            Self::LogFiltered => {
+                "the primary's binary log has filters, or the control account may not see it (BINLOG MONITOR)"
+            }
+            Self::HandshakeIgnored => "the servers ignore the character set of the login",
+            Self::Defined => "the session has changed the schema, and it has not been looked at since",
             Self::NoReplica => "no replica serves",
             Self::Lag => "no replica is within the lag limit (routing.max_lag)",
             Self::Wrote => "no replica is known to have what the session has written",

@@ -28,6 +28,7 @@ fn facts() -> Facts {
         init_connect: false,
         wait_timeout: Duration::from_secs(28800),
         hindrance: None,
+        asked: Instant::now(),
         generation: 1,
         collations: Collations::default(),
         defaults: BTreeMap::new(),
@@ -42,6 +43,7 @@ fn cluster(start: Instant, dates: &[Option<u64>]) -> Topology {
         address: Address::Tcp { host: "db".into(), port: id },
         state,
         as_of,
+        since: Some(start),
     };
     let mut servers = vec![server(0, ServerState::Primary, None)];
     for (id, date) in (1..).zip(dates) {
@@ -63,6 +65,7 @@ const CLEAN: SessionView = SessionView {
     wrote: None,
     seen: None,
     last_replica: None,
+    defined: None,
 };
 
 fn question<'a>(

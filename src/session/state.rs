@@ -83,6 +83,8 @@ pub struct SessionView {
     pub seen: Option<Instant>,
     /// The replica that showed it, if it was one. It cannot have gone back since.
     pub last_replica: Option<ServerId>,
+    /// When the session last changed the schema.
+    pub defined: Option<Instant>,
 }
 
 /// The mirror of one session.
@@ -147,6 +149,7 @@ impl State {
                 wrote: None,
                 seen: None,
                 last_replica: None,
+                defined: None,
             },
         }
     }
@@ -278,6 +281,11 @@ impl State {
         }
     }
 
+    /// The session has changed the schema, and was told so at `now`.
+    pub fn define(&mut self, now: Instant) {
+        self.view.defined = Some(now);
+    }
+
     /// COM_RESET_CONNECTION was answered with OK: nothing is left but the schema, and the character sets
     /// are the server's own choice.
     pub fn reset(&mut self, status: StatusFlags, generation: u64, now: Instant) {
@@ -290,7 +298,8 @@ impl State {
         self.view = SessionView {
             in_transaction: status.contains(StatusFlags::IN_TRANSACTION),
             autocommit: status.contains(StatusFlags::AUTOCOMMIT),
-            changed: None,
+            // A reset keeps the active role (HAZARDS 3), and what is not understood may have set one.
+            changed: self.view.changed.filter(|why| matches!(why, Changed::Statement | Changed::Command)),
             charset_known: false,
             local_schema: self.view.local_schema,
             unreported: false,
@@ -299,6 +308,7 @@ impl State {
             wrote: Some(now),
             seen: Some(now),
             last_replica: None,
+            defined: self.view.defined,
         };
     }
 
@@ -397,7 +407,11 @@ mod tests {
         state.begin(&Class::Other(Unclear::Verb));
         assert_eq!(state.view().changed, Some(Changed::Statement));
         state.reset(StatusFlags::AUTOCOMMIT, 2, Instant::now());
-        assert_eq!((state.view().changed, state.view().charset_known), (None, false));
+        assert_eq!((state.view().changed, state.view().charset_known), (Some(Changed::Statement), false));
+        let mut state = fresh(255);
+        state.observe(Change::StateChanged);
+        state.reset(StatusFlags::AUTOCOMMIT, 2, Instant::now());
+        assert_eq!(state.view().changed, None);
     }
 
     #[test]

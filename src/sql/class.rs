@@ -61,9 +61,10 @@ fn by_verb(verb: &[u8], lexer: Lexer<'_>, mode: LexMode) -> Statement {
         b"FLUSH" => flush(lexer),
         b"KILL" => kill(lexer),
         b"CALL" | b"DO" | b"PREPARE" | b"EXECUTE" | b"DEALLOCATE" | b"HANDLER" | b"LOCK" | b"UNLOCK"
-        | b"XA" | b"GET" | b"SIGNAL" | b"RESIGNAL" | b"RESET" | b"PURGE" | b"CHANGE" | b"STOP"
-        | b"INSTALL" | b"UNINSTALL" | b"CACHE" | b"CLONE" | b"BINLOG" | b"IMPORT" | b"SHUTDOWN"
-        | b"RESTART" | b"BACKUP" => other(Unclear::Effects),
+        | b"XA" | b"SIGNAL" | b"RESIGNAL" | b"RESET" | b"PURGE" | b"CHANGE" | b"STOP" | b"INSTALL"
+        | b"UNINSTALL" | b"CACHE" | b"CLONE" | b"BINLOG" | b"IMPORT" | b"SHUTDOWN" | b"RESTART"
+        | b"BACKUP" => other(Unclear::Effects),
+        b"GET" => Statement { looks_back: true, ..other(Unclear::Effects) },
         _ => other(Unclear::Verb),
     }
 }

@@ -132,8 +132,11 @@ impl<'a> Lexer<'a> {
             }
             Some(byte) if is_name(byte) => {
                 let exponent = self.exponent(len);
-                if exponent > 0 && !self.byte(len + exponent).is_some_and(is_name) {
-                    return self.take(Kind::Number, len + exponent, spaced);
+                if exponent > 0 {
+                    // `1e1LOCK` is a number and then a word to the server, as `1.x` is.
+                    let glued = self.byte(len + exponent).is_some_and(is_name);
+                    let kind = if glued { Kind::Broken } else { Kind::Number };
+                    return self.take(kind, len + exponent, spaced);
                 }
                 if is_radix_literal(self.rest) {
                     let len = run(self.rest, is_name);

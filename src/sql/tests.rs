@@ -136,6 +136,18 @@ fn reads_that_belong_on_the_primary() {
 }
 
 #[test]
+fn a_word_glued_to_an_exponent_hides_nothing() {
+    for text in [
+        "SELECT * FROM t WHERE a=1e1LOCK IN SHARE MODE",
+        "SELECT a FROM t WHERE a=1e1FOR SHARE",
+        "SELECT 1e1INTO @x",
+    ] {
+        assert_eq!(classify(text.as_bytes(), MODE).class, Class::Other(Unclear::Unreadable), "{text}");
+    }
+    assert_eq!(classify(b"SELECT 1e1 FROM t", MODE).class, Class::PlainRead);
+}
+
+#[test]
 fn statements_whose_effects_are_unclear() {
     use Unclear::*;
     let cases: &[(Unclear, &[&str])] = &[

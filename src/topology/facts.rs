@@ -1,7 +1,7 @@
 //! What the primary says of itself and of its defaults.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::sql::{Dialect, LexMode};
 use crate::wire::capabilities::Capabilities;
@@ -66,6 +66,10 @@ pub enum Hindrance {
     AutoIsNull,
     /// `sql_mode` names another grammar, in which words mean other things.
     Grammar,
+    /// The primary's binary log leaves schemas out, so replicas lack them however far they have come.
+    LogFiltered,
+    /// The server ignores the character set of the handshake (`skip_character_set_client_handshake`).
+    HandshakeIgnored,
 }
 
 impl Hindrance {
@@ -113,6 +117,8 @@ pub struct Facts {
     pub wait_timeout: Duration,
     /// A setting under which a plain read may show something else elsewhere, if there is one.
     pub hindrance: Option<Hindrance>,
+    /// When it was asked: what was defined later is not in it.
+    pub asked: Instant,
     /// Counts up whenever the defaults of new sessions change on the primary.
     pub generation: u64,
     /// Ids of character sets.

@@ -17,6 +17,8 @@ pub struct Server {
     pub state: ServerState,
     /// A replica has everything that was committed before this time. Unknown is not fresh.
     pub as_of: Option<Instant>,
+    /// Since when it has answered without a break: so long it has not gone back.
+    pub since: Option<Instant>,
 }
 
 /// What a server may be used for.
