@@ -305,6 +305,9 @@ impl Tracker {
             (State::Over, _) => return Err(Malformed::new("reply (packets behind its end)")),
             (_, ERR) => {
                 let code = ErrPacket::parse(payload)?.code;
+                if self.state == (State::Rows { eof_owed: true }) {
+                    *at = self.insert_eof(buf, start, header.seq.wrapping_sub(1));
+                }
                 progress = Some(Progress::Complete(self.end(Some(code), at_once)));
             }
             (State::Text, _) => progress = Some(Progress::Complete(self.end(None, false))),
