@@ -14,6 +14,9 @@ use super::source::Source;
 const MORE_RESULTS: u16 = 0x0008;
 const CURSOR: u16 = 0x0040;
 const STATE_CHANGED: u16 = 0x4000;
+/// Open transaction, autocommit, NO_BACKSLASH_ESCAPES, read-only transaction. The other flags speak of a
+/// statement that is over; a client that saw CURSOR_EXISTS behind columns would expect no rows.
+const OF_SESSION: u16 = 0x2203;
 
 /// Choices, then bytes to spoil the reply with.
 pub fn check(bytes: &[u8]) {
@@ -170,7 +173,8 @@ impl Writer {
     /// An OK with this first byte and these flags, and whatever else a statement leaves behind. Where it
     /// stands directly behind columns, the EOF of old clients says what it says.
     fn ok(&mut self, header: u8, flags: u16, after_columns: bool, source: &mut Source<'_>) {
-        let status = flags | u16::from(source.byte() & 0b11);
+        // Also flags that the tracker has no name for: no index, slow, NO_BACKSLASH_ESCAPES.
+        let status = flags | source.choose(&[0, 1, 2, 3, 0x0222, 0x2003, 0x0811]);
         let warnings = source.byte();
         let info = text(source);
         let info = if header == 0 { &info[1..] } else { &[] };
@@ -246,7 +250,7 @@ impl Writer {
 
     fn eof_for_old_clients(&mut self, status: u16) {
         if !self.form.deprecate_eof {
-            let [low, high] = (status & !STATE_CHANGED).to_le_bytes();
+            let [low, high] = (status & OF_SESSION).to_le_bytes();
             self.client_packet(&[0xFE, 0, 0, low, high]);
         }
     }
