@@ -177,6 +177,15 @@ fn broken_replies_are_errors() {
     }
 }
 
+#[test]
+fn an_empty_packet_is_an_error_whatever_comes_behind_it() {
+    for behind in [&[][..], ROW, OK_END] {
+        let mut buf = BytesMut::from(&packets(&[b"\x01", COLUMN, b"", behind])[..]);
+        let result = Tracker::new(Shape::Results, MODERN, StatusFlags(2)).advance(&mut buf, &mut |_| {});
+        assert!(result.is_err(), "{behind:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn chunking_changes_nothing(
