@@ -397,7 +397,7 @@ fn modules_are_not_named_for_nothing() {
 fn no_machine_paths() {
     let homes = [concat!("/ho", "me/"), concat!("/ro", "ot/"), concat!("/wo", "rk/"), concat!("/tmp", "/wt")];
     let mut paths = Vec::new();
-    for folder in ["src", "tests", "benches", "docs", "fuzz"] {
+    for folder in ["src", "tests", "benches", "docs", "fuzz/src", "fuzz/targets"] {
         let folder = root().join(folder);
         if folder.is_dir() {
             collect(&folder, &mut paths);

@@ -8,7 +8,7 @@ mod accounts;
 mod context;
 mod known;
 mod login;
-mod plan;
+pub mod plan;
 mod primary;
 mod relay;
 mod replica;

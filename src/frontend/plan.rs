@@ -5,7 +5,7 @@ use crate::wire::reply::Shape;
 
 /// What the front end does with a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Plan {
+pub enum Plan {
     /// Classify its text, then relay it.
     Query,
     /// Relay it to the primary and expect a reply of this shape.
@@ -25,7 +25,7 @@ pub(super) enum Plan {
 impl Plan {
     /// The plan for a command byte.
     #[must_use]
-    pub(super) fn of(byte: u8) -> Self {
+    pub fn of(byte: u8) -> Self {
         use Command as C;
         let Some(command) = Command::of(byte) else { return Self::Unknown };
         match command {
@@ -72,7 +72,7 @@ impl Plan {
 /// attributes. Nothing where attributes are present: finding the text behind them means reading values
 /// of every type, and such a statement goes to the primary unread.
 #[must_use]
-pub(super) fn query_text(payload: &[u8], attributes: bool) -> Option<&[u8]> {
+pub fn query_text(payload: &[u8], attributes: bool) -> Option<&[u8]> {
     let text = payload.get(1..)?;
     if !attributes {
         return Some(text);

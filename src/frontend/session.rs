@@ -21,6 +21,7 @@ use crate::runtime::shutdown::{self, Phase};
 use crate::session::State;
 use crate::topology::{Flavor, Topology};
 use crate::wire::capabilities::Capabilities;
+use crate::wire::command::Command;
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::{HEADER, Header, put_packet};
 use crate::wire::reply::ClientForm;
@@ -140,7 +141,7 @@ impl Session {
 
     /// Waits until a command has begun to arrive.
     async fn next_command(&mut self) -> Result<(), Closing> {
-        while self.client.inbox.len() <= HEADER {
+        while !has_begun(&self.client.inbox) {
             if !self.client.inbox.is_empty() {
                 relay::more_from_client(&mut self.client).await?;
                 continue;
@@ -201,21 +202,17 @@ impl Session {
 
     /// Serves the command at the front of the inbox.
     async fn command(&mut self) -> Result<(), Closing> {
-        let header = Header::read(&self.client.inbox);
-        let (Some(header), Some(&byte)) = (header, self.client.inbox.get(HEADER)) else {
-            return Err(Closing::Quit);
-        };
-        if header.seq != 0 || header.len == 0 {
-            // ER_NET_PACKETS_OUT_OF_ORDER, ER_MALFORMED_PACKET.
-            let (code, text) = if header.len == 0 {
-                (1835, "malformed communication packet")
-            } else {
-                (1156, "packets out of order")
-            };
-            self.tell(header.seq.wrapping_add(1), &ErrPacket::own(code, b"08S01", text)).await?;
+        let Some(header) = Header::read(&self.client.inbox) else { return Err(Closing::Quit) };
+        if header.seq != 0 {
+            // ER_NET_PACKETS_OUT_OF_ORDER.
+            let text = "packets out of order";
+            self.tell(header.seq.wrapping_add(1), &ErrPacket::own(1156, b"08S01", text)).await?;
             return Err(Closing::Told(text));
         }
         self.check_reign().await?;
+        // Servers take an empty packet for COM_SLEEP, which they do not know.
+        let byte = self.client.inbox.get(HEADER).filter(|_| header.len > 0);
+        let byte = byte.copied().unwrap_or(Command::Sleep as u8);
         match Plan::of(byte) {
             Plan::Query => self.query(header).await,
             Plan::Quit => Err(Closing::Quit),
@@ -273,5 +270,23 @@ impl Session {
             Target::Primary => statements.primary.count(reason.index()),
             Target::Replica(_) => statements.replica.count(0),
         }
+    }
+}
+
+/// Whether a command stands at the front of `inbox`, by its first byte at least; an empty packet has none.
+fn has_begun(inbox: &[u8]) -> bool {
+    Header::read(inbox).is_some_and(|header| header.len == 0 || inbox.len() > HEADER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_packet_is_a_command_without_its_byte() {
+        assert!(has_begun(&[0, 0, 0, 0]));
+        assert!(has_begun(&[1, 0, 0, 0, 0x0E]));
+        assert!(!has_begun(&[1, 0, 0, 0]));
+        assert!(!has_begun(&[0, 0, 0]));
     }
 }

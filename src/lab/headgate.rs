@@ -8,13 +8,17 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use super::error::LabError;
+use super::ports::Port;
+use super::workspace::ports_folder;
 
 /// Why a Headgate did not start or did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +29,8 @@ pub enum HeadgateError {
     Ended { status: ExitStatus, log: String },
     #[error("headgate did not {what} within {limit:?}; the end of its log:\n{log}")]
     TooSlow { what: &'static str, limit: Duration, log: String },
+    #[error("no port to listen on")]
+    Port { source: Box<LabError> },
     #[error("{path} answered: {answer}")]
     Http { path: String, answer: String },
 }
@@ -70,6 +76,8 @@ pub struct Headgate {
     folder: PathBuf,
     address: SocketAddr,
     http: SocketAddr,
+    /// Nobody else's as long as this lives.
+    _ports: [Port; 2],
 }
 
 impl Headgate {
@@ -80,11 +88,9 @@ impl Headgate {
     pub fn start(binary: &Path, servers: &[SocketAddr], options: &Options) -> Result<Self, HeadgateError> {
         let folder = new_folder()?;
         let log = File::create(folder.join("log")).doing(|| "create the log".to_owned())?;
-        let address = match options.listen {
-            Some(address) => address,
-            None => free_address()?,
-        };
-        let http = free_address()?;
+        let ports = [reserve()?, reserve()?];
+        let [own, http] = ports.each_ref().map(Port::address);
+        let address = options.listen.unwrap_or(own);
         // By its full path: the folder it runs in is another.
         let binary = fs::canonicalize(binary).doing(|| format!("find {}", binary.display()))?;
         let mut command = Command::new(&binary);
@@ -107,7 +113,7 @@ impl Headgate {
             .process_group(0);
         let child = command.spawn().doing(|| format!("start {}", binary.display()))?;
         let watchdog = watchdog(child.id(), &folder)?;
-        let mut headgate = Self { child, watchdog, folder, address, http };
+        let mut headgate = Self { child, watchdog, folder, address, http, _ports: ports };
         headgate.wait_until("greet a client", START, |headgate| greets(headgate.address))?;
         Ok(headgate)
     }
@@ -269,11 +275,9 @@ fn new_folder() -> Result<PathBuf, HeadgateError> {
     Ok(folder)
 }
 
-/// An address nobody listens on just now.
-fn free_address() -> Result<SocketAddr, HeadgateError> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .doing(|| "find a free port".to_owned())
+/// An address that the system gives to nobody's outgoing connection in the meantime.
+fn reserve() -> Result<Port, HeadgateError> {
+    Port::reserve(&ports_folder()).map_err(|source| HeadgateError::Port { source: Box::new(source) })
 }
 
 /// Whether the server's greeting (protocol version 10) comes, rather than an error or nothing.

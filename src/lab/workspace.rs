@@ -26,6 +26,11 @@ pub(super) struct Workspace {
     _owner: File,
 }
 
+/// Where all laboratories of a user reserve ports.
+pub(super) fn ports_folder() -> PathBuf {
+    base_folder().join("ports")
+}
+
 impl Workspace {
     /// Makes a folder for one cluster, after sweeping those whose owners have died.
     pub(super) fn create() -> Result<Self> {

@@ -135,6 +135,9 @@ fn an_error_at_once_is_told_from_one_in_the_middle() {
     let end =
         check(Shape::Results, OLD, &[b"\x01", COLUMN, ROW, error], &[b"\x01", COLUMN, EOF_END, ROW, error]);
     assert_eq!((end.error, end.at_once), (Some(1146), false));
+    // `SELECT (SELECT 1 UNION SELECT 2)` fails between its columns and its first row.
+    check(Shape::Results, OLD, &[b"\x01", COLUMN, error], &[b"\x01", COLUMN, EOF_END, error]);
+    check(Shape::Results, MODERN, &[b"\x01", COLUMN, error], &[b"\x01", COLUMN, error]);
 }
 
 #[test]
@@ -171,6 +174,15 @@ fn broken_replies_are_errors() {
         let mut buf = BytesMut::from(bytes);
         let result = Tracker::new(Shape::Results, MODERN, StatusFlags(2)).advance(&mut buf, &mut |_| {});
         assert!(result.is_err(), "{bytes:?}");
+    }
+}
+
+#[test]
+fn an_empty_packet_is_an_error_whatever_comes_behind_it() {
+    for behind in [&[][..], ROW, OK_END] {
+        let mut buf = BytesMut::from(&packets(&[b"\x01", COLUMN, b"", behind])[..]);
+        let result = Tracker::new(Shape::Results, MODERN, StatusFlags(2)).advance(&mut buf, &mut |_| {});
+        assert!(result.is_err(), "{behind:?}");
     }
 }
 

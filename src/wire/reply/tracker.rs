@@ -193,11 +193,10 @@ impl Tracker {
                 at += HEADER;
                 continue;
             }
-            let first = match buf.get(at + HEADER) {
-                Some(first) => *first,
-                None if header.len == 0 => return Err(Malformed::new("reply (an empty packet)")),
-                None => return more,
-            };
+            if header.len == 0 {
+                return Err(Malformed::new("reply (an empty packet)"));
+            }
+            let Some(&first) = buf.get(at + HEADER) else { return more };
             if !self.is_head(first, header.len) {
                 if matches!(self.state, State::Rows { eof_owed: true }) {
                     at = self.insert_eof(buf, at, header.seq.wrapping_sub(1));
@@ -305,6 +304,9 @@ impl Tracker {
             (State::Over, _) => return Err(Malformed::new("reply (packets behind its end)")),
             (_, ERR) => {
                 let code = ErrPacket::parse(payload)?.code;
+                if self.state == (State::Rows { eof_owed: true }) {
+                    *at = self.insert_eof(buf, start, header.seq.wrapping_sub(1));
+                }
                 progress = Some(Progress::Complete(self.end(Some(code), at_once)));
             }
             (State::Text, _) => progress = Some(Progress::Complete(self.end(None, false))),
