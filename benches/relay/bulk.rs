@@ -7,6 +7,7 @@ use headgate::lab::{Cluster, DATABASE};
 
 use super::client::Client;
 use super::contestant::{Contestant, Field};
+use super::meter::Meter;
 use super::options::Options;
 
 /// A table that is read as a whole.
@@ -38,7 +39,7 @@ pub(crate) struct Figures {
     pub(crate) speed: Vec<f64>,
     /// Processor time of the proxy for each megabyte, in microseconds.
     pub(crate) cpu: Vec<f64>,
-    /// How far the proxy's resident memory rose above what it was before, in bytes.
+    /// How far the proxy's resident memory rose above what it was before the first result, in bytes.
     pub(crate) growth: Vec<f64>,
 }
 
@@ -64,20 +65,21 @@ pub(crate) async fn prepare(cluster: &Cluster) -> Result<()> {
 pub(crate) fn measure(field: &Field, cluster: &Cluster, options: &Options) -> Result<Vec<Load>> {
     let figures = vec![Figures::default(); field.contestants.len()];
     let mut loads = TABLES.map(|table| Load { table, figures: figures.clone() });
+    let before: Vec<u64> = field.contestants.iter().map(resident).collect::<Result<_>>()?;
     // Each server reads its tables into memory once, unmeasured: Headgate's two replicas take turns.
     for (load, contestant) in
         loads.iter().flat_map(|load| field.contestants.iter().map(move |one| (load, one)))
     {
         for _ in 0..cluster.nodes().len() {
-            Figures::default().add(contestant, cluster, load.table)?;
+            Figures::default().add(contestant, cluster, load.table, 0)?;
         }
     }
     for round in 0..options.rounds() {
         eprintln!("100 MB results, round {} of {}", round + 1, options.rounds());
         for load in &mut loads {
             for (index, contestant) in field.order(round) {
-                if let Some(figures) = load.figures.get_mut(index) {
-                    figures.add(contestant, cluster, load.table)?;
+                if let (Some(figures), Some(before)) = (load.figures.get_mut(index), before.get(index)) {
+                    figures.add(contestant, cluster, load.table, *before)?;
                 }
             }
         }
@@ -86,7 +88,8 @@ pub(crate) fn measure(field: &Field, cluster: &Cluster, options: &Options) -> Re
 }
 
 impl Figures {
-    fn add(&mut self, contestant: &Contestant, cluster: &Cluster, table: Table) -> Result<()> {
+    /// `resident` is what the proxy held before the first result, in bytes.
+    fn add(&mut self, contestant: &Contestant, cluster: &Cluster, table: Table, resident: u64) -> Result<()> {
         let named = || format!("{}, {}", contestant.kind.name(), table.name);
         let mut client =
             Client::connect(contestant.address, cluster.accounts().app, DATABASE).with_context(named)?;
@@ -95,7 +98,7 @@ impl Figures {
         if let Some(meter) = meter {
             meter.forget_peak()?;
         }
-        let before = meter.map(|meter| anyhow::Ok((meter.cpu_micros()?, meter.memory()?))).transpose()?;
+        let before = meter.map(Meter::cpu_micros).transpose()?;
         let start = Instant::now();
         let mut bytes = 0;
         for _ in 0..REPEATED {
@@ -104,13 +107,18 @@ impl Figures {
         #[allow(clippy::cast_precision_loss, reason = "some hundred megabytes")]
         let megabytes = bytes as f64 / 1e6;
         self.speed.push(megabytes / start.elapsed().as_secs_f64());
-        if let (Some(meter), Some((cpu, memory))) = (meter, before) {
+        if let (Some(meter), Some(cpu)) = (meter, before) {
             self.cpu.push((meter.cpu_micros()? - cpu) / megabytes);
             #[allow(clippy::cast_precision_loss, reason = "bytes of memory fit into 53 bits")]
-            self.growth.push(meter.memory()?.peak.saturating_sub(memory.resident) as f64);
+            self.growth.push(meter.memory()?.peak.saturating_sub(resident) as f64);
         }
         Ok(())
     }
+}
+
+/// Bytes; 0 where there is no proxy.
+fn resident(contestant: &Contestant) -> Result<u64> {
+    contestant.meter.map_or(Ok(0), |meter| Ok(meter.memory()?.resident))
 }
 
 /// Results in a run, so that the hundredths of seconds the kernel counts in do not show.

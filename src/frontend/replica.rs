@@ -12,7 +12,7 @@ use crate::pooling::{Fit, Setting};
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
 use crate::session::{End, Source, Touched};
-use crate::sql::Class;
+use crate::sql::Statement;
 use crate::topology::{ServerId, ServerState};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
@@ -125,12 +125,15 @@ impl Session {
     }
 
     /// Answers a question about the statement before, which ran on a replica: where it ran.
-    pub(super) async fn look_back(&mut self, lent: Lent, class: &Class) -> Result<(), Closing> {
+    pub(super) async fn look_back(&mut self, lent: Lent, statement: &Statement) -> Result<(), Closing> {
         // From now on connections are kept for such questions.
         self.looks_back = true;
         let id = lent.server;
-        let reads = matches!(class, Class::PrimaryRead(_) | Class::Inspect);
-        let Some(mut connection) = lent.take().filter(|_| reads) else {
+        // What it asks beside, only the session's own server knows.
+        let shelf = Arc::clone(&lent.shelf);
+        let Some(mut connection) = lent.take().filter(|_| statement.only_looks_back) else {
+            // From now on the session reads from the primary, so that running both again helps.
+            self.login.state.begin_unknown();
             return self.refuse(&gone()).await;
         };
         self.count(Target::Replica(id), Reason::PlainRead);
@@ -141,7 +144,13 @@ impl Session {
             Err(error) => Err(error),
         };
         match reply {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                // More such questions may follow, and they are about the same statement.
+                if connection.is_idle() {
+                    self.lent = Some(Lent::new(shelf, connection, true));
+                }
+                Ok(())
+            }
             Err(RelayError::Server(error)) => self.lose_server(&tracker, &error).await,
             Err(error) => Err(error.into()),
         }

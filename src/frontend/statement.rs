@@ -10,7 +10,7 @@ use super::session::{Closing, Session};
 use crate::routing::{self, Decision, Question, Reason, Target};
 use crate::runtime::clock;
 use crate::session::Touched;
-use crate::sql::{self, Class, LexMode, Statement, Unclear};
+use crate::sql::{self, Class, LexMode, Statement};
 use crate::topology::Facts;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::err::ErrPacket;
@@ -33,7 +33,7 @@ impl Session {
         }
         let statement = match self.text(header) {
             Some(text) if readable => sql::classify(text, self.lex_mode()),
-            _ => Statement { class: Class::Other(Unclear::Unreadable), looks_back: false },
+            _ => Statement::unread(),
         };
         if let Class::Kill(_) = statement.class {
             let text = "KILL is not supported yet: the ids that clients see are Headgate's; connect to the server itself";
@@ -42,7 +42,7 @@ impl Session {
         if statement.looks_back
             && let Some(lent) = self.lent.take()
         {
-            return self.look_back(lent, &statement.class).await;
+            return self.look_back(lent, &statement).await;
         }
         self.give_back_lent();
         let mut decision = self.decide(&statement.class, header);

@@ -18,7 +18,7 @@ pub fn classify(text: &[u8], mode: LexMode) -> Statement {
         first = lexer.next();
     }
     let Some(verb) = first else {
-        return Statement { class: Class::Inspect, looks_back: false };
+        return known(Class::Inspect);
     };
     match verb.kind {
         Kind::Word => {}
@@ -51,7 +51,7 @@ fn by_verb(verb: &[u8], lexer: Lexer<'_>, mode: LexMode) -> Statement {
         b"INSERT" | b"REPLACE" => data(lexer, mode, true),
         b"UPDATE" | b"DELETE" => data(lexer, mode, false),
         b"LOAD" => load(lexer, mode),
-        b"SHOW" | b"EXPLAIN" | b"DESCRIBE" | b"DESC" | b"HELP" | b"CHECKSUM" => inspect(lexer, mode),
+        b"SHOW" | b"EXPLAIN" | b"DESCRIBE" | b"DESC" | b"HELP" | b"CHECKSUM" => inspect(verb, lexer, mode),
         b"USE" => set::use_schema(lexer),
         b"SET" => set::set(lexer),
         b"BEGIN" | b"START" | b"COMMIT" | b"ROLLBACK" | b"SAVEPOINT" | b"RELEASE" => transaction(verb, lexer),
@@ -74,7 +74,7 @@ pub(super) fn other(why: Unclear) -> Statement {
 }
 
 pub(super) fn known(class: Class) -> Statement {
-    Statement { class, looks_back: false }
+    Statement { class, looks_back: false, only_looks_back: false }
 }
 
 fn read(lexer: Lexer<'_>, mode: LexMode, not_plain: Option<NotPlain>) -> Statement {
@@ -86,7 +86,8 @@ fn read(lexer: Lexer<'_>, mode: LexMode, not_plain: Option<NotPlain>) -> Stateme
         (None, Some(why)) => Class::PrimaryRead(why),
         (None, None) => Class::PlainRead,
     };
-    Statement { class, looks_back: found.looks_back }
+    let reads = matches!(class, Class::PrimaryRead(_));
+    Statement { class, looks_back: found.looks_back, only_looks_back: reads && found.only_looks_back() }
 }
 
 /// A statement that begins with WITH reads unless it updates or deletes.
@@ -102,7 +103,7 @@ fn data(lexer: Lexer<'_>, mode: LexMode, head: bool) -> Statement {
         None if found.assigns_user_variable() => Class::Other(Unclear::Assignment),
         None => Class::Data,
     };
-    Statement { class, looks_back: found.looks_back }
+    Statement { class, looks_back: found.looks_back, only_looks_back: false }
 }
 
 /// LOAD DATA assigns every user variable it names in its column list.
@@ -114,13 +115,13 @@ fn load(lexer: Lexer<'_>, mode: LexMode) -> Statement {
     match found.unclear {
         Some(why) => other(why),
         None if found.user_variable => other(Unclear::Assignment),
-        None => Statement { class: Class::Data, looks_back: found.looks_back },
+        None => Statement { class: Class::Data, looks_back: found.looks_back, only_looks_back: false },
     }
 }
 
 /// SHOW and EXPLAIN take expressions, and EXPLAIN ANALYZE runs them.
-fn inspect(lexer: Lexer<'_>, mode: LexMode) -> Statement {
-    let looks_back = lexer.clone().any(|token| token.is_word(b"WARNINGS") || token.is_word(b"ERRORS"));
+fn inspect(verb: &[u8], lexer: Lexer<'_>, mode: LexMode) -> Statement {
+    let diagnostics = verb == b"SHOW" && shows_diagnostics(lexer.clone());
     let found = scan(lexer, mode, false);
     let class = match found.unclear {
         Some(why) => Class::Other(why),
@@ -128,7 +129,15 @@ fn inspect(lexer: Lexer<'_>, mode: LexMode) -> Statement {
         None if found.assigns_user_variable() => Class::Other(Unclear::Assignment),
         None => Class::Inspect,
     };
-    Statement { class, looks_back: looks_back || found.looks_back }
+    let only_looks_back = diagnostics && class == Class::Inspect;
+    Statement { class, looks_back: diagnostics || found.looks_back, only_looks_back }
+}
+
+/// SHOW WARNINGS, SHOW ERRORS, SHOW COUNT(*) WARNINGS or ERRORS.
+fn shows_diagnostics(mut lexer: Lexer<'_>) -> bool {
+    lexer
+        .next()
+        .is_some_and(|token| [&b"WARNINGS"[..], b"ERRORS", b"COUNT"].iter().any(|word| token.is_word(word)))
 }
 
 fn transaction(verb: &[u8], mut lexer: Lexer<'_>) -> Statement {

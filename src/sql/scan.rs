@@ -11,6 +11,11 @@ pub(super) struct Scan {
     pub(super) not_plain: Option<NotPlain>,
     pub(super) unclear: Option<Unclear>,
     pub(super) looks_back: bool,
+    /// It asks for something that is not about the statement before.
+    beside: bool,
+    /// System variables read, and those of them that are about the statement before.
+    system_variables: u32,
+    back_variables: u32,
     pub(super) user_variable: bool,
     pub(super) into: bool,
     assigns: bool,
@@ -22,7 +27,13 @@ impl Scan {
         self.user_variable && self.assigns
     }
 
+    /// Whether every value it asks for is about the statement before.
+    pub(super) fn only_looks_back(&self) -> bool {
+        self.looks_back && !self.beside && self.system_variables == self.back_variables
+    }
+
     fn not_plain(&mut self, why: NotPlain) {
+        self.beside |= why != NotPlain::SystemVariable;
         self.not_plain.get_or_insert(why);
     }
 
@@ -123,6 +134,7 @@ impl<'a> Walk<'a> {
             b'@' => {
                 self.place = Place::Variable;
                 if next.is_some_and(|next| next.is_symbol(b'@')) {
+                    self.found.system_variables += 1;
                     self.found.not_plain(NotPlain::SystemVariable);
                 } else {
                     self.found.not_plain(NotPlain::UserVariable);
@@ -146,6 +158,7 @@ impl<'a> Walk<'a> {
         if word.looks_back() {
             self.found.looks_back |=
                 place == Place::Variable || next.is_some_and(|next| next.is_symbol(b'('));
+            self.found.back_variables += u32::from(place == Place::Variable);
         }
         let keyword = place == Place::Table && (token.is_word(b"TABLE") || (self.head && word.is_head()));
         if place != Place::Any && !keyword {
@@ -153,7 +166,8 @@ impl<'a> Walk<'a> {
         }
         match next {
             Some(next) if next.is_symbol(b'(') => self.opening(token, word, !next.spaced, after_closing),
-            Some(next) if next.is_symbol(b'.') => return self.name(token, Some(next), place),
+            // Only a dot that touches it makes a reserved word a name.
+            Some(next) if next.is_symbol(b'.') && !next.spaced => return self.name(token, Some(next), place),
             Some(next) if next.kind == Kind::Text && token.text.starts_with(b"_") => self.introducer(token),
             _ if word.is_local_schema() => self.found.not_plain(NotPlain::LocalSchema),
             _ if !word.may_stand_in_plain_read() => self.found.not_plain(NotPlain::Keyword),
@@ -170,7 +184,9 @@ impl<'a> Walk<'a> {
                 self.found.not_plain(NotPlain::Keyword);
             }
         } else if word.is_known_call(self.mode.dialect, touching) {
+            let beside = self.found.beside || !word.looks_back();
             self.found.not_plain(NotPlain::Function);
+            self.found.beside = beside;
         } else if !(after_closing && token.is_word(b"AGAINST")) {
             self.found.unclear(Unclear::Function);
         }
@@ -178,6 +194,7 @@ impl<'a> Walk<'a> {
 
     /// INSERT [LOW_PRIORITY | …] [IGNORE] [INTO] stand where a table could.
     fn after_keyword(&mut self, token: Token<'a>, word: Word) {
+        self.found.beside |= word.names_tables();
         if word.is_before_name() {
             self.found.into |= token.is_word(b"INTO");
             self.place = Place::Table;

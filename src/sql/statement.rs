@@ -7,9 +7,16 @@ pub struct Statement {
     /// It tells about the statement before it: `SHOW WARNINGS`, `FOUND_ROWS()`, `ROW_COUNT()`,
     /// `@@warning_count`. Only the server that ran that statement can answer.
     pub looks_back: bool,
+    /// It does so and asks for nothing else, so that another server than the session's own may answer it.
+    pub only_looks_back: bool,
 }
 
 impl Statement {
+    /// A statement that was not read, for whatever reason.
+    pub const fn unread() -> Self {
+        Self { class: Class::Other(Unclear::Unreadable), looks_back: false, only_looks_back: false }
+    }
+
     pub fn is_plain_read(&self) -> bool {
         self.class == Class::PlainRead
     }

@@ -65,7 +65,18 @@ const PLAIN_READS: &[&str] = &[
     "SELECT STRAIGHT_JOIN * FROM a NATURAL JOIN b WHERE a.x <=> b.y AND NOT (a.z XOR b.z) AND a.q REGEXP '^x'",
     "SELECT * FROM t PARTITION (p0, p1) WHERE a > 1",
     "SELECT 1a, a$b, $c FROM 2t",
+    "SELECT t.lock, t . y, t. z FROM t",
 ];
+
+/// The server looks for a keyword unless a dot touches the word.
+#[test]
+fn a_reserved_word_is_a_name_only_where_a_dot_touches_it() {
+    check(&Class::PlainRead, &["SELECT lock.x FROM `lock`"]);
+    check(
+        &Class::PrimaryRead(NotPlain::Keyword),
+        &["SELECT lock .x FROM `lock`", "SELECT lock/**/.x FROM `lock`"],
+    );
+}
 
 #[test]
 fn reads_that_belong_on_the_primary() {
@@ -88,6 +99,7 @@ fn reads_that_belong_on_the_primary() {
                 "SELECT NEXT VALUE FOR s",
                 "SELECT * FROM t FOR SYSTEM_TIME AS OF TIMESTAMP('2020-01-01')",
                 "SELECT s.nextval, nextval FROM t",
+                "SELECT . FOR UPDATE . x",
             ],
         ),
         (
@@ -456,20 +468,44 @@ fn unsafe_character_sets_are_read_only_where_they_are_ascii() {
 
 #[test]
 fn looking_back() {
+    let found = |text: &str| {
+        let statement = classify(text.as_bytes(), MODE);
+        (statement.looks_back, statement.only_looks_back)
+    };
     for text in [
         "SHOW WARNINGS",
+        "SHOW ERRORS LIMIT 5",
         "SHOW COUNT(*) ERRORS",
         "SELECT FOUND_ROWS()",
-        "SELECT 1 + row_count()",
+        "SELECT 1 + row_count() AS n",
         "SELECT @@warning_count",
-        "SELECT @@session.error_count",
+        "SELECT @@session.error_count, FOUND_ROWS()",
     ] {
-        assert!(classify(text.as_bytes(), MODE).looks_back, "{text}");
+        assert_eq!(found(text), (true, true), "{text}");
     }
-    for text in
-        ["SELECT row_count FROM t", "SELECT t.warning_count FROM t", "SHOW TABLES", "SELECT LAST_INSERT_ID()"]
-    {
-        assert!(!classify(text.as_bytes(), MODE).looks_back, "{text}");
+    for text in [
+        "SELECT ROW_COUNT(), LAST_INSERT_ID()",
+        "SELECT LAST_INSERT_ID(), ROW_COUNT()",
+        "SELECT FOUND_ROWS(), @a",
+        "SELECT FOUND_ROWS() FROM t",
+        "SELECT @@warning_count, @@sql_mode",
+        "SELECT @@identity, ROW_COUNT()",
+        "INSERT INTO t VALUES (ROW_COUNT())",
+        "SELECT FOUND_ROWS(), CURRENT_USER",
+        "SELECT FOUND_ROWS() INTO @a",
+    ] {
+        assert_eq!(found(text), (true, false), "{text}");
+    }
+    for text in [
+        "SELECT row_count FROM t",
+        "SELECT t.warning_count FROM t",
+        "SHOW TABLES",
+        "SHOW CREATE TABLE errors",
+        "DESC warnings",
+        "SELECT LAST_INSERT_ID()",
+        "",
+    ] {
+        assert_eq!(found(text), (false, false), "{text}");
     }
 }
 

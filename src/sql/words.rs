@@ -38,6 +38,8 @@ const BEFORE_NAME: u16 = 1 << 10;
 const HEAD: u16 = 1 << 11;
 /// Ends what stands there.
 const ENDS_HEAD: u16 = 1 << 12;
+/// Tables follow.
+const TABLES: u16 = 1 << 13;
 
 impl Word {
     /// What is known of this word, in any case. An unknown word is an ordinary name.
@@ -96,6 +98,10 @@ impl Word {
 
     pub(super) fn ends_head(self) -> bool {
         self.0 & ENDS_HEAD != 0
+    }
+
+    pub(super) fn names_tables(self) -> bool {
+        self.0 & TABLES != 0
     }
 
     pub(super) fn looks_back(self) -> bool {
@@ -171,7 +177,7 @@ const fn hash(word: &[u8]) -> usize {
     ((folded ^ len as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 53) as usize
 }
 
-const LISTS: [(&str, u16); 15] = [
+const LISTS: [(&str, u16); 16] = [
     (PLAIN_GRAMMAR, GRAMMAR),
     (RESERVED_WORDS, RESERVED),
     (PLAIN_FUNCTIONS, PLAIN_CALL | CALL),
@@ -185,6 +191,7 @@ const LISTS: [(&str, u16); 15] = [
     ("AS INTO TABLE", BEFORE_NAME),
     ("INTO IGNORE LOW_PRIORITY HIGH_PRIORITY DELAYED", HEAD),
     ("SELECT SET VALUES", ENDS_HEAD),
+    ("FROM", TABLES),
     ("FOUND_ROWS ROW_COUNT WARNING_COUNT ERROR_COUNT", LOOKS_BACK),
     ("CHAR DECIMAL FLOAT DOUBLE VARCHAR NCHAR", OPENS),
 ];

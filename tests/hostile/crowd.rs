@@ -44,6 +44,7 @@ fn thousands_of_dropped_connections_leave_nothing() {
     come_and_go(&stage, CLIENTS);
     stage.is_unharmed();
     becomes("descriptors are closed", || stage.descriptors() <= before.0 + MOST_IDLE);
+    println!("descriptors and KiB: {before:?}, then {:?}", (stage.descriptors(), stage.memory()));
     let grown = stage.memory().saturating_sub(before.1);
     assert!(grown < 16 * 1024, "memory has grown by {grown} KiB since the first {:?}", before);
 }
