@@ -129,7 +129,7 @@ impl Session {
         let limit = self.context.shared.limits().connect_timeout;
         let prepared = self.login.primary.prepare(Purpose::Primary, limit).await;
         prepared.map_err(|error| Closing::Relay(RelayError::Server(error)))?;
-        let generation = self.topology.borrow().facts.as_ref().map_or(0, |facts| facts.generation);
+        let generation = self.topology.facts.as_ref().map_or(0, |facts| facts.generation);
         self.login.state.reset(self.login.primary.status, generation, clock::now());
         if self.login.form.wish == Wish::Everything {
             self.login.form.wish = Wish::Defaults;

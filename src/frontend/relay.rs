@@ -133,16 +133,6 @@ pub(super) async fn more_from_client(client: &mut Link) -> Result<(), RelayError
     }
 }
 
-/// Waits until a server has begun to answer, for at most `limit`; says whether it has.
-pub(super) async fn first_bytes(server: &mut Connection, limit: Duration) -> Result<bool, BackendError> {
-    match clock::within(limit, server.link.fill_if_empty()).await {
-        Err(_) => Ok(false),
-        Ok(Ok(0)) => Err(BackendError::Closed),
-        Ok(Ok(_)) => Ok(true),
-        Ok(Err(error)) => Err(error.into()),
-    }
-}
-
 /// Relays one reply, telling `see` every session-state change it reports.
 pub(super) async fn reply(
     client: &mut Link,

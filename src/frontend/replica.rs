@@ -110,16 +110,28 @@ impl Session {
     ) -> Result<Ending, RelayError> {
         let limits = self.context.shared.limits();
         let terms = Terms { client_write_timeout: limits.client_write_timeout, hold_error };
+        self.begun(id, connection).await?;
+        let see = |change: Change<'_>| *clean &= is_harmless(&change);
+        relay::reply(&mut self.client, connection, tracker, terms, see).await
+    }
+
+    /// Waits until a replica has begun to answer. The timer goes on through many statements and is set
+    /// again only when it has run out: most replies come long before, and setting it costs more than they do.
+    async fn begun(&mut self, id: ServerId, connection: &mut Connection) -> Result<(), BackendError> {
+        let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(LOOK_UP_EVERY)));
         loop {
-            let see = |change: Change<'_>| *clean &= is_harmless(&change);
-            let reply = relay::first_bytes(connection, LOOK_UP_EVERY).await.map_err(RelayError::from)?;
-            if reply {
-                return relay::reply(&mut self.client, connection, tracker, terms, see).await;
+            tokio::select! {
+                biased;
+                read = connection.link.fill_if_empty() => {
+                    return if read? == 0 { Err(BackendError::Closed) } else { Ok(()) };
+                }
+                () = patience.as_mut() => {}
             }
+            patience.as_mut().reset(tokio::time::Instant::now() + LOOK_UP_EVERY);
             let topology = self.context.topology();
             let serves = topology.server(id).is_some_and(|server| server.state == ServerState::Replica);
             if !serves {
-                return Err(BackendError::Closed.into());
+                return Err(BackendError::Closed);
             }
         }
     }
@@ -178,7 +190,7 @@ impl Session {
     }
 
     /// A connection with the session's schema and character sets.
-    async fn ready(&self, id: ServerId, shelf: &Shelf) -> Result<Connection, Reason> {
+    async fn ready(&mut self, id: ServerId, shelf: &Shelf) -> Result<Connection, Reason> {
         let wants =
             Setting { schema: self.login.state.schema(), names: self.login.state.names().map(|sql| &**sql) };
         let (mut connection, fit) = match shelf.take(wants, clock::now()) {
@@ -197,7 +209,7 @@ impl Session {
         }
     }
 
-    async fn align(&self, connection: &mut Connection, fit: Fit) -> Result<(), BackendError> {
+    async fn align(&mut self, connection: &mut Connection, fit: Fit) -> Result<(), BackendError> {
         let state = &self.login.state;
         if fit.set_schema
             && let Some(schema) = state.schema()
@@ -216,7 +228,7 @@ impl Session {
 
     /// Opens a connection in the session's name.
     async fn open(
-        &self,
+        &mut self,
         id: ServerId,
         wants: Setting<'_>,
         shelf: &Shelf,

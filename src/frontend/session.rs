@@ -1,11 +1,13 @@
 //! The command loop of one client.
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{self, Poll};
 use std::time::Instant;
 
 use tokio::sync::watch;
+use tokio::time::Sleep;
 
 use super::context::Context;
 use super::plan::Plan;
@@ -62,12 +64,25 @@ pub(super) struct Session {
     pub(super) shelves: Shelves,
     /// Where the last statement ran, if it was a replica.
     pub(super) lent: Option<Lent>,
-    pub(super) topology: watch::Receiver<Arc<Topology>>,
+    pub(super) published: watch::Receiver<Arc<Topology>>,
+    /// The snapshot that the present statement is decided on.
+    pub(super) topology: Arc<Topology>,
     shutdown: shutdown::Listener,
+    drain: Drain,
+    /// Wakes a session that waits for a replica. Armed once for many statements: see [`Session::on_replica`].
+    pub(super) patience: Option<Pin<Box<Sleep>>>,
     /// The client asks about the statement before, so its replica connections are kept until the next.
     pub(super) looks_back: bool,
     /// When the primary connection last answered.
     pub(super) used_primary: Instant,
+}
+
+/// Hears of the drain. Waiting for it is begun once and not for each command: it costs a lock that all
+/// sessions share.
+struct Drain {
+    begins: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// It has been polled by this task, which will be woken.
+    heard: bool,
 }
 
 /// What ends the wait for a command.
@@ -84,15 +99,21 @@ impl Session {
         login: LoggedIn,
         shutdown: shutdown::Listener,
     ) -> Self {
-        let topology = context.shared.topology.clone();
+        let published = context.shared.topology.clone();
+        let topology = context.topology();
+        let mut listener = shutdown.clone();
+        let begins = Box::pin(async move { listener.reached(Phase::Draining).await });
         Self {
             context,
             client,
             login,
             shelves: Shelves::default(),
             lent: None,
+            published,
             topology,
             shutdown,
+            drain: Drain { begins, heard: false },
+            patience: None,
             looks_back: false,
             used_primary: clock::now(),
         }
@@ -148,20 +169,20 @@ impl Session {
             }
             let idle = !self.login.state.view().in_transaction;
             let wanted = if idle { Phase::Draining } else { Phase::Ending };
-            if self.shutdown.phase() >= wanted {
+            let phase = self.shutdown.phase();
+            if phase >= wanted {
                 return Err(self.shut_down().await);
             }
-            let (client, primary) = (&mut self.client, &mut self.login.primary.link);
-            let readable = poll_fn(|cx| {
-                if client.poll_readable(cx).is_ready() {
-                    return Poll::Ready(Woken::Client);
+            let woken = if phase == Phase::Running {
+                self.wait().await
+            } else {
+                // Draining, with a transaction open: until it is over, or the end.
+                let (client, primary) = (&mut self.client, &mut self.login.primary.link);
+                tokio::select! {
+                    biased;
+                    woken = poll_fn(|cx| poll_either(client, primary, cx)) => woken,
+                    () = self.shutdown.reached(Phase::Ending) => Woken::Shutdown,
                 }
-                primary.poll_readable(cx).map(|()| Woken::Primary)
-            });
-            let woken = tokio::select! {
-                biased;
-                woken = readable => woken,
-                () = self.shutdown.reached(wanted) => Woken::Shutdown,
             };
             match woken {
                 Woken::Client => {
@@ -170,10 +191,31 @@ impl Session {
                     }
                 }
                 Woken::Primary => return Err(self.primary_spoke().await),
-                Woken::Shutdown => return Err(self.shut_down().await),
+                // The loop looks what it means for this session.
+                Woken::Shutdown => {}
             }
         }
         Ok(())
+    }
+
+    /// Waits for the client, the primary, or the beginning of the drain.
+    async fn wait(&mut self) -> Woken {
+        let (client, primary) = (&mut self.client, &mut self.login.primary.link);
+        let Drain { begins, heard } = &mut self.drain;
+        let mut woken_before = false;
+        poll_fn(|cx| {
+            let ready = poll_either(client, primary, cx);
+            if ready.is_ready() {
+                return ready;
+            }
+            // Neither spoke: it may be the drain that woke this task.
+            if (woken_before || !*heard) && begins.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Woken::Shutdown);
+            }
+            (woken_before, *heard) = (true, true);
+            Poll::Pending
+        })
+        .await
     }
 
     /// Tells an idle client that Headgate is going.
@@ -239,7 +281,10 @@ impl Session {
 
     /// A session belongs to the reign of the primary it is connected to.
     async fn check_reign(&mut self) -> Result<(), Closing> {
-        let primary = self.topology.borrow().primary.as_ref().ok().copied();
+        if self.published.has_changed().unwrap_or(false) {
+            self.topology = Arc::clone(&self.published.borrow_and_update());
+        }
+        let primary = self.topology.primary.as_ref().ok().copied();
         if primary.is_none_or(|primary| primary == self.login.primary.server()) {
             return Ok(());
         }
@@ -289,4 +334,12 @@ mod tests {
         assert!(!has_begun(&[1, 0, 0, 0]));
         assert!(!has_begun(&[0, 0, 0]));
     }
+}
+
+/// Ready when the client or the primary has something to say.
+fn poll_either(client: &mut Link, primary: &mut Link, cx: &mut task::Context<'_>) -> Poll<Woken> {
+    if client.poll_readable(cx).is_ready() {
+        return Poll::Ready(Woken::Client);
+    }
+    primary.poll_readable(cx).map(|()| Woken::Primary)
 }

@@ -84,23 +84,22 @@ impl Session {
     }
 
     pub(super) fn lex_mode(&self) -> LexMode {
-        let topology = self.topology.borrow();
         let safe = self.login.state.charset_safe();
-        match &topology.facts {
+        match &self.topology.facts {
             Some(facts) => facts.lex_mode(safe),
             None => LexMode::new("", "", sql::Dialect::MySql),
         }
     }
 
     fn decide(&self, class: &Class, header: Header) -> Decision {
-        let topology = Arc::clone(&self.topology.borrow());
+        let topology = &self.topology;
         let state = &self.login.state;
         let shared = &self.context.shared;
         let now = clock::now();
         let question = Question {
             class,
             session: state.view(),
-            topology: &topology,
+            topology,
             policy: shared.live.load().policy,
             rotation: match class {
                 Class::PlainRead => shared.rotation.fetch_add(1, Ordering::Relaxed),
@@ -136,10 +135,11 @@ impl Session {
         let deadline = clock::now() + FRESHNESS_WAIT;
         while decision.worth_waiting {
             let left = deadline.saturating_duration_since(clock::now());
-            let changed = clock::within(left, self.topology.changed()).await;
+            let changed = clock::within(left, self.published.changed()).await;
             if !matches!(changed, Ok(Ok(()))) {
                 break;
             }
+            self.topology = Arc::clone(&self.published.borrow_and_update());
             decision = self.decide(class, header);
         }
         decision
