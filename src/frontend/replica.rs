@@ -189,14 +189,22 @@ impl Session {
         shelf
     }
 
+    /// What the session needs of a connection.
+    fn setting(&self) -> Setting<'_> {
+        let state = &self.login.state;
+        Setting { schema: state.schema(), names: state.names().map(|sql| &**sql) }
+    }
+
     /// A connection with the session's schema and character sets.
     async fn ready(&mut self, id: ServerId, shelf: &Shelf) -> Result<Connection, Reason> {
-        let wants =
-            Setting { schema: self.login.state.schema(), names: self.login.state.names().map(|sql| &**sql) };
-        let (mut connection, fit) = match shelf.take(wants, clock::now()) {
+        let (mut connection, fit) = match shelf.take(self.setting(), clock::now()) {
             Some(found) => found,
             None if shelf.is_paused(clock::now()) => return Err(Reason::ReplicaFailed),
-            None => self.open(id, wants, shelf).await?,
+            None => {
+                let connection = self.open(id, shelf).await?;
+                let fit = Fit::between(connection.setting(), self.setting());
+                (connection, fit.ok_or(Reason::CharsetUnknown)?)
+            }
         };
         if fit.round_trips() == 0 {
             return Ok(connection);
@@ -227,12 +235,7 @@ impl Session {
     }
 
     /// Opens a connection in the session's name.
-    async fn open(
-        &mut self,
-        id: ServerId,
-        wants: Setting<'_>,
-        shelf: &Shelf,
-    ) -> Result<(Connection, Fit), Reason> {
+    async fn open(&mut self, id: ServerId, shelf: &Shelf) -> Result<Connection, Reason> {
         let context = &self.context;
         let place = context.pool.place_now(id).map_err(|_| Reason::ReplicaBusy)?;
         let mut target = context.target(&context.topology(), id).ok_or(Reason::ReplicaFailed)?;
@@ -256,8 +259,7 @@ impl Session {
             Reason::ReplicaFailed
         })?;
         connection.hold(Box::new(place));
-        let fit = Fit::between(connection.setting(), wants).ok_or(Reason::CharsetUnknown)?;
-        Ok((connection, fit))
+        Ok(connection)
     }
 }
 
