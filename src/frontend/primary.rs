@@ -23,8 +23,12 @@ impl Session {
         header: Header,
     ) -> Result<Option<Touched>, Closing> {
         let ran_elsewhere = self.lent.is_some();
-        self.give_back_lent();
-        match Command::of(byte) {
+        let command = Command::of(byte);
+        // These two leave the warnings of the statement before them where they are.
+        if !matches!(command, Some(Command::Ping | Command::Statistics)) {
+            self.give_back_lent();
+        }
+        match command {
             Some(Command::StmtPrepare) => {
                 let readable = header.len <= LONGEST_READ;
                 while readable && self.client.inbox.len() < HEADER + header.len {

@@ -1,0 +1,94 @@
+//! Packets over TCP or TLS.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use headgate::wire::capabilities::Capabilities;
+use headgate::wire::frame::{HEADER, Header, put_packet};
+use headgate::wire::greeting::Greeting;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::time::timeout;
+
+/// How long any packet may take. Nothing in the tests runs longer on an idle server.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// A payload put together from its packets.
+pub(super) struct Packet {
+    /// Sequence number of the first of them.
+    pub(super) seq: u8,
+    /// How many there were.
+    pub(super) parts: usize,
+    pub(super) payload: Vec<u8>,
+}
+
+/// A connection, logged in once [`Connection::login`] says so.
+pub(crate) struct Connection {
+    pub(super) stream: BufReader<Box<dyn Duplex>>,
+    /// Sequence number of the next packet in either direction.
+    pub(super) seq: u8,
+    /// What both sides agreed on.
+    pub(crate) capabilities: Capabilities,
+    pub(crate) greeting: Greeting,
+    /// The reply to the login request, as lines of a transcript.
+    pub(crate) login_reply: Vec<String>,
+    /// What happened between login request and verdict: `fast`, `clear`, `rsa`, `switch NAME`.
+    pub(crate) exchange: Vec<String>,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("exchange", &self.exchange).finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    pub(super) async fn send(&mut self, payload: &[u8]) -> Result<()> {
+        let mut out = Vec::with_capacity(payload.len() + HEADER);
+        put_packet(&mut out, &mut self.seq, payload);
+        timeout(PATIENCE, async {
+            self.stream.write_all(&out).await?;
+            self.stream.flush().await
+        })
+        .await
+        .context("the server does not take what it is sent")?
+        .context("sending")
+    }
+
+    pub(super) async fn receive(&mut self) -> Result<Packet> {
+        let packet = timeout(PATIENCE, receive(&mut self.stream)).await.context("no answer")??;
+        self.seq = packet.seq.wrapping_add(u8::try_from(packet.parts % 256)?);
+        Ok(packet)
+    }
+
+    /// True when the peer has closed the connection.
+    pub(crate) async fn is_closed(&mut self) -> bool {
+        matches!(timeout(PATIENCE, self.stream.read_u8()).await, Ok(Err(_)))
+    }
+}
+
+pub(super) async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> Result<Packet> {
+    let mut packet = Packet { seq: 0, parts: 0, payload: Vec::new() };
+    loop {
+        let mut head = [0; HEADER];
+        stream.read_exact(&mut head).await.context("the connection ended")?;
+        let header = Header::read(&head).context("a header has four bytes")?;
+        if packet.parts == 0 {
+            packet.seq = header.seq;
+        } else if header.seq != packet.seq.wrapping_add(u8::try_from(packet.parts % 256)?) {
+            bail!("a long payload's packets are out of order");
+        }
+        let start = packet.payload.len();
+        packet.payload.resize(start + header.len, 0);
+        stream
+            .read_exact(&mut packet.payload[start..])
+            .await
+            .context("the connection ended inside a packet")?;
+        packet.parts += 1;
+        if !header.continues() {
+            return Ok(packet);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Every script directly on the primary and through Headgate: the packets must be the same.
+//!
+//! `HEADGATE_SCRIPTS=NAME` runs only scripts whose names contain it, `HEADGATE_SHOW=1` prints what the
+//! server answers.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use headgate::lab::{Cluster, Flavor};
+use headgate::wire::capabilities::Capabilities;
+use parking_lot::Mutex;
+use tokio::task::JoinSet;
+
+use crate::client::{Connection, Options, PLAIN_CLIENT};
+use crate::headgate::Headgate;
+use crate::script::Script;
+use crate::servers::{SCRIPT_USER, cluster, root};
+use crate::transcript::{Pass, difference, run};
+
+/// Pairs running at a time.
+const WORKERS: usize = 6;
+
+/// One way to be a client: capabilities that change the form of replies.
+const FORMS: [Capabilities; 4] = [
+    Capabilities(Capabilities::DEPRECATE_EOF.0 | Capabilities::SESSION_TRACK.0),
+    Capabilities(0),
+    Capabilities::DEPRECATE_EOF,
+    Capabilities::SESSION_TRACK,
+];
+
+/// The two sides that a script's transcripts are compared of.
+#[derive(Debug, Clone)]
+struct Sides {
+    direct: SocketAddr,
+    /// Name, address, whether TLS is used.
+    others: Vec<(&'static str, SocketAddr, bool)>,
+}
+
+#[derive(Debug, Clone)]
+struct Job {
+    /// Begins the schema's name: two tests may run at a time.
+    tag: char,
+    script: Arc<Script>,
+    pass: Pass,
+    form: usize,
+}
+
+impl Job {
+    /// Same name on every side, since it stands in column definitions.
+    fn schema(&self) -> String {
+        let pass = if self.pass == Pass::Text { 't' } else { 'b' };
+        format!("d_{}{pass}{}_{}", self.tag, self.form, self.script.name)
+    }
+
+    fn options(&self, address: SocketAddr, tls: bool) -> Options {
+        let (user, password) = SCRIPT_USER;
+        let capabilities = (PLAIN_CLIENT | FORMS[self.form] | self.script.with).without(self.script.without);
+        let options = Options::new(address, user, password).tls(tls).capabilities(capabilities);
+        if self.script.without.contains(Capabilities::CONNECT_WITH_DB) {
+            return options;
+        }
+        options.schema(&self.schema())
+    }
+
+    /// TLS wraps packets whatever is in them, so not every form needs both ways: each value of each
+    /// capability meets TLS and plain TCP.
+    fn has_way(&self, tls: bool) -> bool {
+        match (self.pass, self.form) {
+            (Pass::Text, 0) => true,
+            (Pass::Text, 1) | (Pass::Binary, 0) => tls,
+            _ => !tls,
+        }
+    }
+
+    /// Runs the script on each side in turn, in a fresh schema each time; says how they differ.
+    async fn compare(&self, sides: &Sides, admin: &mut Connection) -> Result<Option<String>> {
+        let title = format!("{} ({:?}, {:08x})", self.script.name, self.pass, FORMS[self.form].0);
+        fresh_schema(admin, &self.schema()).await?;
+        let direct = run(&self.script, self.pass, &self.options(sides.direct, false), &self.schema())
+            .await
+            .with_context(|| format!("{title}, direct"))?;
+        if std::env::var_os("HEADGATE_SHOW").is_some() {
+            println!("{title}, direct:\n{}", direct.lines.join("\n"));
+        }
+        if !direct.unexpected.is_empty() {
+            let lines = direct.unexpected.join("\n  ");
+            return Ok(Some(format!("{title}: the script does not do what it says:\n  {lines}")));
+        }
+        let others = sides.others.iter().filter(|(_, _, tls)| sides.others.len() == 1 || self.has_way(*tls));
+        for (name, address, tls) in others {
+            fresh_schema(admin, &self.schema()).await?;
+            let other = run(&self.script, self.pass, &self.options(*address, *tls), &self.schema())
+                .await
+                .with_context(|| format!("{title}, {name}"))?;
+            if let Some(difference) = difference(&direct, &other, ["direct", name]) {
+                return Ok(Some(format!("{title}, {name}:\n{difference}")));
+            }
+        }
+        admin.query(format!("DROP DATABASE `{}`", self.schema())).await?;
+        Ok(None)
+    }
+}
+
+async fn fresh_schema(admin: &mut Connection, schema: &str) -> Result<()> {
+    for statement in [
+        format!("DROP DATABASE IF EXISTS `{schema}`"),
+        format!("CREATE DATABASE `{schema}` CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"),
+    ] {
+        let reply = admin.query(statement).await?;
+        anyhow::ensure!(reply.error.is_none(), "{:?}", reply.error);
+    }
+    Ok(())
+}
+
+fn jobs(flavor: Flavor, tag: char, forms: &[usize]) -> Vec<Job> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mysql/scripts");
+    let scripts = Script::all(&folder).unwrap();
+    assert!(scripts.len() >= 100, "only {} scripts in {}", scripts.len(), folder.display());
+    let wanted = std::env::var("HEADGATE_SCRIPTS").unwrap_or_default();
+    let mut jobs = Vec::new();
+    for script in scripts {
+        if script.flavor.is_some_and(|only| only != flavor) || !script.name.contains(&wanted) {
+            continue;
+        }
+        let script = Arc::new(script);
+        for (pass, has) in [(Pass::Text, script.text), (Pass::Binary, script.binary)] {
+            // The form of the packets around rows does not depend on that of the rows, so two are
+            // enough for the binary pass: with everything, and with nothing.
+            let most = match pass {
+                _ if script.once => 1,
+                Pass::Text => forms.len(),
+                Pass::Binary => 2.min(forms.len()),
+            };
+            let forms = &forms[..most];
+            jobs.extend(forms.iter().filter(|_| has).map(|form| Job {
+                tag,
+                script: Arc::clone(&script),
+                pass,
+                form: *form,
+            }));
+        }
+    }
+    jobs
+}
+
+/// Compares all jobs; fails with every difference found.
+async fn compare_all(cluster: &'static Cluster, sides: Sides, jobs: Vec<Job>) {
+    let count = jobs.len();
+    let queue = Arc::new(Mutex::new(VecDeque::from(jobs)));
+    let mut workers = JoinSet::new();
+    for _ in 0..WORKERS {
+        let (queue, sides) = (Arc::clone(&queue), sides.clone());
+        workers.spawn(async move {
+            let mut admin = root(cluster).connect().await.unwrap();
+            let mut failures = Vec::new();
+            loop {
+                let Some(job) = queue.lock().pop_front() else { return failures };
+                match job.compare(&sides, &mut admin).await {
+                    Ok(None) => {}
+                    Ok(Some(difference)) => failures.push(difference),
+                    Err(error) => failures.push(format!("{error:#}")),
+                }
+            }
+        });
+    }
+    let mut failures = workers.join_all().await.concat();
+    failures.sort();
+    assert!(failures.is_empty(), "{} of {count} differ:\n\n{}", failures.len(), failures.join("\n\n"));
+}
+
+/// Shows that what is left out of the comparison is enough, and that the scripts do what they say.
+async fn direct_against_direct(flavor: Flavor) {
+    let cluster = cluster(flavor).await;
+    let direct = cluster.primary().address();
+    let sides = Sides { direct, others: vec![("again", direct, true)] };
+    compare_all(cluster, sides, jobs(flavor, 'd', &[0])).await;
+}
+
+async fn headgate_against_direct(flavor: Flavor) {
+    let cluster = cluster(flavor).await;
+    let headgate = Headgate::start(cluster, &[]).await.unwrap();
+    let mut jobs = jobs(flavor, 'h', &[0, 1, 2, 3]);
+    jobs.retain(|job| !job.script.differs);
+    let sides = Sides {
+        direct: cluster.primary().address(),
+        others: vec![("headgate", headgate.address(), false), ("tls", headgate.address(), true)],
+    };
+    compare_all(cluster, sides, jobs).await;
+    let ended = headgate.stop().await.unwrap();
+    assert!(ended.success(), "{ended}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mysql_equals_itself() {
+    direct_against_direct(Flavor::MySql).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mariadb_equals_itself() {
+    direct_against_direct(Flavor::MariaDb).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn headgate_equals_mysql() {
+    headgate_against_direct(Flavor::MySql).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn headgate_equals_mariadb() {
+    headgate_against_direct(Flavor::MariaDb).await;
+}

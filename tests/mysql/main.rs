@@ -1,0 +1,18 @@
+//! Tests on real MySQL and MariaDB clusters.
+//!
+//! - [`differential`]: one script directly on the primary and through Headgate, packet for packet;
+//! - [`login`]: what a login may and may not do, on every method and TLS mode;
+//! - [`split`]: writes on the primary, reads on replicas, none of them stale.
+//!
+//! [`servers`] starts one cluster a flavor for all of them, [`headgate`] the binary under test.
+
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
+mod client;
+mod differential;
+mod headgate;
+mod login;
+mod script;
+mod servers;
+mod split;
+mod transcript;
