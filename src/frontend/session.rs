@@ -323,6 +323,14 @@ fn has_begun(inbox: &[u8]) -> bool {
     Header::read(inbox).is_some_and(|header| header.len == 0 || inbox.len() > HEADER)
 }
 
+/// Ready when the client or the primary has something to say.
+fn poll_either(client: &mut Link, primary: &mut Link, cx: &mut task::Context<'_>) -> Poll<Woken> {
+    if client.poll_readable(cx).is_ready() {
+        return Poll::Ready(Woken::Client);
+    }
+    primary.poll_readable(cx).map(|()| Woken::Primary)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -334,12 +342,4 @@ mod tests {
         assert!(!has_begun(&[1, 0, 0, 0]));
         assert!(!has_begun(&[0, 0, 0]));
     }
-}
-
-/// Ready when the client or the primary has something to say.
-fn poll_either(client: &mut Link, primary: &mut Link, cx: &mut task::Context<'_>) -> Poll<Woken> {
-    if client.poll_readable(cx).is_ready() {
-        return Poll::Ready(Woken::Client);
-    }
-    primary.poll_readable(cx).map(|()| Woken::Primary)
 }
