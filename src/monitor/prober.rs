@@ -54,7 +54,7 @@ impl Prober {
                 BackendError::Refused { error } => format!("the control account was refused: {error}"),
                 other => other.to_string(),
             };
-            if self.seen.send((self.target.server, Seen::Problem(text))).await.is_err() {
+            if self.seen.send((self.target.server, Seen::Problem(clock::now(), text))).await.is_err() {
                 return;
             }
             clock::sleep(self.settings.retry).await;

@@ -110,14 +110,19 @@ async fn keep(
     complete: tokio::sync::oneshot::Sender<()>,
 ) {
     let mut complete = Some(complete);
+    let mut reported = picture.snapshot();
     while let Some((server, what)) = seen.recv().await {
         picture.see(server, what);
         while let Ok((server, what)) = seen.try_recv() {
             picture.see(server, what);
         }
         let snapshot = picture.snapshot();
-        let before = publish.send_replace(Arc::clone(&snapshot));
-        report(&before, &snapshot);
+        publish.send_replace(Arc::clone(&snapshot));
+        // Before every server has been asked, what is missing is no news.
+        if picture.is_complete() {
+            report(&reported, &snapshot);
+            reported = Arc::clone(&snapshot);
+        }
         // Greetings need the facts, which come right after the primary is known.
         let settled = picture.is_complete() && (snapshot.primary.is_err() || snapshot.facts.is_some());
         if settled && let Some(complete) = complete.take() {

@@ -75,7 +75,10 @@ fn primary(servers: &[Known<'_>], reigning: Option<ServerId>) -> Result<ServerId
         .map(|(server, _)| *server)
         .collect();
     match candidates.as_slice() {
-        [] => Err(NoPrimary::NoneWritable),
+        [] => {
+            let silent = |server: &Known<'_>| server.now.is_err().then(|| server.address.to_string());
+            Err(NoPrimary::NoneWritable { silent: servers.iter().filter_map(silent).collect() })
+        }
         [one] => {
             // Whom others follow is the primary, within reach or not; and so is who was it last.
             let gone = |server: &&Known<'_>| {

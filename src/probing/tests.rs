@@ -66,7 +66,7 @@ fn a_healthy_cluster_is_recognised() {
 #[test]
 fn a_writable_replica_is_not_promoted_by_its_primarys_silence() {
     let judgement = judged(&[Err("gone"), Ok(server(2, false, Some(1)))]);
-    assert_eq!(judgement.primary, Err(NoPrimary::NoneWritable));
+    assert_eq!(judgement.primary, Err(NoPrimary::NoneWritable { silent: vec!["db1:3306".into()] }));
 }
 
 #[test]
@@ -85,7 +85,10 @@ fn two_writable_servers_are_settled_by_who_is_followed_or_not_at_all() {
 fn a_writable_replica_of_somebody_unknown_does_not_lead_while_a_server_is_unknown() {
     let mut replica = server(2, false, Some(1));
     replica.channels[0].source = "a-name-of-its-own:3306".into();
-    assert_eq!(judged(&[Err("gone"), Ok(replica)]).primary, Err(NoPrimary::NoneWritable));
+    assert_eq!(
+        judged(&[Err("gone"), Ok(replica)]).primary,
+        Err(NoPrimary::NoneWritable { silent: vec!["db1:3306".into()] })
+    );
     let upstream = judged(&[Ok(server(1, false, Some(9))), Ok(server(2, true, Some(1)))]);
     assert_eq!(upstream.primary, Ok(ServerId(1)), "its source is outside the cluster");
 }

@@ -31,7 +31,10 @@ pub enum NoPrimary {
         problems: Vec<String>,
     },
     /// Those that answer are read only.
-    NoneWritable,
+    NoneWritable {
+        /// The addresses of those that do not answer; one of them may be the primary.
+        silent: Vec<String>,
+    },
     /// The only one that takes writes is followed by nobody, and the primary there was is out of reach.
     Deposed {
         /// The address of the one that takes writes.
@@ -53,8 +56,13 @@ impl fmt::Display for NoPrimary {
             Self::Unreachable { problems } => {
                 write!(f, "no server can be asked ({})", problems.join("; "))
             }
-            Self::NoneWritable => f.write_str(
-                "no server takes writes: all that answer are read only; set read_only=OFF on the primary",
+            Self::NoneWritable { silent } if silent.is_empty() => {
+                f.write_str("no server takes writes: all are read only; set read_only=OFF on the primary")
+            }
+            Self::NoneWritable { silent } => write!(
+                f,
+                "all servers that answer are read only, and {} cannot be asked; bring the primary back",
+                silent.join(", ")
             ),
             Self::Deposed { writable, gone } => write!(
                 f,
