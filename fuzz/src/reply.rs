@@ -7,7 +7,7 @@ use headgate::wire::status::StatusFlags;
 
 use super::source::Source;
 
-pub const SHAPES: [Shape; 5] = [Shape::Results, Shape::Prepare, Shape::Rows, Shape::Fields, Shape::Text];
+pub const SHAPES: [Shape; 5] = [Shape::Executed, Shape::Prepare, Shape::Rows, Shape::Fields, Shape::Text];
 const WISHES: [Wish; 3] = [Wish::Nothing, Wish::Defaults, Wish::Everything];
 
 /// Shape, client, chunk size, then the server's bytes.

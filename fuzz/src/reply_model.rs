@@ -83,7 +83,7 @@ impl Writer {
             return self.err(source);
         }
         match shape {
-            Shape::Results => self.results(source),
+            Shape::Results | Shape::Executed => self.results(source),
             Shape::Prepare => self.prepare(source),
             Shape::Rows => self.rows(0, false, source),
             Shape::Fields => {

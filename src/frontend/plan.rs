@@ -38,8 +38,8 @@ impl Plan {
             | C::Refresh
             | C::Shutdown
             | C::SetOption
-            | C::StmtExecute
             | C::StmtReset => Self::Relay(Shape::Results),
+            C::StmtExecute => Self::Relay(Shape::Executed),
             C::FieldList => Self::Relay(Shape::Fields),
             C::Statistics => Self::Relay(Shape::Text),
             C::StmtPrepare => Self::Relay(Shape::Prepare),

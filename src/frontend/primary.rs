@@ -68,6 +68,20 @@ impl Session {
         }
     }
 
+    /// A COM_STMT_EXECUTE that asks for no cursor is answered as any statement is.
+    pub(super) async fn settle_shape(&mut self, shape: Shape, header: Header) -> Result<Shape, Closing> {
+        // Behind the command byte and the statement's id.
+        const FLAGS: usize = HEADER + 5;
+        if shape != Shape::Executed || header.len <= FLAGS - HEADER {
+            return Ok(shape);
+        }
+        while self.client.inbox.len() <= FLAGS {
+            relay::more_from_client(&mut self.client).await?;
+        }
+        let asks = self.client.inbox.get(FLAGS).is_some_and(|flags| *flags != 0);
+        Ok(if asks { Shape::Executed } else { Shape::Results })
+    }
+
     /// Relays the command at the front of the inbox to the primary, and its reply back.
     pub(super) async fn on_primary(
         &mut self,

@@ -259,7 +259,10 @@ impl Session {
             Plan::Query => self.query(header).await,
             Plan::Quit => Err(Closing::Quit),
             Plan::Relay(shape) => match self.prepare_command(byte, header).await? {
-                Some(touched) => self.on_primary(shape, touched, Reason::Command).await,
+                Some(touched) => {
+                    let shape = self.settle_shape(shape, header).await?;
+                    self.on_primary(shape, touched, Reason::Command).await
+                }
                 None => self.refuse(&replica::gone()).await,
             },
             Plan::Silent => {

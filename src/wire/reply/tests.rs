@@ -96,8 +96,11 @@ fn the_eof_behind_columns_has_no_flags_of_an_earlier_statement() {
 #[test]
 fn a_cursor_has_one_eof() {
     let opened = b"\xfe\x00\x00\x42\x00\x00\x00";
-    check(Shape::Results, OLD, &[b"\x01", COLUMN, opened], &[b"\x01", COLUMN, b"\xfe\x00\x00\x42\x00"]);
+    check(Shape::Executed, OLD, &[b"\x01", COLUMN, opened], &[b"\x01", COLUMN, b"\xfe\x00\x00\x42\x00"]);
     check(Shape::Rows, OLD, &[ROW, ROW, OK_END], &[ROW, ROW, EOF_END]);
+    // The flag alone, left by a procedure's own cursor, opens none for the client.
+    let flagged = b"\xfe\x00\x00\x42\x00";
+    check(Shape::Results, OLD, &[b"\x01", COLUMN, opened], &[b"\x01", COLUMN, EOF_END, flagged]);
 }
 
 #[test]

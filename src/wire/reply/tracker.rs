@@ -18,6 +18,9 @@ const LOCAL_INFILE: u8 = 0xFB;
 pub enum Shape {
     /// OK, ERR, or result sets: COM_QUERY, COM_STMT_EXECUTE, and all commands that answer OK alone.
     Results,
+    /// The same to a COM_STMT_EXECUTE that asked for a cursor. Only there CURSOR_EXISTS means that no rows
+    /// follow: a procedure with a cursor of its own leaves the flag in ordinary results.
+    Executed,
     /// COM_STMT_PREPARE.
     Prepare,
     /// Rows without a head: COM_STMT_FETCH.
@@ -125,7 +128,7 @@ impl Tracker {
     #[must_use]
     pub fn new(shape: Shape, form: ClientForm, status: StatusFlags) -> Self {
         let state = match shape {
-            Shape::Results | Shape::Prepare => State::Head,
+            Shape::Results | Shape::Executed | Shape::Prepare => State::Head,
             Shape::Rows => State::Rows { eof_owed: false },
             Shape::Fields => State::Fields,
             Shape::Text => State::Text,
@@ -321,7 +324,7 @@ impl Tracker {
                 let ok = OkPacket::parse(payload)?;
                 ok.for_each_change(&mut *see)?;
                 (self.status, self.warnings) = (ok.status, ok.warnings);
-                let cursor = ok.status.contains(StatusFlags::CURSOR_EXISTS);
+                let cursor = self.shape == Shape::Executed && ok.status.contains(StatusFlags::CURSOR_EXISTS);
                 let more = ok.status.contains(StatusFlags::MORE_RESULTS);
                 if self.state == (State::Rows { eof_owed: true }) && !cursor {
                     let next = self.insert_eof(buf, start, header.seq.wrapping_sub(1));
