@@ -12,7 +12,7 @@ use crate::pooling::{Fit, Setting};
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
 use crate::session::{End, Source, Touched};
-use crate::sql::Statement;
+use crate::sql::{Class, Statement};
 use crate::topology::{ServerId, ServerState};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
@@ -168,6 +168,15 @@ impl Session {
         }
     }
 
+    /// Sends a ping where the statement before has run.
+    pub(super) async fn ping_lent(&mut self) -> Result<(), Closing> {
+        let question = Statement { class: Class::Inspect, looks_back: true, only_looks_back: true };
+        match self.lent.take() {
+            Some(lent) => self.look_back(lent, &question).await,
+            None => self.on_primary(Shape::Results, Touched::Nothing, Reason::Command).await,
+        }
+    }
+
     /// Lets the last replica connection go, where it was kept.
     pub(super) fn give_back_lent(&mut self) {
         if let Some(Lent { shelf, held: Held::Kept(connection), .. }) = self.lent.take() {
@@ -274,6 +283,11 @@ impl Lent {
             Held::Returned(ticket)
         };
         Self { shelf, server, held }
+    }
+
+    /// Whether the connection was kept for the session.
+    pub(super) fn is_kept(&self) -> bool {
+        matches!(self.held, Held::Kept(_))
     }
 
     /// The connection, if nobody has used it since.

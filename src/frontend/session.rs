@@ -258,6 +258,12 @@ impl Session {
         match Plan::of(byte) {
             Plan::Query => self.query(header).await,
             Plan::Quit => Err(Closing::Quit),
+            // The OK of a ping repeats the warning count of the statement before.
+            Plan::Relay(_)
+                if byte == Command::Ping as u8 && self.lent.as_ref().is_some_and(Lent::is_kept) =>
+            {
+                self.ping_lent().await
+            }
             Plan::Relay(shape) => match self.prepare_command(byte, header).await? {
                 Some(touched) => {
                     let shape = self.settle_shape(shape, header).await?;
