@@ -158,7 +158,14 @@ async fn compare_all(cluster: &'static Cluster, sides: Sides, jobs: Vec<Job>) {
             let mut failures = Vec::new();
             loop {
                 let Some(job) = queue.lock().pop_front() else { return failures };
-                match job.compare(&sides, &mut admin).await {
+                let mut compared = job.compare(&sides, &mut admin).await;
+                if let Ok(Some(once)) = &compared {
+                    // Other tests share the servers and leave their traces in what these say of themselves,
+                    // so a difference counts when it shows again. It is told all the same.
+                    eprintln!("a difference, compared again:\n{once}");
+                    compared = job.compare(&sides, &mut admin).await;
+                }
+                match compared {
                     Ok(None) => {}
                     Ok(Some(difference)) => failures.push(difference),
                     Err(error) => failures.push(format!("{error:#}")),
