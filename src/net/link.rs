@@ -61,12 +61,6 @@ impl Link {
         }
     }
 
-    /// True for TLS.
-    #[must_use]
-    pub const fn is_tls(&self) -> bool {
-        matches!(self.stream, Stream::Tls(_))
-    }
-
     /// True where nobody on the network can listen: TLS, or a Unix socket.
     #[must_use]
     pub const fn is_secure(&self) -> bool {

@@ -67,15 +67,6 @@ impl Listener {
         }
     }
 
-    /// The address really bound (port 0 asks the system to choose).
-    #[must_use]
-    pub fn local(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Tcp(listener) => listener.local_addr().ok(),
-            Self::Unix(..) => None,
-        }
-    }
-
     /// Waits for the next connection.
     pub async fn accept(&self) -> io::Result<Socket> {
         match self {
