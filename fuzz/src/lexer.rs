@@ -24,6 +24,7 @@ pub fn mode_of(byte: u8) -> LexMode {
         no_backslash_escapes: byte & 2 != 0,
         charset_safe: byte & 4 == 0,
         dialect: if byte & 8 == 0 { Dialect::MySql } else { Dialect::MariaDb },
+        version: if byte & 8 == 0 { 90704 } else { 101119 },
     }
 }
 

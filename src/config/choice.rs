@@ -85,6 +85,16 @@ choice! {
 }
 
 choice! {
+    /// What a read on a replica may miss.
+    Consistency {
+        /// Nothing that its own session has written or seen.
+        Session = "session",
+        /// Whatever is younger than the lag limit, its own session's writes included.
+        Eventual = "eventual",
+    }
+}
+
+choice! {
     /// How log lines are written.
     LogFormat {
         /// For people.

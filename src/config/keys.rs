@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::choice::{BackendTls, LogFormat, RuntimeModel};
+use super::choice::{BackendTls, Consistency, LogFormat, RuntimeModel};
 use super::endpoint::Endpoint;
 use super::key::{Key, Reload, settings};
 use super::on_off::OnOff;
@@ -178,6 +178,18 @@ settings! {
         max_lag: Duration {
             default: seconds(10),
             range: millis(10)..=seconds(86_400),
+            reload: Live
+        }
+        /// What a read on a replica may miss. `session`: nothing that its own session has written or seen.
+        /// `eventual`: whatever is younger than `max_lag`, a session's own writes included.
+        consistency: Consistency {
+            default: Consistency::Session,
+            reload: Live
+        }
+        /// Run a transaction begun with START TRANSACTION READ ONLY on a replica, as a whole. One that turns
+        /// out to need the primary after its first read ends with error 1213, as after a deadlock.
+        read_only_transactions: bool {
+            default: true,
             reload: Live
         }
     }

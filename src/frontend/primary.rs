@@ -44,6 +44,7 @@ impl Session {
                         | Class::PrimaryRead(_)
                         | Class::Data
                         | Class::Inspect
+                        | Class::Describe
                         | Class::Ddl
                         | Class::Transaction(_)
                         | Class::SetAutocommit

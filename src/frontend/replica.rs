@@ -170,7 +170,7 @@ impl Session {
 
     /// Sends a ping where the statement before has run.
     pub(super) async fn ping_lent(&mut self) -> Result<(), Closing> {
-        let question = Statement { class: Class::Inspect, looks_back: true, only_looks_back: true };
+        let question = Statement { looks_back: true, only_looks_back: true, ..Statement::of(Class::Inspect) };
         match self.lent.take() {
             Some(lent) => self.look_back(lent, &question).await,
             None => self.on_primary(Shape::Results, Touched::Nothing, Reason::Command).await,

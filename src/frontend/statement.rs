@@ -11,7 +11,6 @@ use crate::routing::{self, Decision, Question, Reason, Target};
 use crate::runtime::clock;
 use crate::session::Touched;
 use crate::sql::{self, Class, LexMode, Statement};
-use crate::topology::Facts;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::{HEADER, Header};
@@ -45,9 +44,9 @@ impl Session {
             return self.look_back(lent, &statement).await;
         }
         self.give_back_lent();
-        let mut decision = self.decide(&statement.class, header);
+        let mut decision = self.decide(&statement, header);
         if decision.worth_waiting {
-            decision = self.wait_for_freshness(&statement.class, header, decision).await;
+            decision = self.wait_for_freshness(&statement, header, decision).await;
         }
         let mut reason = decision.reason;
         if let Target::Replica(id) = decision.target {
@@ -61,7 +60,9 @@ impl Session {
         }
         self.login.state.begin(&statement.class);
         let touched = match statement.class {
-            Class::PlainRead | Class::PrimaryRead(_) | Class::Inspect | Class::Use(_) => Touched::Saw,
+            Class::PlainRead | Class::PrimaryRead(_) | Class::Inspect | Class::Describe | Class::Use(_) => {
+                Touched::Saw
+            }
             Class::SetNames { .. } => Touched::Nothing,
             _ => Touched::Wrote,
         };
@@ -91,28 +92,25 @@ impl Session {
         }
     }
 
-    fn decide(&self, class: &Class, header: Header) -> Decision {
+    fn decide(&self, statement: &Statement, header: Header) -> Decision {
         let topology = &self.topology;
         let state = &self.login.state;
         let shared = &self.context.shared;
         let now = clock::now();
         let question = Question {
-            class,
+            statement,
+            text: self.text(header),
+            mode: self.lex_mode(),
             session: state.view(),
             topology,
             policy: shared.live.load().policy,
-            rotation: match class {
+            rotation: match statement.class {
                 Class::PlainRead => shared.rotation.fetch_add(1, Ordering::Relaxed),
                 _ => 0,
             },
             now,
         };
-        let names_view = |facts: &Facts| {
-            let mode = facts.lex_mode(state.charset_safe());
-            let may_be = |name: &[u8]| facts.may_be_view(name);
-            !facts.has_no_views() && self.text(header).is_none_or(|text| sql::mentions(text, mode, may_be))
-        };
-        let decision = routing::decide(&question, names_view, &mut ());
+        let decision = routing::decide(&question, &mut ());
         if matches!(decision.reason, Reason::Wrote | Reason::Seen) {
             shared.freshness_wanted.notify_one();
         }
@@ -128,7 +126,7 @@ impl Session {
     /// Waits, for a short time only, until a replica is known to have what the session has seen.
     async fn wait_for_freshness(
         &mut self,
-        class: &Class,
+        statement: &Statement,
         header: Header,
         mut decision: Decision,
     ) -> Decision {
@@ -140,7 +138,7 @@ impl Session {
                 break;
             }
             self.topology = Arc::clone(&self.published.borrow_and_update());
-            decision = self.decide(class, header);
+            decision = self.decide(statement, header);
         }
         decision
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::reason::Reason;
 use crate::session::SessionView;
-use crate::sql::Class;
+use crate::sql::{self, Class, LexMode, NotPlain, RouteHint, Statement};
 use crate::topology::{Facts, Hindrance, Server, ServerId, Topology};
 
 /// What an operator has decided.
@@ -14,11 +14,29 @@ pub struct Policy {
     pub split: bool,
     /// The oldest data that a read may show.
     pub max_lag: Duration,
+    /// What a read may miss.
+    pub consistency: Consistency,
+    /// Run transactions that are declared read only on a replica.
+    pub read_only_transactions: bool,
+}
+
+/// What a read on a replica may miss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consistency {
+    /// Nothing that its own session has written or seen.
+    Session,
+    /// Whatever is younger than the lag limit, its own session's writes included.
+    Eventual,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { split: true, max_lag: Duration::from_secs(10) }
+        Self {
+            split: true,
+            max_lag: Duration::from_secs(10),
+            consistency: Consistency::Session,
+            read_only_transactions: true,
+        }
     }
 }
 
@@ -78,7 +96,11 @@ impl Trace for Vec<(ServerId, Refused)> {
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     /// What it is.
-    pub class: &'a Class,
+    pub statement: &'a Statement,
+    /// Its bytes, where it was read.
+    pub text: Option<&'a [u8]>,
+    /// How it was read.
+    pub mode: LexMode,
     /// Whose it is.
     pub session: &'a SessionView,
     /// The servers.
@@ -91,16 +113,11 @@ pub struct Question<'a> {
     pub now: Instant,
 }
 
-/// Decides where a statement runs. `names_view` says whether a plain read may name a view; it is asked
-/// only where nothing else has decided.
+/// Decides where a statement runs.
 #[inline]
-pub fn decide(
-    question: &Question<'_>,
-    names_view: impl FnOnce(&Facts) -> bool,
-    trace: &mut impl Trace,
-) -> Decision {
+pub fn decide(question: &Question<'_>, trace: &mut impl Trace) -> Decision {
     let primary = |reason| Decision { target: Target::Primary, reason, worth_waiting: false };
-    if let Some(reason) = must_stay(question, names_view) {
+    if let Some(reason) = must_stay(question) {
         return primary(reason);
     }
     let mut outlook = Reason::NoReplica;
@@ -138,16 +155,34 @@ fn nearer(known: Reason, why: Refused) -> Reason {
 }
 
 /// Why the statement must run on the primary whatever the replicas are.
-fn must_stay(question: &Question<'_>, names_view: impl FnOnce(&Facts) -> bool) -> Option<Reason> {
-    let Question { session, topology, policy, .. } = question;
-    match question.class {
+fn must_stay(question: &Question<'_>) -> Option<Reason> {
+    let Question { statement, session, topology, policy, .. } = question;
+    let hints = statement.hints;
+    if hints.unreadable {
+        return Some(Reason::HintUnreadable);
+    }
+    if hints.route == Some(RouteHint::Primary) {
+        return Some(Reason::HintPrimary);
+    }
+    let vouched = hints.route == Some(RouteHint::Replica);
+    match &statement.class {
         Class::PlainRead => {}
+        // The session's own variables are not on a replica, whatever a hint says.
+        Class::PrimaryRead(why) if vouched && *why != NotPlain::UserVariable => {}
+        Class::Calls | Class::Inspect | Class::Describe if vouched => {}
         Class::Data => return Some(Reason::Write),
         Class::Ddl => return Some(Reason::Ddl),
         Class::Account => return Some(Reason::Account),
-        Class::Transaction(_) | Class::SetAutocommit => return Some(Reason::TransactionControl),
+        Class::Transaction(_) | Class::SetAutocommit | Class::SetTransaction => {
+            return Some(Reason::TransactionControl);
+        }
         Class::Inspect => return Some(Reason::Inspect),
-        Class::Use(_) | Class::SetNames { .. } => return Some(Reason::SessionChange),
+        Class::Describe => return Some(Reason::Describe),
+        Class::Use(_) | Class::SetNames { .. } | Class::SetCharset | Class::SetVariables(_) => {
+            return Some(Reason::SessionChange);
+        }
+        Class::Several(_) => return Some(Reason::Several),
+        Class::Calls => return Some(Reason::StoredFunction),
         Class::PrimaryRead(_) | Class::SetGlobal | Class::Kill(_) | Class::Other(_) => {
             return Some(Reason::NotPlain);
         }
@@ -174,7 +209,13 @@ fn must_stay(question: &Question<'_>, names_view: impl FnOnce(&Facts) -> bool) -
     checks
         .iter()
         .find_map(|(holds, reason)| holds.then_some(*reason))
-        .or_else(|| names_view(facts).then_some(Reason::View))
+        .or_else(|| (!vouched && names_view(question, facts)).then_some(Reason::View))
+}
+
+/// Whether the statement may name a view: what that reaches is not known.
+fn names_view(question: &Question<'_>, facts: &Facts) -> bool {
+    let may_be = |name: &[u8]| facts.may_be_view(name);
+    !facts.has_no_views() && question.text.is_none_or(|text| sql::mentions(text, question.mode, may_be))
 }
 
 /// Whether a replica is fresh enough for the session.
@@ -183,8 +224,11 @@ fn passes(server: &Server, question: &Question<'_>) -> Result<(), Refused> {
     let Question { session, policy, now, .. } = question;
     let as_of = server.as_of.ok_or(Refused::Undated)?;
     let age = now.saturating_duration_since(as_of);
-    if age > policy.max_lag {
+    if age > question.statement.hints.max_lag.unwrap_or(policy.max_lag) {
         return Err(Refused::Lag(age));
+    }
+    if policy.consistency == Consistency::Eventual {
+        return Ok(());
     }
     if session.wrote.is_some_and(|wrote| as_of < wrote) {
         return Err(Refused::Wrote);

@@ -1,9 +1,11 @@
 //! Which server a statement runs on, and why. Pure.
 
 mod decide;
+mod explain;
 mod reason;
 
-pub use decide::{Decision, Policy, Question, Refused, Target, Trace, decide};
+pub use decide::{Consistency, Decision, Policy, Question, Refused, Target, Trace, decide};
+pub use explain::{Candidate, Explanation, Verdict, explain};
 pub use reason::Reason;
 
 #[cfg(test)]

@@ -21,6 +21,16 @@ pub enum Reason {
     SessionChange,
     /// It is not known to be a plain read.
     NotPlain,
+    /// It asks what is defined: SHOW TABLES, DESCRIBE.
+    Describe,
+    /// There are several statements in one text.
+    Several,
+    /// It calls a stored function that is not known to be without effects.
+    StoredFunction,
+    /// A comment asks for the primary.
+    HintPrimary,
+    /// A comment for Headgate cannot be understood.
+    HintUnreadable,
     /// It is no COM_QUERY.
     Command,
     /// It is too long to be read, or hidden behind attributes.
@@ -79,7 +89,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 40] = [
         Self::PlainRead,
         Self::Write,
         Self::Ddl,
@@ -88,6 +98,11 @@ impl Reason {
         Self::Inspect,
         Self::SessionChange,
         Self::NotPlain,
+        Self::Describe,
+        Self::Several,
+        Self::StoredFunction,
+        Self::HintPrimary,
+        Self::HintUnreadable,
         Self::Command,
         Self::Unread,
         Self::InTransaction,
@@ -129,6 +144,11 @@ impl Reason {
             Self::Inspect => "inspect",
             Self::SessionChange => "session_change",
             Self::NotPlain => "not_plain",
+            Self::Describe => "describe",
+            Self::Several => "several",
+            Self::StoredFunction => "stored_function",
+            Self::HintPrimary => "hint_primary",
+            Self::HintUnreadable => "hint_unreadable",
             Self::Command => "command",
             Self::Unread => "unread",
             Self::InTransaction => "in_transaction",
@@ -177,6 +197,15 @@ impl fmt::Display for Reason {
             Self::Inspect => "it asks the server about itself",
             Self::SessionChange => "it changes the session",
             Self::NotPlain => "it is not known to be a plain read",
+            Self::Describe => "it asks what is defined",
+            Self::Several => "there are several statements in one text",
+            Self::StoredFunction => {
+                "it calls a function that is not built in and not known to have no effects"
+            }
+            Self::HintPrimary => "a comment asks for the primary",
+            Self::HintUnreadable => {
+                "its /* headgate: … */ comment cannot be understood; primary, replica and max_lag=… are known"
+            }
             Self::Command => "it is not a COM_QUERY",
             Self::Unread => "it is too long to be read, or carries query attributes",
             Self::InTransaction => "a transaction is open",

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::session::{Changed, SessionView};
-use crate::sql::{Class, Name, NotPlain, TransactionKind, Unclear};
+use crate::sql::{Class, Dialect, LexMode, Name, NotPlain, Statement, TransactionKind, Unclear};
 use crate::topology::{
     Address, Collations, Epoch, Facts, Flavor, Hindrance, NotServing, Server, ServerId, ServerState, Topology,
 };
@@ -54,32 +54,38 @@ fn cluster(start: Instant, dates: &[Option<u64>]) -> Topology {
     Topology { epoch: Epoch(1), primary: Ok(ServerId(0)), servers, facts: Some(Arc::new(facts())) }
 }
 
-const CLEAN: SessionView = SessionView {
-    in_transaction: false,
-    autocommit: true,
-    changed: None,
-    charset_known: true,
-    local_schema: false,
-    unreported: false,
-    generation: 1,
-    wrote: None,
-    seen: None,
-    last_replica: None,
-    defined: None,
+const CLEAN: SessionView = SessionView::fresh(1);
+
+const MODE: LexMode = LexMode {
+    ansi_quotes: false,
+    no_backslash_escapes: false,
+    charset_safe: true,
+    dialect: Dialect::MySql,
+    version: 90704,
 };
 
 fn question<'a>(
-    class: &'a Class,
+    statement: &'a Statement,
     session: &'a SessionView,
     topology: &'a Topology,
     rotation: u64,
     now: Instant,
 ) -> Question<'a> {
-    Question { class, session, topology, policy: Policy::default(), rotation, now }
+    let policy = Policy::default();
+    Question {
+        statement,
+        text: Some(b"SELECT a FROM t"),
+        mode: MODE,
+        session,
+        topology,
+        policy,
+        rotation,
+        now,
+    }
 }
 
 fn route(class: &Class, session: &SessionView, topology: &Topology, rotation: u64, now: Instant) -> Decision {
-    decide(&question(class, session, topology, rotation, now), |_| false, &mut ())
+    decide(&question(&Statement::of(class.clone()), session, topology, rotation, now), &mut ())
 }
 
 #[test]
@@ -108,8 +114,9 @@ fn every_state_of_the_session_has_its_reason() {
     check(SessionView { unreported: true, ..CLEAN }, Reason::Unreported);
     let decision = route(&Class::PlainRead, &CLEAN, &topology, 0, now);
     assert_eq!(decision.target, Target::Replica(ServerId(1)));
-    let views = |_: &Facts| true;
-    let decision = decide(&question(&Class::PlainRead, &CLEAN, &topology, 0, now), views, &mut ());
+    let views = Some(HashSet::from([Box::from(&b"t"[..])]));
+    let topology = Topology { facts: Some(Arc::new(Facts { views, ..facts() })), ..topology };
+    let decision = route(&Class::PlainRead, &CLEAN, &topology, 0, now);
     assert_eq!(decision.reason, Reason::View);
 }
 
@@ -170,7 +177,8 @@ fn who_was_passed_over_and_why_can_be_heard() {
     let now = start + Duration::from_secs(60);
     let topology = cluster(start, &[Some(0), None]);
     let mut heard = Vec::new();
-    let decision = decide(&question(&Class::PlainRead, &CLEAN, &topology, 0, now), |_| false, &mut heard);
+    let read = Statement::of(Class::PlainRead);
+    let decision = decide(&question(&read, &CLEAN, &topology, 0, now), &mut heard);
     assert_eq!(decision.reason, Reason::Lag);
     let lag = Refused::Lag(Duration::from_secs(60));
     assert_eq!(heard, [(ServerId(1), lag), (ServerId(2), Refused::Undated)]);

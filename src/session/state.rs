@@ -87,6 +87,26 @@ pub struct SessionView {
     pub defined: Option<Instant>,
 }
 
+impl SessionView {
+    /// A session that has just begun, with `utf8mb4` and the defaults of `generation`.
+    #[must_use]
+    pub const fn fresh(generation: u64) -> Self {
+        Self {
+            in_transaction: false,
+            autocommit: true,
+            changed: None,
+            charset_known: true,
+            local_schema: false,
+            unreported: false,
+            generation,
+            wrote: None,
+            seen: None,
+            last_replica: None,
+            defined: None,
+        }
+    }
+}
+
 /// The mirror of one session.
 #[derive(Debug, Clone)]
 pub struct State {
@@ -198,6 +218,12 @@ impl State {
                 let sql = format!("SET NAMES {charset}{}", collation.unwrap_or_default());
                 self.pending = Some(Names { sql: sql.into(), safe: charset_is_safe(&charset) });
             }
+            // Not supported yet: as good as unknown.
+            Class::Calls
+            | Class::SetCharset
+            | Class::SetVariables(_)
+            | Class::SetTransaction
+            | Class::Several(_) => self.pin(Changed::Statement),
             Class::PlainRead
             | Class::PrimaryRead(_)
             | Class::Use(_)
@@ -205,6 +231,7 @@ impl State {
             | Class::Data
             | Class::Transaction(_)
             | Class::Inspect
+            | Class::Describe
             | Class::Ddl
             | Class::Account
             | Class::Kill(_) => {}

@@ -7,6 +7,8 @@
 #![warn(clippy::indexing_slicing)]
 
 mod class;
+mod describe;
+mod digest;
 mod lexer;
 mod mode;
 mod scan;
@@ -18,8 +20,11 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use class::{classify, mentions};
+pub use class::{calls, classify, mentions};
+pub use digest::{Digest, digest};
 pub use lexer::{Kind, Lexer, Token};
 pub use mode::{Dialect, LexMode, charset_is_safe};
-pub use statement::{Class, Kill, Name, NotPlain, Statement, TransactionKind, Unclear};
+pub use statement::{
+    Class, Hints, Kill, Name, NotPlain, RouteHint, Statement, Then, TransactionKind, Unclear,
+};
 pub use words::is_local_schema;

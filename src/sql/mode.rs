@@ -21,6 +21,9 @@ pub struct LexMode {
     /// quotes and backslashes can be found byte by byte. See [`charset_is_safe`].
     pub charset_safe: bool,
     pub dialect: Dialect,
+    /// The server's version as version comments number it: 90704 for MySQL 9.7.4, 101119 for MariaDB
+    /// 10.11.19. 0 where it is not known.
+    pub version: u32,
 }
 
 impl LexMode {
@@ -31,6 +34,7 @@ impl LexMode {
             no_backslash_escapes: false,
             charset_safe: charset_is_safe(charset),
             dialect,
+            version: 0,
         };
         for flag in sql_mode.split(',').map(str::trim) {
             // The server spells combined modes out, so ANSI arrives with ANSI_QUOTES beside it; but a

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::Duration;
 
 /// A statement as the lexer understands it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,12 +10,19 @@ pub struct Statement {
     pub looks_back: bool,
     /// It does so and asks for nothing else, so that another server than the session's own may answer it.
     pub only_looks_back: bool,
+    /// What its comments ask of Headgate.
+    pub hints: Hints,
 }
 
 impl Statement {
     /// A statement that was not read, for whatever reason.
     pub const fn unread() -> Self {
-        Self { class: Class::Other(Unclear::Unreadable), looks_back: false, only_looks_back: false }
+        Self::of(Class::Other(Unclear::Unreadable))
+    }
+
+    /// A statement of this class without hints.
+    pub const fn of(class: Class) -> Self {
+        Self { class, looks_back: false, only_looks_back: false, hints: Hints::NONE }
     }
 
     pub fn is_plain_read(&self) -> bool {
@@ -37,6 +45,9 @@ pub enum Class {
     /// One SELECT of names, literals, operators and functions whose value is the same on every server
     /// that has the same rows. It may run on a replica.
     PlainRead,
+    /// A plain read but for functions that are not built in: what those do, the catalogue tells.
+    /// [`calls`](super::calls) names them.
+    Calls,
     /// Reads and changes nothing in the session, but belongs on the primary.
     PrimaryRead(NotPlain),
     /// INSERT, REPLACE, UPDATE, DELETE, LOAD DATA.
@@ -46,17 +57,30 @@ pub enum Class {
         charset: Name,
         collation: Option<Name>,
     },
+    /// SET CHARACTER SET, or a SET of single character set and collation variables, perhaps beside others of
+    /// the session. What came of it must be read back: servers do not report all of it (HAZARDS 1).
+    SetCharset,
+    /// SET of variables of the session, none of them about character sets; lower case, without scope. The
+    /// server reports their new values. One SET may name `autocommit` among others.
+    SetVariables(Box<[Name]>),
     /// `SET autocommit = …`; the status flags tell what came of it.
     SetAutocommit,
+    /// SET [SESSION] TRANSACTION: characteristics of the next transaction, or of all that follow.
+    SetTransaction,
     Transaction(TransactionKind),
-    /// SHOW, EXPLAIN, DESCRIBE and the like; also an empty statement.
+    /// SHOW of the server's own state, EXPLAIN and the like; also an empty statement.
     Inspect,
+    /// SHOW or DESCRIBE of what is defined: schemas, tables, columns, indexes.
+    Describe,
     Ddl,
     /// Accounts and privileges: GRANT, CREATE USER, SET PASSWORD, FLUSH PRIVILEGES.
     Account,
     /// A SET that reaches beyond the session (GLOBAL, PERSIST), perhaps among other assignments.
     SetGlobal,
     Kill(Kill),
+    /// Several statements in one text, each of which is understood; none is [`Class::Other`],
+    /// [`Class::Kill`] or this again.
+    Several(Box<[Self]>),
     /// It may change the session in ways that cannot be named.
     Other(Unclear),
 }
@@ -65,11 +89,46 @@ pub enum Class {
 pub enum TransactionKind {
     Begin,
     BeginReadOnly,
-    Commit,
-    Rollback,
+    Commit(Then),
+    Rollback(Then),
     Savepoint,
     RollbackToSavepoint,
     ReleaseSavepoint,
+}
+
+/// What follows the end of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    Nothing,
+    /// AND CHAIN: another transaction of the same kind.
+    Chain,
+    /// RELEASE: the server hangs up.
+    Release,
+}
+
+/// What comments of the form `/* headgate: … */` ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hints {
+    /// `primary` or `replica`.
+    pub route: Option<RouteHint>,
+    /// `max_lag=500ms`: the oldest data that this read may show.
+    pub max_lag: Option<Duration>,
+    /// A hint was there that cannot be understood, or two that contradict each other.
+    pub unreadable: bool,
+}
+
+impl Hints {
+    /// No hint.
+    pub const NONE: Self = Self { route: None, max_lag: None, unreadable: false };
+}
+
+/// Which server a hint asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RouteHint {
+    /// The primary, whatever the statement is.
+    Primary,
+    /// A replica, though Headgate cannot see that the statement is a plain read. Writes stay writes.
+    Replica,
 }
 
 /// The target of a KILL.
@@ -160,43 +219,5 @@ impl fmt::Debug for Name {
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&String::from_utf8_lossy(&self.0))
-    }
-}
-
-impl fmt::Display for NotPlain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Function => {
-                "it calls a function whose value depends on the session, the server or the clock"
-            }
-            Self::Keyword => "it has a keyword that locks, or that a plain read does not have",
-            Self::SystemVariable => "it reads a system variable",
-            Self::UserVariable => "it reads a user variable",
-            Self::LocalSchema => "it reads a schema that every server has its own of",
-            Self::Hint => "it has an optimizer hint",
-            Self::ForeignWord => "it has an unquoted name outside ASCII",
-            Self::Verb => "it is no SELECT",
-            Self::Parameter => "it has a parameter, so it is there to be prepared",
-            Self::Symbol => "it has punctuation that a plain read does not have",
-        })
-    }
-}
-
-impl fmt::Display for Unclear {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Verb => "a statement Headgate does not know",
-            Self::Effects => "a statement with effects of its own on the session",
-            Self::Set => "a SET of something other than the character set or autocommit",
-            Self::Function => "a function that is not built in",
-            Self::Into => "SELECT ... INTO",
-            Self::Assignment => "an assignment to a user variable",
-            Self::TemporaryTable => "a temporary table, or a table created from a query",
-            Self::DropsSchema => "DROP DATABASE",
-            Self::Several => "several statements in one text",
-            Self::VersionComment => "a version comment",
-            Self::Charset => "text in a character set whose characters may hold a quote or backslash",
-            Self::Unreadable => "text that Headgate cannot read",
-        })
     }
 }

@@ -7,9 +7,14 @@ use proptest::prelude::*;
 
 use super::*;
 
-const MODE: LexMode =
-    LexMode { ansi_quotes: false, no_backslash_escapes: false, charset_safe: true, dialect: Dialect::MySql };
-const MARIADB: LexMode = LexMode { dialect: Dialect::MariaDb, ..MODE };
+const MODE: LexMode = LexMode {
+    ansi_quotes: false,
+    no_backslash_escapes: false,
+    charset_safe: true,
+    dialect: Dialect::MySql,
+    version: 90704,
+};
+const MARIADB: LexMode = LexMode { dialect: Dialect::MariaDb, version: 101119, ..MODE };
 const ANSI: LexMode = LexMode { ansi_quotes: true, ..MODE };
 const NO_ESCAPES: LexMode = LexMode { no_backslash_escapes: true, ..MODE };
 const GBK: LexMode = LexMode { charset_safe: false, ..MODE };
@@ -344,8 +349,8 @@ fn transactions() {
             ],
         ),
         (BeginReadOnly, &["START /* x */ TRANSACTION READ ONLY"]),
-        (Commit, &["COMMIT", "COMMIT WORK ; "]),
-        (Rollback, &["ROLLBACK", "ROLLBACK WORK"]),
+        (Commit(Then::Nothing), &["COMMIT", "COMMIT WORK ; "]),
+        (Rollback(Then::Nothing), &["ROLLBACK", "ROLLBACK WORK"]),
         (Savepoint, &["SAVEPOINT a", "SAVEPOINT `a b`"]),
         (RollbackToSavepoint, &["ROLLBACK TO a", "ROLLBACK WORK TO SAVEPOINT a", "ROLLBACK TO SAVEPOINT a"]),
         (ReleaseSavepoint, &["RELEASE SAVEPOINT a"]),
@@ -556,6 +561,7 @@ fn mode() -> impl Strategy<Value = LexMode> {
             no_backslash_escapes: escapes,
             charset_safe: safe,
             dialect: if mysql { Dialect::MySql } else { Dialect::MariaDb },
+            version: if mysql { 90704 } else { 101119 },
         }
     })
 }

@@ -139,6 +139,7 @@ impl Facts {
             no_backslash_escapes: self.no_backslash_escapes,
             charset_safe,
             dialect: self.flavor.dialect(),
+            version: 0,
         }
     }
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::model::{BackendLink, CertificateFiles, Control, Front, Log, Pool, Runtime, Settings};
 use super::password::{CONTROL_PASSWORD_VARIABLE, PasswordSource};
-use crate::config::{BackendTls, Endpoint, Place, Problem, Problems, Reading};
-use crate::routing::Policy;
+use crate::config::{self, BackendTls, Endpoint, Place, Problem, Problems, Reading};
+use crate::routing::{Consistency, Policy};
 use crate::telemetry::logging;
 use crate::topology::Address;
 
@@ -97,7 +97,15 @@ impl Resolver<'_> {
             backend,
             control: control?,
             pool: self.pool()?,
-            routing: Policy { split: config.routing.split, max_lag: config.routing.max_lag },
+            routing: Policy {
+                split: config.routing.split,
+                max_lag: config.routing.max_lag,
+                consistency: match config.routing.consistency {
+                    config::Consistency::Session => Consistency::Session,
+                    config::Consistency::Eventual => Consistency::Eventual,
+                },
+                read_only_transactions: config.routing.read_only_transactions,
+            },
             runtime: Runtime {
                 model: config.runtime.model,
                 workers: usize::try_from(config.runtime.workers)

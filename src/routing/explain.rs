@@ -1,0 +1,130 @@
+//! What is done with a statement and why, for people: `EXPLAIN ROUTE` and `headgate explain`.
+
+use std::fmt;
+use std::time::Instant;
+
+use super::decide::{Decision, Policy, Question, Refused, Target, decide};
+use crate::session::SessionView;
+use crate::sql::{LexMode, Statement, classify};
+use crate::topology::{Server, ServerId, ServerState, Topology};
+
+/// A decision with everything that led to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// What the statement is.
+    pub statement: Statement,
+    /// Where it would run, and why.
+    pub decision: Decision,
+    /// What became of each server.
+    pub servers: Vec<Candidate>,
+}
+
+/// One server and what was thought of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its number.
+    pub id: ServerId,
+    /// Its address.
+    pub address: String,
+    /// What it is now.
+    pub role: &'static str,
+    /// The verdict.
+    pub verdict: Verdict,
+}
+
+/// What becomes of a server in a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The statement runs here.
+    Chosen,
+    /// It could have run here; it was another's turn.
+    Eligible,
+    /// It serves nothing.
+    NotServing(String),
+    /// Its data is not fresh enough.
+    PassedOver(Refused),
+    /// It was not looked at: the statement needs the primary, or no primary.
+    NotAsked,
+}
+
+/// Decides about a statement as for a session, and tells the whole of it.
+#[must_use]
+pub fn explain(
+    text: &[u8],
+    mode: LexMode,
+    session: &SessionView,
+    topology: &Topology,
+    policy: Policy,
+    now: Instant,
+) -> Explanation {
+    let statement = classify(text, mode);
+    let question = Question {
+        statement: &statement,
+        text: Some(text),
+        mode,
+        session,
+        topology,
+        policy,
+        rotation: 0,
+        now,
+    };
+    let mut refused: Vec<(ServerId, Refused)> = Vec::new();
+    let decision = decide(&question, &mut refused);
+    let candidate = |server: &Server| {
+        let why = refused.iter().find(|(id, _)| *id == server.id).map(|(_, why)| *why);
+        let verdict = match (&server.state, decision.target, why) {
+            (ServerState::NotServing(why), _, _) => Verdict::NotServing(why.to_string()),
+            (ServerState::Primary, Target::Primary, _) => Verdict::Chosen,
+            (ServerState::Replica, Target::Replica(id), _) if id == server.id => Verdict::Chosen,
+            (_, _, Some(why)) => Verdict::PassedOver(why),
+            (ServerState::Replica, Target::Replica(_), None) => Verdict::Eligible,
+            (ServerState::Primary | ServerState::Replica, _, None) => Verdict::NotAsked,
+        };
+        let role = match server.state {
+            ServerState::Primary => "primary",
+            ServerState::Replica => "replica",
+            ServerState::NotServing(_) => "none",
+        };
+        Candidate { id: server.id, address: server.address.to_string(), role, verdict }
+    };
+    let servers = topology.servers.iter().map(candidate).collect();
+    Explanation { statement, decision, servers }
+}
+
+impl Explanation {
+    /// `primary`, or the number and address of a replica.
+    #[must_use]
+    pub fn target(&self) -> String {
+        match self.decision.target {
+            Target::Primary => "primary".to_owned(),
+            Target::Replica(id) => {
+                let address =
+                    self.servers.iter().find(|server| server.id == id).map(|server| &server.address);
+                format!("replica {}", address.map_or("", String::as_str))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Chosen => f.write_str("chosen"),
+            Self::Eligible => f.write_str("fresh enough; another's turn"),
+            Self::NotServing(why) => f.write_str(why),
+            Self::PassedOver(why) => why.fmt(f),
+            Self::NotAsked => f.write_str("not considered"),
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Undated => f.write_str("how old its data is, is not known"),
+            Self::Lag(age) => write!(f, "its data is {} ms old", age.as_millis()),
+            Self::Wrote => f.write_str("it may lack what the session has written"),
+            Self::Seen => f.write_str("it may lack what the session has seen"),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What a statement is, in words for people.
+
+use std::fmt;
+
+use super::{Class, Kill, NotPlain, TransactionKind, Unclear};
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PlainRead => f.write_str("a plain read"),
+            Self::Calls => f.write_str("a read that calls functions which are not built in"),
+            Self::PrimaryRead(why) => write!(f, "a read, but {why}"),
+            Self::Data => f.write_str("a write"),
+            Self::Use(schema) => write!(f, "USE {schema}"),
+            Self::SetNames { charset, .. } => write!(f, "SET NAMES {charset}"),
+            Self::SetCharset => f.write_str("a SET of character sets"),
+            Self::SetVariables(_) => f.write_str("a SET of session variables"),
+            Self::SetAutocommit => f.write_str("SET autocommit"),
+            Self::SetTransaction => f.write_str("SET TRANSACTION"),
+            Self::Transaction(TransactionKind::Begin) => f.write_str("the beginning of a transaction"),
+            Self::Transaction(TransactionKind::BeginReadOnly) => {
+                f.write_str("the beginning of a read-only transaction")
+            }
+            Self::Transaction(TransactionKind::Commit(_) | TransactionKind::Rollback(_)) => {
+                f.write_str("the end of a transaction")
+            }
+            Self::Transaction(
+                TransactionKind::Savepoint
+                | TransactionKind::RollbackToSavepoint
+                | TransactionKind::ReleaseSavepoint,
+            ) => f.write_str("a savepoint"),
+            Self::Inspect => f.write_str("a question about the server"),
+            Self::Describe => f.write_str("a question about what is defined"),
+            Self::Ddl => f.write_str("a change of the schema"),
+            Self::Account => f.write_str("a change of accounts or privileges"),
+            Self::SetGlobal => f.write_str("a SET beyond the session"),
+            Self::Kill(Kill::Query(_)) => f.write_str("KILL QUERY"),
+            Self::Kill(_) => f.write_str("KILL"),
+            Self::Several(parts) => write!(f, "{} statements in one text", parts.len()),
+            Self::Other(why) => why.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for NotPlain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Function => {
+                "it calls a function whose value depends on the session, the server or the clock"
+            }
+            Self::Keyword => "it has a keyword that locks, or that a plain read does not have",
+            Self::SystemVariable => "it reads a system variable",
+            Self::UserVariable => "it reads a user variable",
+            Self::LocalSchema => "it reads a schema that every server has its own of",
+            Self::Hint => "it has an optimizer hint",
+            Self::ForeignWord => "it has an unquoted name outside ASCII",
+            Self::Verb => "it is no SELECT",
+            Self::Parameter => "it has a parameter, so it is there to be prepared",
+            Self::Symbol => "it has punctuation that a plain read does not have",
+        })
+    }
+}
+
+impl fmt::Display for Unclear {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Verb => "a statement Headgate does not know",
+            Self::Effects => "a statement with effects of its own on the session",
+            Self::Set => "a SET of something other than the character set or autocommit",
+            Self::Function => "a function that is not built in",
+            Self::Into => "SELECT ... INTO",
+            Self::Assignment => "an assignment to a user variable",
+            Self::TemporaryTable => "a temporary table, or a table created from a query",
+            Self::DropsSchema => "DROP DATABASE",
+            Self::Several => "several statements in one text",
+            Self::VersionComment => "a version comment",
+            Self::Charset => "text in a character set whose characters may hold a quote or backslash",
+            Self::Unreadable => "text that Headgate cannot read",
+        })
+    }
+}
