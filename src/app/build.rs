@@ -14,7 +14,7 @@ use super::settings::{BackendLink, CertificateFiles, Front, Settings};
 use crate::auth::{MAX_ENCODED_SECRET, Secret, Throttle, rsa, throttle};
 use crate::backend::{BackendError, Target};
 use crate::config::BackendTls;
-use crate::frontend::{AccountReader, KnownSecrets, Limits, Live, Shared};
+use crate::frontend::{AccountReader, KnownSecrets, Learned, Limits, Live, Shared};
 use crate::monitor;
 use crate::net::tls::{self, CertificateSource, ClientSettings, ClientTls, Mode, ServerTls};
 use crate::pool;
@@ -41,7 +41,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
     let reasons = Reason::ALL.map(Reason::label);
     let labels = Labels {
         primary_reasons: &reasons,
-        replica_reasons: &[Reason::PlainRead.label()],
+        replica_reasons: &Reason::ON_REPLICAS.map(Reason::label),
         errors: &BackendError::KINDS,
     };
     let counters = Arc::new(Counters::new(&registry, labels));
@@ -66,6 +66,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         rsa,
         known: KnownSecrets::new(memory),
         accounts: AccountReader::new(settings.control.user.clone(), password.duplicate()),
+        learned: Learned::default(),
         throttle: parking_lot::Mutex::new(Throttle::new(throttle::Settings::default())),
         counters,
         clients: AtomicUsize::new(0),

@@ -22,6 +22,9 @@ const MAX_PACKET: usize = 8 * 1024 * 1024;
 /// The most rows of such an answer.
 const MAX_ROWS: usize = 1_000_000;
 
+/// Variables and their new values, as an OK reports them.
+pub(super) type Reported = Vec<(Vec<u8>, Vec<u8>)>;
+
 impl Connection {
     /// Runs one statement of Headgate's own and reads the whole answer.
     ///
@@ -65,8 +68,8 @@ impl Connection {
         let head = self.packet().await?;
         let columns = match head.first() {
             Some(&OK | &EOF) => {
-                self.note_ok(&head)?;
-                return Ok(Answer::default());
+                let variables = self.note_ok(&head)?;
+                return Ok(Answer { variables, ..Answer::default() });
             }
             Some(&ERR) => return Err(BackendError::Refused { error: ErrPacket::parse(&head)? }),
             _ => Cursor::new(&head).lenenc("column count")?,
@@ -92,17 +95,18 @@ impl Connection {
         }
     }
 
-    /// Takes in what an OK says of the connection's own state.
-    pub(super) fn note_ok(&mut self, payload: &[u8]) -> Result<(), BackendError> {
+    /// Takes in what an OK says of the connection's own state. Gives the variables back that it reports.
+    pub(super) fn note_ok(&mut self, payload: &[u8]) -> Result<Reported, BackendError> {
         let ok = OkPacket::parse(payload)?;
         self.status = ok.status;
         let schema = &mut self.schema;
-        ok.for_each_change(|change| {
-            if let Change::Schema(name) = change {
-                *schema = (!name.is_empty()).then(|| name.into());
-            }
+        let mut variables = Reported::new();
+        ok.for_each_change(|change| match change {
+            Change::Schema(name) => *schema = (!name.is_empty()).then(|| name.into()),
+            Change::Variable { name, value } => variables.push((name.to_vec(), value.to_vec())),
+            _ => {}
         })?;
-        Ok(())
+        Ok(variables)
     }
 
     async fn packet(&mut self) -> Result<Vec<u8>, BackendError> {

@@ -13,6 +13,7 @@ use crate::net::link::{Link, Stream};
 use crate::net::socket::Socket;
 use crate::net::tls::ClientTls;
 use crate::runtime::clock;
+use crate::session::Variables;
 use crate::topology::{Address, Flavor, ServerId};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::err::{ERR, ErrPacket};
@@ -132,6 +133,7 @@ impl Connection {
             thread_id: greeting.thread_id,
             schema: credentials.schema.map(Into::into),
             names: None,
+            variables: Variables::DEFAULT,
             login_ok: Vec::new(),
             uses: 0,
             in_reply: false,

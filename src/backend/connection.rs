@@ -8,6 +8,7 @@ use crate::auth::client_side::Channel;
 use crate::net::link::Link;
 use crate::pooling::Setting;
 use crate::runtime::locked::LockedBytes;
+use crate::session::Variables;
 use crate::topology::{Flavor, ServerId};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
@@ -31,6 +32,8 @@ pub struct Connection {
     pub schema: Option<Box<[u8]>>,
     /// The `SET NAMES` that would make this connection's character sets, where it is known.
     pub names: Option<Arc<str>>,
+    /// Session variables that were set on it.
+    pub variables: Variables,
     /// The payload of the OK that ended the login.
     pub login_ok: Vec<u8>,
     /// How often it was lent. Tells whether someone else has used it since.
@@ -91,7 +94,7 @@ impl Connection {
     /// What the connection has, for the choice among idle ones.
     #[must_use]
     pub fn setting(&self) -> Setting<'_> {
-        Setting { schema: self.schema.as_deref(), names: self.names.as_deref() }
+        Setting { schema: self.schema.as_deref(), names: self.names.as_deref(), variables: &self.variables }
     }
 
     /// Lets the connection count against a limit for as long as it lives.

@@ -8,6 +8,7 @@ use super::error::BackendError;
 use crate::auth::Secret;
 use crate::auth::client_side::{Channel, Exchange, FirstAnswer, Setup, Step};
 use crate::runtime::clock;
+use crate::session::Variables;
 use crate::wire::auth_switch::AuthSwitch;
 use crate::wire::command::Command;
 use crate::wire::encode::put_nul_terminated;
@@ -68,6 +69,7 @@ impl Connection {
         clock::within(limit, self.change_user_unbounded(credentials)).await??;
         self.schema = credentials.schema.map(Into::into);
         self.names = None;
+        self.variables = Variables::DEFAULT;
         self.prepare(purpose, limit).await
     }
 
@@ -93,6 +95,7 @@ impl Connection {
     pub async fn reset(&mut self, purpose: Purpose, limit: Duration) -> Result<(), BackendError> {
         self.command(Command::ResetConnection, &[], limit).await?;
         self.names = None;
+        self.variables = Variables::DEFAULT;
         self.prepare(purpose, limit).await
     }
 }

@@ -18,6 +18,7 @@ use crate::topology::{ServerId, Topology};
 
 use super::accounts::AccountReader;
 use super::known::KnownSecrets;
+use super::memory::Learned;
 
 /// Bounds towards clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +65,8 @@ pub struct Shared {
     pub known: KnownSecrets,
     /// How accounts log in, read at the primary.
     pub accounts: AccountReader,
+    /// Statements that look like reads and write.
+    pub learned: Learned,
     /// Slows repeated failures down.
     pub throttle: Mutex<Throttle>,
     /// Counters.

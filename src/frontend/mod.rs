@@ -5,11 +5,14 @@
 
 mod accept;
 mod accounts;
+mod checkout;
 mod context;
 mod known;
 mod login;
+mod memory;
 pub mod plan;
 mod primary;
+mod read_only;
 mod relay;
 mod replica;
 mod serve;
@@ -20,3 +23,4 @@ pub use accept::run;
 pub use accounts::AccountReader;
 pub use context::{Context, Limits, Live, Shared};
 pub use known::KnownSecrets;
+pub use memory::Learned;

@@ -48,6 +48,7 @@ impl Session {
                         | Class::Ddl
                         | Class::Transaction(_)
                         | Class::SetAutocommit
+                        | Class::SetTransaction
                         | Class::Use(_),
                     ) if !looks_back => {}
                     _ => self.login.state.begin_unknown(),
@@ -105,7 +106,7 @@ impl Session {
         let see = |change: Change<'_>| state.observe(change);
         let reply = relay::reply(&mut self.client, primary, &mut tracker, terms, see).await;
         match (reply, sent) {
-            (Ok(Ending::Delivered(end) | Ending::HeldBack(end)), Ok(())) => {
+            (Ok(Ending::Delivered(end) | Ending::HeldBack(end, _)), Ok(())) => {
                 self.used_primary = clock::now();
                 self.login.state.settle(End {
                     status: end.status,

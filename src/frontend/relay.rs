@@ -28,12 +28,12 @@ pub(super) enum RelayError {
 const READ_LIMIT: Duration = Duration::from_secs(30);
 
 /// How a reply ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ending {
     /// The client has it all.
     Delivered(End),
-    /// It was an ERR at once, and it was to be held back: the client has seen nothing.
-    HeldBack(End),
+    /// It was an ERR at once, and it was to be held back: the client has seen nothing of these bytes.
+    HeldBack(End, Vec<u8>),
 }
 
 /// What the relay needs to know of its client.
@@ -146,9 +146,10 @@ pub(super) async fn reply(
         if let Progress::Complete(end @ End { error: Some(_), at_once: true, .. }) = step.progress
             && terms.hold_error
         {
+            let held = server.link.inbox.get(..step.ready).unwrap_or_default().to_vec();
             server.link.consume(step.ready);
             server.finish(end.status);
-            return Ok(Ending::HeldBack(end));
+            return Ok(Ending::HeldBack(end, held));
         }
         server
             .link

@@ -5,31 +5,20 @@ use std::time::Duration;
 
 use super::relay::{self, Ending, RelayError, Terms};
 use super::session::{Closing, Session};
-use crate::auth::Secret;
-use crate::backend::{BackendError, Connection, Credentials, Purpose};
-use crate::pool::{Key, Shelf, Ticket};
-use crate::pooling::{Fit, Setting};
+use crate::backend::{BackendError, Connection};
+use crate::pool::{Shelf, Ticket};
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
 use crate::session::{End, Source, Touched};
 use crate::sql::{Class, Statement};
 use crate::topology::{ServerId, ServerState};
-use crate::wire::capabilities::Capabilities;
-use crate::wire::command::Command;
 use crate::wire::err::ErrPacket;
 use crate::wire::reply::{Shape, Tracker};
 use crate::wire::session_track::Change;
 use crate::wire::status::StatusFlags;
 
-/// For getting a replica connection ready. The primary is there, so a slow replica is not waited for.
-const READY_LIMIT: Duration = Duration::from_secs(1);
-
 /// After this long without a reply it is looked up whether the replica still serves.
 const LOOK_UP_EVERY: Duration = Duration::from_millis(500);
-
-/// The shelves a session takes connections from, so that a statement needs no look-up by key.
-#[derive(Debug, Default)]
-pub(super) struct Shelves(Vec<(ServerId, Arc<Shelf>)>);
 
 /// The replica connection that a session used last.
 #[derive(Debug)]
@@ -48,9 +37,10 @@ enum Held {
 }
 
 impl Session {
-    /// Runs the command at the front of the inbox, a plain read, on a replica. Gives the reason back where
-    /// it must run on the primary after all; the client has then seen nothing of it.
-    pub(super) async fn on_replica(&mut self, id: ServerId) -> Result<Option<Reason>, Closing> {
+    /// Runs the command at the front of the inbox, a plain read or the beginning of a read-only transaction,
+    /// on a replica. Gives the reason back where it must run on the primary after all; the client has then
+    /// seen nothing of it.
+    pub(super) async fn on_replica(&mut self, id: ServerId, why: Reason) -> Result<Option<Reason>, Closing> {
         let shelf = self.shelf(id);
         let mut connection = match self.ready(id, &shelf).await {
             Ok(connection) => connection,
@@ -66,11 +56,13 @@ impl Session {
             Ok(Ending::Delivered(end)) => {
                 // What was sent is what the inbox begins with.
                 relay::discard_command(&mut self.client).await?;
-                self.count(Target::Replica(id), Reason::PlainRead);
+                self.count(Target::Replica(id), why);
                 let now = clock::now();
                 let (status, error, source) = (end.status, end.error, Source::Replica(id));
                 self.login.state.settle(End { status, error, source, touched: Touched::Saw, now });
-                if !clean {
+                if clean && why == Reason::ReadOnlyTransaction && end.error.is_none() {
+                    self.enter_read_only(shelf, connection);
+                } else if !clean {
                     // A plain read that changed the session did so where the session is not.
                     self.login.state.begin_unknown();
                 } else if connection.is_idle() {
@@ -79,10 +71,13 @@ impl Session {
                 }
                 Ok(None)
             }
-            Ok(Ending::HeldBack(end)) => {
+            Ok(Ending::HeldBack(end, _)) => {
                 tracing::debug!(server = %id, code = end.error, "a replica refused a read; the primary is asked");
                 if clean && connection.is_idle() {
                     shelf.put(connection, clock::now());
+                }
+                if end.error.is_some_and(is_refusal_to_write) {
+                    self.learn_write();
                 }
                 Ok(Some(Reason::ReplicaRefused))
             }
@@ -100,7 +95,7 @@ impl Session {
     }
 
     /// Relays a replica's reply. Gives up on a replica that has not begun to answer and no longer serves.
-    async fn replica_reply(
+    pub(super) async fn replica_reply(
         &mut self,
         id: ServerId,
         connection: &mut Connection,
@@ -183,93 +178,6 @@ impl Session {
             shelf.put(*connection, clock::now());
         }
     }
-
-    fn shelf(&mut self, server: ServerId) -> Arc<Shelf> {
-        if let Some((_, shelf)) = self.shelves.0.iter().find(|(id, _)| *id == server) {
-            return Arc::clone(shelf);
-        }
-        let shelf = self.context.pool.shelf(Key {
-            server,
-            purpose: Purpose::Replica,
-            user: self.login.user.clone(),
-            capabilities: self.login.capabilities & Capabilities::MEANINGFUL,
-        });
-        self.shelves.0.push((server, Arc::clone(&shelf)));
-        shelf
-    }
-
-    /// What the session needs of a connection.
-    fn setting(&self) -> Setting<'_> {
-        let state = &self.login.state;
-        Setting { schema: state.schema(), names: state.names().map(|sql| &**sql) }
-    }
-
-    /// A connection with the session's schema and character sets.
-    async fn ready(&mut self, id: ServerId, shelf: &Shelf) -> Result<Connection, Reason> {
-        let (mut connection, fit) = match shelf.take(self.setting(), clock::now()) {
-            Some(found) => found,
-            None if shelf.is_paused(clock::now()) => return Err(Reason::ReplicaFailed),
-            None => {
-                let connection = self.open(id, shelf).await?;
-                let fit = Fit::between(connection.setting(), self.setting());
-                (connection, fit.ok_or(Reason::CharsetUnknown)?)
-            }
-        };
-        if fit.round_trips() == 0 {
-            return Ok(connection);
-        }
-        match self.align(&mut connection, fit).await {
-            Ok(()) => Ok(connection),
-            // A schema that has not come to the replica yet, a character set it does not know.
-            Err(BackendError::Refused { .. }) => Err(Reason::ReplicaRefused),
-            Err(_) => Err(Reason::ReplicaFailed),
-        }
-    }
-
-    async fn align(&mut self, connection: &mut Connection, fit: Fit) -> Result<(), BackendError> {
-        let state = &self.login.state;
-        if fit.set_schema
-            && let Some(schema) = state.schema()
-        {
-            connection.command(Command::InitDb, schema, READY_LIMIT).await?;
-            connection.schema = Some(schema.into());
-        }
-        if fit.set_names
-            && let Some(names) = state.names()
-        {
-            connection.query(names, READY_LIMIT).await?;
-            connection.names = Some(Arc::clone(names));
-        }
-        Ok(())
-    }
-
-    /// Opens a connection in the session's name.
-    async fn open(&mut self, id: ServerId, shelf: &Shelf) -> Result<Connection, Reason> {
-        let context = &self.context;
-        let place = context.pool.place_now(id).map_err(|_| Reason::ReplicaBusy)?;
-        let mut target = context.target(&context.topology(), id).ok_or(Reason::ReplicaFailed)?;
-        target.timeout = target.timeout.min(READY_LIMIT);
-        let secret = self.login.secret.read(Secret::decode).ok_or(Reason::ReplicaFailed)?;
-        let credentials = Credentials {
-            user: &self.login.user,
-            secret: &secret,
-            schema: None,
-            collation: self.login.collation,
-            capabilities: self.login.capabilities,
-            attributes: &[],
-        };
-        let opened = Connection::open(&target, credentials, Purpose::Replica).await;
-        let mut connection = opened.map_err(|error| {
-            tracing::info!(server = %id, %error, "no connection to a replica; the read runs on the primary");
-            context.shared.counters.errors.count(error.kind());
-            context.pool.limits().failed(id);
-            // One attempt a second tells as much as one a statement, and locks no account.
-            shelf.pause_until(clock::now() + READY_LIMIT);
-            Reason::ReplicaFailed
-        })?;
-        connection.hold(Box::new(place));
-        Ok(connection)
-    }
 }
 
 impl Lent {
@@ -307,6 +215,12 @@ pub(super) fn gone() -> ErrPacket {
     ErrPacket::own(1235, b"42000", text)
 }
 
+/// ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ER_OPTION_PREVENTS_STATEMENT, ER_READ_ONLY_MODE: what looked
+/// like a read writes.
+const fn is_refusal_to_write(code: u16) -> bool {
+    matches!(code, 1792 | 1290 | 1836)
+}
+
 /// Whether a change that a plain read on a replica reports may be ignored.
 fn is_harmless(change: &Change<'_>) -> bool {
     match change {
@@ -318,7 +232,7 @@ fn is_harmless(change: &Change<'_>) -> bool {
 
 impl Connection {
     /// True between commands, with no transaction open: fit for the next session.
-    fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.is_between_replies() && !self.status.contains(StatusFlags::IN_TRANSACTION)
     }
 }

@@ -9,10 +9,12 @@ use std::time::Instant;
 use tokio::sync::watch;
 use tokio::time::Sleep;
 
+use super::checkout::Shelves;
 use super::context::Context;
 use super::plan::Plan;
+use super::read_only::ReadOnly;
 use super::relay::{self, RelayError};
-use super::replica::{self, Lent, Shelves};
+use super::replica::{self, Lent};
 use crate::backend::{BackendError, Connection, Purpose};
 use crate::net::link::Link;
 use crate::pool::{Key, Shelf};
@@ -64,6 +66,8 @@ pub(super) struct Session {
     pub(super) shelves: Shelves,
     /// Where the last statement ran, if it was a replica.
     pub(super) lent: Option<Lent>,
+    /// The transaction that is open on a replica.
+    pub(super) read_only: Option<ReadOnly>,
     pub(super) published: watch::Receiver<Arc<Topology>>,
     /// The snapshot that the present statement is decided on.
     pub(super) topology: Arc<Topology>,
@@ -109,6 +113,7 @@ impl Session {
             login,
             shelves: Shelves::default(),
             lent: None,
+            read_only: None,
             published,
             topology,
             shutdown,
@@ -255,7 +260,11 @@ impl Session {
         // Servers take an empty packet for COM_SLEEP, which they do not know.
         let byte = self.client.inbox.get(HEADER).filter(|_| header.len > 0);
         let byte = byte.copied().unwrap_or(Command::Sleep as u8);
-        match Plan::of(byte) {
+        let plan = Plan::of(byte);
+        if self.read_only.is_some() && plan != Plan::Query && !self.command_in_read_only(byte, plan).await? {
+            return Ok(());
+        }
+        match plan {
             Plan::Query => self.query(header).await,
             Plan::Quit => Err(Closing::Quit),
             // The OK of a ping repeats the warning count of the statement before.
@@ -322,7 +331,7 @@ impl Session {
         let statements = &self.context.shared.counters.statements;
         match target {
             Target::Primary => statements.primary.count(reason.index()),
-            Target::Replica(_) => statements.replica.count(0),
+            Target::Replica(_) => statements.replica.count(reason.index()),
         }
     }
 }

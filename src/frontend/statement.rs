@@ -5,12 +5,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::plan::query_text;
-use super::relay;
+use super::read_only::Next;
+use super::relay::{self, RelayError};
 use super::session::{Closing, Session};
 use crate::routing::{self, Decision, Question, Reason, Target};
 use crate::runtime::clock;
-use crate::session::Touched;
-use crate::sql::{self, Class, LexMode, Statement};
+use crate::session::{ReadBack, Touched};
+use crate::sql::{self, Class, LexMode, Statement, TransactionKind, Unclear};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::{HEADER, Header};
@@ -30,13 +31,20 @@ impl Session {
         while readable && self.client.inbox.len() < HEADER + header.len {
             relay::more_from_client(&mut self.client).await?;
         }
-        let statement = match self.text(header) {
-            Some(text) if readable => sql::classify(text, self.lex_mode()),
-            _ => Statement::unread(),
-        };
+        let mut statement = self.classify(header);
+        if statement.class == Class::Other(Unclear::Charset) && self.read_charsets().await? {
+            statement = self.classify(header);
+        }
         if let Class::Kill(_) = statement.class {
             let text = "KILL is not supported yet: the ids that clients see are Headgate's; connect to the server itself";
             return self.refuse(&ErrPacket::own(1235, b"42000", text)).await;
+        }
+        if self.read_only.is_some() {
+            match self.query_in_read_only(&statement, header).await? {
+                Next::Served => return Ok(()),
+                Next::Primary(reason) => return self.query_on_primary(&statement, reason).await,
+                Next::Route => {}
+            }
         }
         if statement.looks_back
             && let Some(lent) = self.lent.take()
@@ -45,12 +53,15 @@ impl Session {
         }
         self.give_back_lent();
         let mut decision = self.decide(&statement, header);
+        if decision.reason == Reason::CharsetUnknown && self.read_charsets().await? {
+            decision = self.decide(&statement, header);
+        }
         if decision.worth_waiting {
             decision = self.wait_for_freshness(&statement, header, decision).await;
         }
         let mut reason = decision.reason;
         if let Target::Replica(id) = decision.target {
-            match self.on_replica(id).await? {
+            match self.on_replica(id, reason).await? {
                 None => return Ok(()),
                 Some(fallback) => {
                     self.context.shared.counters.retries.increment(1);
@@ -58,36 +69,63 @@ impl Session {
                 }
             }
         }
+        self.query_on_primary(&statement, reason).await
+    }
+
+    /// Runs the statement at the front of the inbox on the primary.
+    async fn query_on_primary(&mut self, statement: &Statement, reason: Reason) -> Result<(), Closing> {
         self.login.state.begin(&statement.class);
-        let touched = match statement.class {
-            Class::PlainRead | Class::PrimaryRead(_) | Class::Inspect | Class::Describe | Class::Use(_) => {
-                Touched::Saw
-            }
-            Class::SetNames { .. } => Touched::Nothing,
-            _ => Touched::Wrote,
-        };
-        let sets_trackers = matches!(statement.class, Class::Other(_));
-        self.on_primary(Shape::Results, touched, reason).await?;
-        if sets_trackers && self.login.form.wish == Wish::Defaults {
-            self.widen_wish();
+        self.on_primary(Shape::Results, touched(&statement.class), reason).await?;
+        if self.login.form.wish == Wish::Defaults && self.login.state.has_set_trackers() {
+            // The session has asked for session tracking of its own.
+            self.login.form.wish = Wish::Everything;
         }
-        if statement.ages_pools() || statement.class == Class::Ddl {
+        if statement.ages_pools() || changes_schema(&statement.class) {
             self.login.state.define(clock::now());
-            self.something_changed(&statement.class);
+            self.something_changed(statement);
         }
         Ok(())
     }
 
+    fn classify(&self, header: Header) -> Statement {
+        match self.text(header) {
+            Some(text) if header.len <= LONGEST_READ => sql::classify(text, self.lex_mode()),
+            _ => Statement::unread(),
+        }
+    }
+
+    /// Asks the primary for the session's character sets where that may help. False where it does not.
+    async fn read_charsets(&mut self) -> Result<bool, Closing> {
+        let state = &mut self.login.state;
+        let view = state.view();
+        if !state.must_read_charsets() || view.in_transaction || !view.autocommit || view.changed.is_some() {
+            return Ok(false);
+        }
+        let limit = self.context.shared.limits().connect_timeout;
+        let answer = self.login.primary.query(CHARSETS, limit).await;
+        let answer = answer.map_err(|error| Closing::Relay(RelayError::Server(error)))?;
+        if let (Some(client), Some(collation)) = (answer.value("client"), answer.value("collation")) {
+            state.read_charsets(ReadBack { client, collation, results: answer.value("results") });
+        }
+        Ok(!state.must_read_charsets())
+    }
+
+    /// A replica has refused the statement at the front of the inbox because it writes.
+    pub(super) fn learn_write(&self) {
+        if let Some(text) = Header::read(&self.client.inbox).and_then(|header| self.text(header)) {
+            self.context.shared.learned.learn(sql::digest(text, self.lex_mode()));
+        }
+    }
+
     /// The text of the COM_QUERY at the front of the inbox.
-    fn text(&self, header: Header) -> Option<&[u8]> {
+    pub(super) fn text(&self, header: Header) -> Option<&[u8]> {
         let payload = self.client.inbox.get(HEADER..HEADER + header.len)?;
         query_text(payload, self.login.capabilities.contains(Capabilities::QUERY_ATTRIBUTES))
     }
 
     pub(super) fn lex_mode(&self) -> LexMode {
-        let safe = self.login.state.charset_safe();
         match &self.topology.facts {
-            Some(facts) => facts.lex_mode(safe),
+            Some(facts) => self.login.state.lex_mode(facts),
             None => LexMode::new("", "", sql::Dialect::MySql),
         }
     }
@@ -97,10 +135,12 @@ impl Session {
         let state = &self.login.state;
         let shared = &self.context.shared;
         let now = clock::now();
+        let (text, mode) = (self.text(header), self.lex_mode());
         let question = Question {
             statement,
-            text: self.text(header),
-            mode: self.lex_mode(),
+            text,
+            mode,
+            known_to_write: shared.learned.knows(|| Some(sql::digest(text?, mode))),
             session: state.view(),
             topology,
             policy: shared.live.load().policy,
@@ -143,18 +183,38 @@ impl Session {
         decision
     }
 
-    /// A session that sets something unknown may have asked for session tracking of its own.
-    fn widen_wish(&mut self) {
-        if self.login.state.has_set_trackers() {
-            self.login.form.wish = Wish::Everything;
-        }
-    }
-
     /// The monitor looks again, and connections opened under other accounts or defaults are let go.
-    fn something_changed(&self, class: &Class) {
-        self.context.shared.changed.send_modify(|count| *count += 1);
-        if matches!(class, Class::Account | Class::SetGlobal) {
+    fn something_changed(&self, statement: &Statement) {
+        let shared = &self.context.shared;
+        shared.changed.send_modify(|count| *count += 1);
+        shared.learned.forget();
+        if statement.ages_pools() {
             self.context.pool.limits().age(clock::now());
         }
+    }
+}
+
+/// What `LIKE`s and literals are read with, under names of our own.
+const CHARSETS: &str = "SELECT @@character_set_client AS client, @@collation_connection AS collation, \
+                        @@character_set_results AS results";
+
+/// What a statement may do with data.
+fn touched(class: &Class) -> Touched {
+    match class {
+        Class::PlainRead | Class::PrimaryRead(_) | Class::Inspect | Class::Describe | Class::Use(_) => {
+            Touched::Saw
+        }
+        Class::SetNames { .. } | Class::SetTransaction => Touched::Nothing,
+        Class::Transaction(TransactionKind::BeginReadOnly) => Touched::Saw,
+        _ => Touched::Wrote,
+    }
+}
+
+/// Whether a statement may define something, views and functions among it.
+fn changes_schema(class: &Class) -> bool {
+    match class {
+        Class::Ddl => true,
+        Class::Several(parts) => parts.iter().any(changes_schema),
+        _ => false,
     }
 }

@@ -1,12 +1,16 @@
 //! The nearest idle connection: the one that needs the fewest changes.
 
-/// What a connection has, or a session needs: schema and character sets.
+use crate::session::Variables;
+
+/// What a connection has, or a session needs: schema, character sets and variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting<'a> {
     /// The current schema.
     pub schema: Option<&'a [u8]>,
     /// The `SET NAMES` statement that makes the character sets.
     pub names: Option<&'a str>,
+    /// Session variables that are not what a new session has.
+    pub variables: &'a Variables,
 }
 
 /// What must be sent before the connection is as the session needs it.
@@ -16,6 +20,8 @@ pub struct Fit {
     pub set_schema: bool,
     /// The session's `SET NAMES`.
     pub set_names: bool,
+    /// A SET of the variables that differ.
+    pub set_variables: bool,
 }
 
 impl Fit {
@@ -27,13 +33,17 @@ impl Fit {
             return None;
         }
         wants.names?;
-        Some(Self { set_schema: has.schema != wants.schema, set_names: has.names != wants.names })
+        Some(Self {
+            set_schema: has.schema != wants.schema,
+            set_names: has.names != wants.names,
+            set_variables: !has.variables.same_as(wants.variables),
+        })
     }
 
     /// Round trips needed.
     #[must_use]
     pub const fn round_trips(self) -> u32 {
-        self.set_schema as u32 + self.set_names as u32
+        self.set_schema as u32 + self.set_names as u32 + self.set_variables as u32
     }
 }
 
@@ -67,7 +77,7 @@ mod tests {
     const LATIN: Option<&str> = Some("SET NAMES latin1 COLLATE latin1_swedish_ci");
 
     const fn setting(schema: Option<&'static [u8]>, names: Option<&'static str>) -> Setting<'static> {
-        Setting { schema, names }
+        Setting { schema, names, variables: &Variables::DEFAULT }
     }
 
     #[test]
@@ -81,6 +91,20 @@ mod tests {
         check(setting(Some(b"b"), LATIN), Some((1, 0)));
         check(setting(Some(b"c"), UTF8), Some((2, 1)));
         check(setting(Some(b"c"), LATIN), Some((1, 1)));
+    }
+
+    #[test]
+    fn variables_that_differ_are_set() {
+        let mut variables = Variables::DEFAULT;
+        assert!(variables.note(b"sql_mode", b"ANSI"));
+        let plain = setting(Some(b"a"), UTF8);
+        let ansi = Setting { variables: &variables, ..plain };
+        assert_eq!(
+            choose([plain, ansi].into_iter(), ansi).map(|(at, fit)| (at, fit.round_trips())),
+            Some((1, 0))
+        );
+        assert!(Fit::between(plain, ansi).is_some_and(|fit| fit.set_variables));
+        assert!(Fit::between(ansi, plain).is_some_and(|fit| fit.set_variables));
     }
 
     #[test]

@@ -164,6 +164,7 @@ mod tests {
         Answer {
             columns: columns.iter().map(ToString::to_string).collect(),
             rows: vec![row.iter().map(|value| Some((*value).to_owned())).collect()],
+            ..Answer::default()
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::reason::Reason;
 use crate::session::SessionView;
-use crate::sql::{self, Class, LexMode, NotPlain, RouteHint, Statement};
+use crate::sql::{self, Class, LexMode, NotPlain, RouteHint, Statement, TransactionKind};
 use crate::topology::{Facts, Hindrance, Server, ServerId, Topology};
 
 /// What an operator has decided.
@@ -101,6 +101,8 @@ pub struct Question<'a> {
     pub text: Option<&'a [u8]>,
     /// How it was read.
     pub mode: LexMode,
+    /// A replica has refused a statement with this digest, because it writes.
+    pub known_to_write: bool,
     /// Whose it is.
     pub session: &'a SessionView,
     /// The servers.
@@ -138,10 +140,21 @@ pub fn decide(question: &Question<'_>, trace: &mut impl Trace) -> Decision {
     let turn = usize::try_from(question.rotation % count).unwrap_or(0);
     let mut passing = question.topology.replicas().filter(|server| passes(server, question).is_ok());
     match passing.nth(turn) {
-        Some(server) => {
-            Decision { target: Target::Replica(server.id), reason: Reason::PlainRead, worth_waiting: false }
-        }
+        Some(server) => Decision {
+            target: Target::Replica(server.id),
+            reason: reason_elsewhere(question),
+            worth_waiting: false,
+        },
         None => primary(outlook),
+    }
+}
+
+/// Why a replica may have it.
+const fn reason_elsewhere(question: &Question<'_>) -> Reason {
+    match (&question.statement.class, question.statement.hints.route) {
+        (Class::Transaction(_), _) => Reason::ReadOnlyTransaction,
+        (Class::PlainRead, _) | (_, None) => Reason::PlainRead,
+        (_, Some(_)) => Reason::HintReplica,
     }
 }
 
@@ -170,6 +183,11 @@ fn must_stay(question: &Question<'_>) -> Option<Reason> {
         // The session's own variables are not on a replica, whatever a hint says.
         Class::PrimaryRead(why) if vouched && *why != NotPlain::UserVariable => {}
         Class::Calls | Class::Inspect | Class::Describe if vouched => {}
+        Class::Transaction(TransactionKind::BeginReadOnly) if policy.read_only_transactions => {
+            if session.declared_in_vain {
+                return Some(Reason::DeclaredInVain);
+            }
+        }
         Class::Data => return Some(Reason::Write),
         Class::Ddl => return Some(Reason::Ddl),
         Class::Account => return Some(Reason::Account),
@@ -189,9 +207,11 @@ fn must_stay(question: &Question<'_>) -> Option<Reason> {
     }
     let Some(facts) = &topology.facts else { return Some(Reason::NoReplica) };
     let checks = [
+        (question.known_to_write, Reason::KnownToWrite),
         (!policy.split, Reason::SplitOff),
         (session.in_transaction, Reason::InTransaction),
         (!session.autocommit, Reason::AutocommitOff),
+        (session.next_transaction_set, Reason::NextTransaction),
         (session.changed.is_some(), Reason::SessionChanged),
         (session.unreported, Reason::Unreported),
         (session.local_schema, Reason::LocalSchema),
@@ -206,16 +226,20 @@ fn must_stay(question: &Question<'_>) -> Option<Reason> {
         (session.defined.is_some_and(|defined| facts.asked < defined), Reason::Defined),
         (facts.views.is_none(), Reason::ViewsUnknown),
     ];
-    checks
-        .iter()
-        .find_map(|(holds, reason)| holds.then_some(*reason))
-        .or_else(|| (!vouched && names_view(question, facts)).then_some(Reason::View))
+    checks.iter().find_map(|(holds, reason)| holds.then_some(*reason)).or_else(|| {
+        let plain = vouched || is_plain(statement, question.text, question.mode, facts);
+        (!plain).then_some(Reason::View)
+    })
 }
 
-/// Whether the statement may name a view: what that reaches is not known.
-fn names_view(question: &Question<'_>, facts: &Facts) -> bool {
-    let may_be = |name: &[u8]| facts.may_be_view(name);
-    !facts.has_no_views() && question.text.is_none_or(|text| sql::mentions(text, question.mode, may_be))
+/// Whether nothing that a plain read names may be a view: what that reaches is not known.
+#[must_use]
+pub fn is_plain(statement: &Statement, text: Option<&[u8]>, mode: LexMode, facts: &Facts) -> bool {
+    if statement.class != Class::PlainRead {
+        return matches!(statement.class, Class::Transaction(_));
+    }
+    facts.has_no_views()
+        || text.is_some_and(|text| !sql::mentions(text, mode, |name| facts.may_be_view(name)))
 }
 
 /// Whether a replica is fresh enough for the session.

@@ -55,6 +55,7 @@ pub fn explain(
     session: &SessionView,
     topology: &Topology,
     policy: Policy,
+    known_to_write: bool,
     now: Instant,
 ) -> Explanation {
     let statement = classify(text, mode);
@@ -62,6 +63,7 @@ pub fn explain(
         statement: &statement,
         text: Some(text),
         mode,
+        known_to_write,
         session,
         topology,
         policy,

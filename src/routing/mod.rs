@@ -2,9 +2,10 @@
 
 mod decide;
 mod explain;
+pub mod read_only;
 mod reason;
 
-pub use decide::{Consistency, Decision, Policy, Question, Refused, Target, Trace, decide};
+pub use decide::{Consistency, Decision, Policy, Question, Refused, Target, Trace, decide, is_plain};
 pub use explain::{Candidate, Explanation, Verdict, explain};
 pub use reason::Reason;
 

@@ -7,6 +7,10 @@ use std::fmt;
 pub enum Reason {
     /// A plain read, and a replica fresh enough for it.
     PlainRead,
+    /// It belongs to a transaction that is declared read only, and the replica is fresh enough.
+    ReadOnlyTransaction,
+    /// A comment says that a replica may run it.
+    HintReplica,
     /// It writes data.
     Write,
     /// It changes the schema.
@@ -31,6 +35,12 @@ pub enum Reason {
     HintPrimary,
     /// A comment for Headgate cannot be understood.
     HintUnreadable,
+    /// A replica has refused the like of it before, because it writes.
+    KnownToWrite,
+    /// An earlier transaction of the session was declared read only and needed the primary.
+    DeclaredInVain,
+    /// SET TRANSACTION has given the next transaction characteristics of its own.
+    NextTransaction,
     /// It is no COM_QUERY.
     Command,
     /// It is too long to be read, or hidden behind attributes.
@@ -39,7 +49,7 @@ pub enum Reason {
     InTransaction,
     /// `autocommit` is off, so a read would open a transaction.
     AutocommitOff,
-    /// The session has changed more than schema and character set.
+    /// The session has changed more than schema, character set and plain variables.
     SessionChanged,
     /// The session's character set cannot be made on another connection.
     CharsetUnknown,
@@ -89,8 +99,10 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 45] = [
         Self::PlainRead,
+        Self::ReadOnlyTransaction,
+        Self::HintReplica,
         Self::Write,
         Self::Ddl,
         Self::Account,
@@ -103,6 +115,9 @@ impl Reason {
         Self::StoredFunction,
         Self::HintPrimary,
         Self::HintUnreadable,
+        Self::KnownToWrite,
+        Self::DeclaredInVain,
+        Self::NextTransaction,
         Self::Command,
         Self::Unread,
         Self::InTransaction,
@@ -132,11 +147,16 @@ impl Reason {
         Self::ReplicaRefused,
     ];
 
+    /// The reasons for which a replica runs a statement.
+    pub const ON_REPLICAS: [Self; 3] = [Self::PlainRead, Self::ReadOnlyTransaction, Self::HintReplica];
+
     /// The label in metrics.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
             Self::PlainRead => "plain_read",
+            Self::ReadOnlyTransaction => "read_only_transaction",
+            Self::HintReplica => "hint_replica",
             Self::Write => "write",
             Self::Ddl => "ddl",
             Self::Account => "account",
@@ -149,6 +169,9 @@ impl Reason {
             Self::StoredFunction => "stored_function",
             Self::HintPrimary => "hint_primary",
             Self::HintUnreadable => "hint_unreadable",
+            Self::KnownToWrite => "known_to_write",
+            Self::DeclaredInVain => "declared_in_vain",
+            Self::NextTransaction => "next_transaction",
             Self::Command => "command",
             Self::Unread => "unread",
             Self::InTransaction => "in_transaction",
@@ -190,6 +213,10 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::PlainRead => "a plain read; the replica is fresh enough",
+            Self::ReadOnlyTransaction => {
+                "a transaction that is declared read only; the replica is fresh enough"
+            }
+            Self::HintReplica => "a comment says that a replica may run it; the replica is fresh enough",
             Self::Write => "it writes data",
             Self::Ddl => "it changes the schema",
             Self::Account => "it changes accounts or privileges",
@@ -206,11 +233,18 @@ impl fmt::Display for Reason {
             Self::HintUnreadable => {
                 "its /* headgate: … */ comment cannot be understood; primary, replica and max_lag=… are known"
             }
+            Self::KnownToWrite => "a replica has refused the like of it before, because it writes",
+            Self::DeclaredInVain => {
+                "an earlier read-only transaction of this session needed the primary after its first read"
+            }
+            Self::NextTransaction => "SET TRANSACTION has said how the next transaction shall be",
             Self::Command => "it is not a COM_QUERY",
             Self::Unread => "it is too long to be read, or carries query attributes",
             Self::InTransaction => "a transaction is open",
             Self::AutocommitOff => "autocommit is off",
-            Self::SessionChanged => "the session has changed more than schema and character set",
+            Self::SessionChanged => {
+                "the session has changed more than schema, character set and plain variables"
+            }
             Self::CharsetUnknown => "the session's character set cannot be made on another connection",
             Self::DefaultsChanged => "the defaults of new sessions have changed since the session began",
             Self::InitConnect => "the primary's init_connect changes every session",

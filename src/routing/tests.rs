@@ -76,6 +76,7 @@ fn question<'a>(
         statement,
         text: Some(b"SELECT a FROM t"),
         mode: MODE,
+        known_to_write: false,
         session,
         topology,
         policy,
@@ -95,6 +96,7 @@ fn reasons_stand_at_their_index_and_have_their_own_labels() {
     for (index, reason) in Reason::ALL.iter().enumerate() {
         assert_eq!(reason.index(), index);
     }
+    assert_eq!(Reason::ON_REPLICAS[..], Reason::ALL[..3], "both are counted by the same index");
 }
 
 #[test]

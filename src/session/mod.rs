@@ -1,5 +1,13 @@
 //! What a session has changed, and how far it has read and written. Pure.
 
+mod charset;
+mod outcome;
 mod state;
+mod variables;
+mod view;
 
-pub use state::{Changed, End, SessionView, Source, State, Touched};
+pub use charset::ReadBack;
+pub use outcome::{End, Source, Touched};
+pub use state::State;
+pub use variables::{CARRIED, Handling, Variables};
+pub use view::{Changed, SessionView};

@@ -7,121 +7,35 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::sql::{Class, charset_is_safe, is_local_schema};
-use crate::topology::{Collations, ServerId};
+use super::charset::{Charsets, ReadBack};
+use super::outcome::{End, Source, Touched};
+use super::variables::{Handling, Variables};
+use super::view::{Changed, SessionView};
+use crate::sql::{Class, LexMode, Name, is_local_schema};
+use crate::topology::{Collations, Facts};
 use crate::wire::session_track::Change;
 use crate::wire::status::StatusFlags;
-
-/// Why a session's reads stay on its primary connection until it is reset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Changed {
-    /// A statement that may change anything was sent.
-    Statement,
-    /// The server reported a variable that is not mirrored.
-    Variable,
-    /// The server reported that something changed.
-    Reported,
-    /// A command other than COM_QUERY that may change anything.
-    Command,
-}
-
-/// Where a reply came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// The session's own connection.
-    Primary,
-    /// A replica.
-    Replica(ServerId),
-}
-
-/// What a statement may have done with data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Touched {
-    /// Nothing: a ping, a prepare.
-    Nothing,
-    /// It may have shown some.
-    Saw,
-    /// It may have changed some.
-    Wrote,
-}
-
-/// How a statement ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct End {
-    /// Status flags of the last OK.
-    pub status: StatusFlags,
-    /// The error number, if it ended in one.
-    pub error: Option<u16>,
-    /// Who answered.
-    pub source: Source,
-    /// What the session may have done.
-    pub touched: Touched,
-    /// When the last byte of the reply had come.
-    pub now: Instant,
-}
-
-/// What routing needs to know of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SessionView {
-    /// A transaction is open.
-    pub in_transaction: bool,
-    /// `autocommit` is on.
-    pub autocommit: bool,
-    /// Something that is not mirrored has changed.
-    pub changed: Option<Changed>,
-    /// The character sets can be made on another connection.
-    pub charset_known: bool,
-    /// The schema is one that every server has its own of.
-    pub local_schema: bool,
-    /// An ERR may have hidden a change that the server has had no occasion to report yet.
-    pub unreported: bool,
-    /// The generation of defaults that the session began with.
-    pub generation: u64,
-    /// When the session last did something that may have written.
-    pub wrote: Option<Instant>,
-    /// When the session last saw data anywhere.
-    pub seen: Option<Instant>,
-    /// The replica that showed it, if it was one. It cannot have gone back since.
-    pub last_replica: Option<ServerId>,
-    /// When the session last changed the schema.
-    pub defined: Option<Instant>,
-}
-
-impl SessionView {
-    /// A session that has just begun, with `utf8mb4` and the defaults of `generation`.
-    #[must_use]
-    pub const fn fresh(generation: u64) -> Self {
-        Self {
-            in_transaction: false,
-            autocommit: true,
-            changed: None,
-            charset_known: true,
-            local_schema: false,
-            unreported: false,
-            generation,
-            wrote: None,
-            seen: None,
-            last_replica: None,
-            defined: None,
-        }
-    }
-}
 
 /// The mirror of one session.
 #[derive(Debug, Clone)]
 pub struct State {
     schema: Option<Box<[u8]>>,
-    /// The statement that makes the session's character sets on any connection.
-    names: Option<Arc<str>>,
-    charset_safe: bool,
-    /// A SET NAMES that the server has not answered yet.
-    pending: Option<Names>,
+    charsets: Charsets,
+    variables: Variables,
+    /// How the session's own `sql_mode` has its texts read, where it has set one.
+    quoting: Option<LexMode>,
+    /// Variables of the SET in progress that the server has yet to report.
+    awaited: Vec<Name>,
     /// All that the command in progress can change has a name here. Both servers report a change without a
-    /// name beside that of a schema, a character set and autocommit.
+    /// name beside that of a schema, a variable and autocommit.
     named: bool,
+    /// The command in progress may open a transaction.
+    may_open: bool,
     set_trackers: bool,
     /// How many more replies may report what an ERR could not.
     unreported: u8,
+    /// A transaction is open on a replica.
+    reads_elsewhere: bool,
     view: SessionView,
 }
 
@@ -130,12 +44,6 @@ const REPLIES_UNTIL_REPORTED: u8 = 2;
 
 /// ER_PARSE_ERROR: raised before anything ran.
 const PARSE_ERROR: u16 = 1064;
-
-#[derive(Debug, Clone)]
-struct Names {
-    sql: Arc<str>,
-    safe: bool,
-}
 
 impl State {
     /// A session right after its login, with the collation id of its login request.
@@ -147,30 +55,30 @@ impl State {
         status: StatusFlags,
         generation: u64,
     ) -> Self {
-        let known = collations.get(collation);
-        let local_schema = schema.as_deref().is_some_and(is_local_schema);
+        let charsets = Charsets::of_login(collation, collations);
+        let view = SessionView {
+            in_transaction: status.contains(StatusFlags::IN_TRANSACTION),
+            autocommit: status.contains(StatusFlags::AUTOCOMMIT),
+            charset_known: charsets.sql().is_some(),
+            local_schema: schema.as_deref().is_some_and(is_local_schema),
+            ..SessionView::fresh(generation)
+        };
+        Self::with(schema, charsets, view)
+    }
+
+    fn with(schema: Option<Box<[u8]>>, charsets: Charsets, view: SessionView) -> Self {
         Self {
             schema,
-            names: known
-                .map(|(charset, collation)| format!("SET NAMES {charset} COLLATE {collation}").into()),
-            charset_safe: known.is_some_and(|(charset, _)| charset_is_safe(charset)),
-            pending: None,
+            charsets,
+            variables: Variables::DEFAULT,
+            quoting: None,
+            awaited: Vec::new(),
             named: false,
+            may_open: true,
             set_trackers: false,
             unreported: 0,
-            view: SessionView {
-                in_transaction: status.contains(StatusFlags::IN_TRANSACTION),
-                autocommit: status.contains(StatusFlags::AUTOCOMMIT),
-                changed: None,
-                charset_known: known.is_some(),
-                local_schema,
-                unreported: false,
-                generation,
-                wrote: None,
-                seen: None,
-                last_replica: None,
-                defined: None,
-            },
+            reads_elsewhere: false,
+            view,
         }
     }
 
@@ -189,14 +97,39 @@ impl State {
 
     /// The statement that makes the session's character sets, if it is known.
     #[must_use]
-    pub const fn names(&self) -> Option<&Arc<str>> {
-        self.names.as_ref()
+    pub fn names(&self) -> Option<&Arc<str>> {
+        self.charsets.sql()
     }
 
-    /// In the client's character set no byte of a longer character looks like a quote or backslash.
+    /// The variables that the session has set.
     #[must_use]
-    pub const fn charset_safe(&self) -> bool {
-        self.charset_safe
+    pub const fn variables(&self) -> &Variables {
+        &self.variables
+    }
+
+    /// How the session's texts are read.
+    #[must_use]
+    #[inline]
+    pub fn lex_mode(&self, facts: &Facts) -> LexMode {
+        let usual = facts.lex_mode(self.charsets.is_safe());
+        match self.quoting {
+            None => usual,
+            Some(LexMode { ansi_quotes, no_backslash_escapes, .. }) => {
+                LexMode { ansi_quotes, no_backslash_escapes, ..usual }
+            }
+        }
+    }
+
+    /// The character sets must be read back from the primary before anything can run elsewhere.
+    #[must_use]
+    pub const fn must_read_charsets(&self) -> bool {
+        self.charsets.is_stale()
+    }
+
+    /// What the primary says of the character sets.
+    pub fn read_charsets(&mut self, found: ReadBack<'_>) {
+        self.charsets.read_back(found);
+        self.view.charset_known = self.charsets.sql().is_some();
     }
 
     /// The session has asked for session tracking of its own.
@@ -207,48 +140,92 @@ impl State {
 
     /// A statement is about to be sent to the primary.
     pub fn begin(&mut self, class: &Class) {
-        self.pending = None;
-        self.named = matches!(class, Class::Use(_) | Class::SetNames { .. } | Class::SetAutocommit);
+        self.begin_anything();
         match class {
-            Class::Other(_) | Class::SetGlobal => self.pin(Changed::Statement),
+            // Each may change what it names, and nothing is known of the others' moment.
+            Class::Several(parts) => parts.iter().for_each(|part| self.begin_part(part)),
+            class => self.begin_one(class),
+        }
+    }
+
+    fn begin_anything(&mut self) {
+        self.charsets.settle(false);
+        self.awaited.clear();
+        self.named = false;
+        self.may_open = true;
+    }
+
+    fn begin_one(&mut self, class: &Class) {
+        self.may_open = false;
+        match class {
+            Class::Other(_) | Class::SetGlobal | Class::Calls => self.pin(Changed::Statement),
             Class::SetNames { charset, collation } => {
-                let collation = collation.as_ref().map(|name| format!(" COLLATE {name}"));
-                let charset = charset.to_string();
-                // Without COLLATE the server picks: variables that tell it what are compared.
-                let sql = format!("SET NAMES {charset}{}", collation.unwrap_or_default());
-                self.pending = Some(Names { sql: sql.into(), safe: charset_is_safe(&charset) });
+                self.named = true;
+                self.charsets.begin(charset, collation.as_ref());
             }
-            // Not supported yet: as good as unknown.
-            Class::Calls
-            | Class::SetCharset
-            | Class::SetVariables(_)
-            | Class::SetTransaction
-            | Class::Several(_) => self.pin(Changed::Statement),
+            Class::SetCharset => {
+                self.named = true;
+                self.charsets.distrust();
+            }
+            Class::SetVariables(names) => self.begin_variables(names),
+            Class::Use(_) | Class::SetTransaction => self.named = true,
+            Class::SetAutocommit => (self.named, self.may_open) = (true, true),
+            Class::Transaction(_) | Class::Kill(_) | Class::Several(_) => self.may_open = true,
             Class::PlainRead
             | Class::PrimaryRead(_)
-            | Class::Use(_)
-            | Class::SetAutocommit
             | Class::Data
-            | Class::Transaction(_)
             | Class::Inspect
             | Class::Describe
             | Class::Ddl
-            | Class::Account
-            | Class::Kill(_) => {}
+            | Class::Account => {}
+        }
+        self.view.charset_known = self.charsets.sql().is_some();
+    }
+
+    /// One of several statements in a text, which all were read the same way: none of them may change how
+    /// the others are read.
+    fn begin_part(&mut self, class: &Class) {
+        match class {
+            Class::SetNames { .. } | Class::SetCharset | Class::SetVariables(_) | Class::SetAutocommit => {
+                self.pin(Changed::Statement);
+            }
+            class => {
+                let named = self.named;
+                self.begin_one(class);
+                self.named |= named;
+            }
+        }
+        self.may_open = true;
+    }
+
+    fn begin_variables(&mut self, names: &[Name]) {
+        self.named = true;
+        for name in names {
+            match Handling::of(name.as_bytes()) {
+                Handling::Carried => self.awaited.push(name.clone()),
+                Handling::Local => {}
+                // Its new value decides whether a transaction is open after the SET.
+                Handling::Mirrored => self.may_open = true,
+                Handling::Pins => self.pin(Changed::Variable),
+            }
         }
     }
 
     /// COM_INIT_DB is about to be sent.
     pub fn begin_schema(&mut self) {
-        self.pending = None;
+        self.begin_anything();
         self.named = true;
     }
 
     /// Something is about to be sent whose effects have no name here.
     pub fn begin_unknown(&mut self) {
-        self.pending = None;
-        self.named = false;
+        self.begin_anything();
         self.pin(Changed::Command);
+    }
+
+    /// What the session has could not be made on another connection.
+    pub fn give_up_carrying(&mut self) {
+        self.pin(Changed::NotCarried);
     }
 
     /// The primary reported a change.
@@ -258,23 +235,50 @@ impl State {
                 self.view.local_schema = is_local_schema(name);
                 self.schema = (!name.is_empty()).then(|| name.into());
             }
-            Change::Variable { name, .. } if self.pending.is_some() && is_charset(name) => {}
-            Change::Variable { name, .. } if is_mirrored(name) => {}
-            Change::Variable { name, .. } => {
+            Change::Variable { name, value } => self.observe_variable(name, value),
+            Change::StateChanged if self.named => {}
+            Change::StateChanged | Change::Unnamed(_) => self.pin(Changed::Reported),
+            // The statements that would make the next transaction what it will be.
+            Change::TransactionCharacteristics(sql) => self.view.next_transaction_set = !sql.is_empty(),
+            // Transactions are followed by the status flags.
+            Change::Gtids(_) | Change::TransactionState(_) => {}
+        }
+    }
+
+    fn observe_variable(&mut self, name: &[u8], value: &[u8]) {
+        self.awaited.retain(|awaited| awaited.as_bytes() != name);
+        if is_charset(name) {
+            if !self.charsets.is_pending() {
+                self.charsets.distrust();
+                self.view.charset_known = false;
+            }
+            return;
+        }
+        match Handling::of(name) {
+            Handling::Local | Handling::Mirrored => {}
+            Handling::Carried => {
+                let carried = self.variables.note(name, value);
+                if !carried || (name == b"sql_mode" && !self.take_sql_mode(value)) {
+                    self.pin(Changed::Variable);
+                }
+            }
+            Handling::Pins => {
                 self.set_trackers |= name.starts_with(b"session_track_");
                 self.pin(Changed::Variable);
             }
-            Change::StateChanged if self.named => {}
-            Change::StateChanged | Change::Unnamed(_) => self.pin(Changed::Reported),
-            // Transactions are followed by the status flags.
-            Change::Gtids(_) | Change::TransactionCharacteristics(_) | Change::TransactionState(_) => {}
         }
+    }
+
+    /// False where the mode names another grammar.
+    fn take_sql_mode(&mut self, value: &[u8]) -> bool {
+        let Ok(mode) = std::str::from_utf8(value) else { return false };
+        // Neither charset nor dialect matters: only the quoting is taken from it.
+        self.quoting = Some(LexMode::new(mode, "", crate::sql::Dialect::MySql));
+        !crate::sql::is_other_grammar(mode)
     }
 
     /// The reply is over.
     pub fn settle(&mut self, end: End) {
-        let pending = self.pending.take();
-        self.named = false;
         if end.touched != Touched::Nothing {
             self.view.seen = Some(end.now);
             self.view.last_replica = None;
@@ -284,28 +288,50 @@ impl State {
         }
         match end.source {
             Source::Replica(server) => self.view.last_replica = Some(server),
-            Source::Primary => {
-                // An ERR carries no flags; the last known ones can only err towards the primary: no
-                // single statement that is not pinned opens a transaction and fails. Nor does it carry
-                // session state: what a trigger had changed before it failed comes with later replies.
-                match end.error {
-                    Some(PARSE_ERROR) => {}
-                    Some(_) if end.touched == Touched::Wrote => self.unreported = REPLIES_UNTIL_REPORTED,
-                    Some(_) => {}
-                    None => self.unreported = self.unreported.saturating_sub(1),
-                }
-                self.view.unreported = self.unreported > 0;
-                if end.error.is_none() {
-                    self.view.in_transaction = end.status.contains(StatusFlags::IN_TRANSACTION);
-                    self.view.autocommit = end.status.contains(StatusFlags::AUTOCOMMIT);
-                    if let Some(names) = pending {
-                        self.view.charset_known = true;
-                        self.names = Some(names.sql);
-                        self.charset_safe = names.safe;
-                    }
-                }
-            }
+            Source::Primary => self.settle_primary(&end),
         }
+        self.named = false;
+        self.may_open = true;
+    }
+
+    /// An ERR carries no flags; the last known ones can only err towards the primary: no single statement
+    /// that is not pinned opens a transaction and fails. Nor does it carry session state: what a trigger had
+    /// changed before it failed comes with later replies.
+    fn settle_primary(&mut self, end: &End) {
+        self.charsets.settle(end.error.is_none());
+        self.view.charset_known = self.charsets.sql().is_some();
+        match end.error {
+            Some(PARSE_ERROR) => {}
+            Some(_) if end.touched == Touched::Wrote => self.unreported = REPLIES_UNTIL_REPORTED,
+            Some(_) => {}
+            None => self.unreported = self.unreported.saturating_sub(1),
+        }
+        self.view.unreported = self.unreported > 0;
+        if end.error.is_some() {
+            self.awaited.clear();
+            return;
+        }
+        if !self.awaited.is_empty() {
+            self.awaited.clear();
+            self.pin(Changed::Unconfirmed);
+        }
+        let open = end.status.contains(StatusFlags::IN_TRANSACTION);
+        if open && !self.may_open && !self.view.in_transaction && self.view.autocommit {
+            self.pin(Changed::Transaction);
+        }
+        self.view.in_transaction = open || self.reads_elsewhere;
+        self.view.autocommit = end.status.contains(StatusFlags::AUTOCOMMIT);
+    }
+
+    /// A transaction has begun on a replica, or ended there.
+    pub fn read_elsewhere(&mut self, open: bool, primary: StatusFlags) {
+        self.reads_elsewhere = open;
+        self.view.in_transaction = open || primary.contains(StatusFlags::IN_TRANSACTION);
+    }
+
+    /// A transaction that was declared read only needed the primary after all.
+    pub fn keep_transactions(&mut self) {
+        self.view.declared_in_vain = true;
     }
 
     /// The session has changed the schema, and was told so at `now`.
@@ -316,27 +342,24 @@ impl State {
     /// COM_RESET_CONNECTION was answered with OK: nothing is left but the schema, and the character sets
     /// are the server's own choice.
     pub fn reset(&mut self, status: StatusFlags, generation: u64, now: Instant) {
-        self.names = None;
-        self.charset_safe = false;
-        self.pending = None;
-        self.named = false;
-        self.set_trackers = false;
-        self.unreported = 0;
-        self.view = SessionView {
+        let view = SessionView {
             in_transaction: status.contains(StatusFlags::IN_TRANSACTION),
             autocommit: status.contains(StatusFlags::AUTOCOMMIT),
             // A reset keeps the active role (HAZARDS 3), and what is not understood may have set one.
             changed: self.view.changed.filter(|why| matches!(why, Changed::Statement | Changed::Command)),
             charset_known: false,
             local_schema: self.view.local_schema,
-            unreported: false,
-            generation,
+            declared_in_vain: self.view.declared_in_vain,
             // A transaction may have been rolled back or its locks released: as good as a write.
             wrote: Some(now),
             seen: Some(now),
-            last_replica: None,
             defined: self.view.defined,
+            ..SessionView::fresh(generation)
         };
+        // Read back when they are needed.
+        let mut charsets = Charsets::default();
+        charsets.distrust();
+        *self = Self::with(self.schema.take(), charsets, view);
     }
 
     fn pin(&mut self, why: Changed) {
@@ -355,22 +378,14 @@ fn is_charset(name: &[u8]) -> bool {
     )
 }
 
-/// Variables whose reports are no news: they follow the schema, or the status flags tell the same, or
-/// they number statements and transactions.
-fn is_mirrored(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"statement_id" | b"last_gtid" | b"autocommit" | b"character_set_database" | b"collation_database"
-    )
-}
-
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "any moment serves as a beginning")]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::sql::{Class, Name, TransactionKind, Unclear};
+    use crate::sql::{Class, Dialect, Name, TransactionKind, Unclear};
+    use crate::topology::ServerId;
 
     fn collations() -> Collations {
         Collations::new([
@@ -391,8 +406,7 @@ mod tests {
     fn the_handshake_collation_becomes_a_set_names() {
         let utf8 = fresh(255);
         assert_eq!(utf8.names().map(|sql| &**sql), Some("SET NAMES utf8mb4 COLLATE utf8mb4_0900_ai_ci"));
-        assert!(utf8.charset_safe());
-        assert!(!fresh(28).charset_safe());
+        assert!(utf8.charsets.is_safe() && !fresh(28).charsets.is_safe());
         assert!(!fresh(9999).view().charset_known);
     }
 
@@ -420,8 +434,10 @@ mod tests {
             state.observe(change);
             assert_eq!(state.view().changed, expected, "{change:?}");
         };
-        check(Change::Variable { name: b"character_set_client", value: b"gbk" }, Some(Changed::Variable));
-        check(Change::Variable { name: b"sql_mode", value: b"" }, Some(Changed::Variable));
+        check(Change::Variable { name: b"timestamp", value: b"1" }, Some(Changed::Variable));
+        check(Change::Variable { name: b"sql_mode", value: b"ORACLE" }, Some(Changed::Variable));
+        check(Change::Variable { name: b"sql_mode", value: b"" }, None);
+        check(Change::Variable { name: b"character_set_client", value: b"gbk" }, None);
         check(Change::StateChanged, Some(Changed::Reported));
         check(Change::Variable { name: b"last_gtid", value: b"0-1-2" }, None);
         check(Change::Gtids(b"x:1"), None);
@@ -507,5 +523,84 @@ mod tests {
         assert_eq!((state.view().autocommit, state.view().last_replica), (true, Some(ServerId(2))));
         state.settle(end(StatusFlags(2), Source::Primary, Touched::Saw, later));
         assert_eq!(state.view().last_replica, None);
+    }
+
+    fn set(names: &[&str]) -> Class {
+        Class::SetVariables(names.iter().map(|name| Name::new(name.as_bytes()).unwrap()).collect())
+    }
+
+    #[test]
+    fn variables_are_carried_once_the_server_has_reported_them() {
+        let now = Instant::now();
+        let mut state = fresh(255);
+        state.begin(&set(&["sql_mode", "time_zone"]));
+        state.observe(Change::Variable { name: b"sql_mode", value: b"ANSI_QUOTES" });
+        state.observe(Change::Variable { name: b"time_zone", value: b"+01:00" });
+        state.observe(Change::StateChanged);
+        state.settle(end(StatusFlags(2), Source::Primary, Touched::Wrote, now));
+        assert_eq!(state.view().changed, None);
+        assert_eq!(state.variables().get("time_zone"), Some("+01:00"));
+        assert!(state.quoting.is_some_and(|mode| mode.ansi_quotes && mode.dialect == Dialect::MySql));
+        state.begin(&set(&["time_zone"]));
+        state.settle(end(StatusFlags(2), Source::Primary, Touched::Wrote, now));
+        assert_eq!(state.view().changed, Some(Changed::Unconfirmed));
+        state.reset(StatusFlags::AUTOCOMMIT, 1, now);
+        assert!(state.variables().list().is_empty() && state.quoting.is_none());
+    }
+
+    #[test]
+    fn variables_that_cannot_be_carried_pin() {
+        let mut state = fresh(255);
+        state.begin(&set(&["timestamp"]));
+        assert_eq!(state.view().changed, Some(Changed::Variable));
+        let mut state = fresh(255);
+        state.begin(&Class::Several([set(&["sql_mode"]), Class::PlainRead].into()));
+        assert_eq!(state.view().changed, Some(Changed::Statement), "the second was read the old way");
+        let mut state = fresh(255);
+        state.begin(&Class::Several([Class::Data, Class::PlainRead].into()));
+        assert_eq!(state.view().changed, None);
+    }
+
+    #[test]
+    fn character_sets_are_read_back_where_reports_say_too_little() {
+        let now = Instant::now();
+        let mut state = fresh(255);
+        state.begin(&Class::SetCharset);
+        state.observe(Change::Variable { name: b"character_set_results", value: b"" });
+        state.settle(end(StatusFlags(2), Source::Primary, Touched::Nothing, now));
+        assert!(state.must_read_charsets() && !state.view().charset_known);
+        state.read_charsets(ReadBack { client: "latin1", collation: "latin1_bin", results: None });
+        assert!(!state.must_read_charsets() && state.view().charset_known);
+        let sql =
+            "SET character_set_client=latin1, character_set_results=NULL, collation_connection=latin1_bin";
+        assert_eq!(state.names().map(|sql| &**sql), Some(sql));
+        state.begin(&Class::SetCharset);
+        state.read_charsets(ReadBack { client: "x' OR", collation: "latin1_bin", results: None });
+        assert!(state.must_read_charsets(), "no name");
+    }
+
+    #[test]
+    fn a_transaction_that_nobody_opened_pins() {
+        let now = Instant::now();
+        let mut state = fresh(255);
+        state.begin(&Class::Data);
+        state.settle(end(StatusFlags(3), Source::Primary, Touched::Wrote, now));
+        assert_eq!(state.view().changed, Some(Changed::Transaction));
+        let mut state = fresh(255);
+        state.begin(&Class::Transaction(TransactionKind::Begin));
+        state.settle(end(StatusFlags(3), Source::Primary, Touched::Wrote, now));
+        state.begin(&Class::Data);
+        state.settle(end(StatusFlags(3), Source::Primary, Touched::Wrote, now));
+        assert_eq!(state.view().changed, None);
+    }
+
+    #[test]
+    fn the_next_transaction_may_have_characteristics_of_its_own() {
+        let mut state = fresh(255);
+        state.begin(&Class::SetTransaction);
+        state.observe(Change::TransactionCharacteristics(b"SET TRANSACTION READ ONLY;"));
+        assert!(state.view().next_transaction_set);
+        state.observe(Change::TransactionCharacteristics(b""));
+        assert!(!state.view().next_transaction_set && state.view().changed.is_none());
     }
 }

@@ -23,7 +23,7 @@ mod tests;
 pub use class::{calls, classify, mentions};
 pub use digest::{Digest, digest};
 pub use lexer::{Kind, Lexer, Token};
-pub use mode::{Dialect, LexMode, charset_is_safe};
+pub use mode::{Dialect, LexMode, charset_is_safe, is_other_grammar};
 pub use statement::{
     Class, Hints, Kill, Name, NotPlain, RouteHint, Statement, Then, TransactionKind, Unclear,
 };

@@ -48,6 +48,14 @@ impl LexMode {
     }
 }
 
+/// Whether a `sql_mode` names a grammar other than the server's own, in which words mean other things.
+pub fn is_other_grammar(sql_mode: &str) -> bool {
+    let other = |flag: &str| {
+        ["ORACLE", "MSSQL", "DB2", "POSTGRESQL", "MAXDB"].iter().any(|name| flag.eq_ignore_ascii_case(name))
+    };
+    sql_mode.split(',').map(str::trim).any(other)
+}
+
 /// Whether texts in this character set can be read byte by byte.
 ///
 /// In gbk, sjis, big5, cp932 and gb18030 the second byte of a character may be a backslash or a letter,

@@ -32,7 +32,11 @@ impl Statement {
     /// Connections to the servers that were opened before it may no longer be what a new one would be:
     /// accounts or session defaults have changed.
     pub fn ages_pools(&self) -> bool {
-        matches!(self.class, Class::Account | Class::SetGlobal)
+        let ages = |class: &Class| matches!(class, Class::Account | Class::SetGlobal);
+        match &self.class {
+            Class::Several(parts) => parts.iter().any(ages),
+            class => ages(class),
+        }
     }
 }
 

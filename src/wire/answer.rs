@@ -10,6 +10,8 @@ pub struct Answer {
     pub columns: Vec<String>,
     /// The rows.
     pub rows: Vec<Row>,
+    /// System variables that it reported, with their new values.
+    pub variables: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Answer {

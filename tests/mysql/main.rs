@@ -2,6 +2,7 @@
 //!
 //! - [`differential`]: one script directly on the primary and through Headgate, packet for packet;
 //! - [`login`]: what a login may and may not do, on every method and TLS mode;
+//! - [`variables`]: what is known of session variables is so on every server;
 //! - [`split`]: writes on the primary, reads on replicas, none of them stale.
 //!
 //! [`servers`] starts one cluster a flavor for all of them, [`headgate`] the binary under test.
@@ -16,3 +17,4 @@ mod script;
 mod servers;
 mod split;
 mod transcript;
+mod variables;

@@ -1,0 +1,146 @@
+//! Replica connections for a session: taken from the pool or opened, and brought to what the session is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::session::Session;
+use crate::auth::Secret;
+use crate::backend::{BackendError, Connection, Credentials, Purpose};
+use crate::pool::{Key, Shelf};
+use crate::pooling::{Fit, Setting};
+use crate::routing::Reason;
+use crate::runtime::clock;
+use crate::topology::ServerId;
+use crate::wire::capabilities::Capabilities;
+use crate::wire::command::Command;
+
+/// For getting a replica connection ready. The primary is there, so a slow replica is not waited for.
+const READY_LIMIT: Duration = Duration::from_secs(1);
+
+/// The shelves a session takes connections from, so that a statement needs no look-up by key.
+#[derive(Debug, Default)]
+pub(super) struct Shelves(Vec<(ServerId, Arc<Shelf>)>);
+
+impl Session {
+    pub(super) fn shelf(&mut self, server: ServerId) -> Arc<Shelf> {
+        if let Some((_, shelf)) = self.shelves.0.iter().find(|(id, _)| *id == server) {
+            return Arc::clone(shelf);
+        }
+        let shelf = self.context.pool.shelf(Key {
+            server,
+            purpose: Purpose::Replica,
+            user: self.login.user.clone(),
+            capabilities: self.login.capabilities & Capabilities::MEANINGFUL,
+        });
+        self.shelves.0.push((server, Arc::clone(&shelf)));
+        shelf
+    }
+
+    /// What the session needs of a connection.
+    fn setting(&self) -> Setting<'_> {
+        let state = &self.login.state;
+        Setting {
+            schema: state.schema(),
+            names: state.names().map(|sql| &**sql),
+            variables: state.variables(),
+        }
+    }
+
+    /// A connection with the session's schema and character sets.
+    pub(super) async fn ready(&mut self, id: ServerId, shelf: &Shelf) -> Result<Connection, Reason> {
+        let (mut connection, fit) = match shelf.take(self.setting(), clock::now()) {
+            Some(found) => found,
+            None if shelf.is_paused(clock::now()) => return Err(Reason::ReplicaFailed),
+            None => {
+                let connection = self.open(id, shelf).await?;
+                let fit = Fit::between(connection.setting(), self.setting());
+                (connection, fit.ok_or(Reason::CharsetUnknown)?)
+            }
+        };
+        if fit.round_trips() == 0 {
+            return Ok(connection);
+        }
+        self.align(&mut connection, fit).await.map(|()| connection)
+    }
+
+    /// Brings a connection that is in use to what the session is by now.
+    pub(super) async fn realign(&mut self, connection: &mut Connection) -> Result<(), Reason> {
+        match Fit::between(connection.setting(), self.setting()) {
+            Some(fit) if fit.round_trips() == 0 => Ok(()),
+            Some(fit) => self.align(connection, fit).await,
+            None => Err(Reason::CharsetUnknown),
+        }
+    }
+
+    async fn align(&mut self, connection: &mut Connection, fit: Fit) -> Result<(), Reason> {
+        match self.set(connection, fit).await {
+            Ok(true) => Ok(()),
+            // It would be tried in vain with every read.
+            Ok(false) => {
+                self.login.state.give_up_carrying();
+                Err(Reason::SessionChanged)
+            }
+            // A schema that has not come to the replica yet, a character set it does not know.
+            Err(BackendError::Refused { .. }) => Err(Reason::ReplicaRefused),
+            Err(_) => Err(Reason::ReplicaFailed),
+        }
+    }
+
+    /// Sends what differs. False where the replica took it for something else.
+    async fn set(&mut self, connection: &mut Connection, fit: Fit) -> Result<bool, BackendError> {
+        let state = &self.login.state;
+        if fit.set_schema
+            && let Some(schema) = state.schema()
+        {
+            connection.command(Command::InitDb, schema, READY_LIMIT).await?;
+            connection.schema = Some(schema.into());
+        }
+        if fit.set_names
+            && let Some(names) = state.names()
+        {
+            connection.query(names, READY_LIMIT).await?;
+            connection.names = Some(Arc::clone(names));
+        }
+        let wanted = state.variables();
+        if fit.set_variables
+            && let Some(sql) = connection.variables.change_to(wanted)
+        {
+            match connection.query(&sql, READY_LIMIT).await {
+                Ok(answer) if wanted.confirmed_by(&connection.variables, &answer.variables) => {
+                    connection.variables = wanted.clone();
+                }
+                Ok(_) | Err(BackendError::Refused { .. }) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Opens a connection in the session's name.
+    async fn open(&mut self, id: ServerId, shelf: &Shelf) -> Result<Connection, Reason> {
+        let context = &self.context;
+        let place = context.pool.place_now(id).map_err(|_| Reason::ReplicaBusy)?;
+        let mut target = context.target(&context.topology(), id).ok_or(Reason::ReplicaFailed)?;
+        target.timeout = target.timeout.min(READY_LIMIT);
+        let secret = self.login.secret.read(Secret::decode).ok_or(Reason::ReplicaFailed)?;
+        let credentials = Credentials {
+            user: &self.login.user,
+            secret: &secret,
+            schema: None,
+            collation: self.login.collation,
+            capabilities: self.login.capabilities,
+            attributes: &[],
+        };
+        let opened = Connection::open(&target, credentials, Purpose::Replica).await;
+        let mut connection = opened.map_err(|error| {
+            tracing::info!(server = %id, %error, "no connection to a replica; the read runs on the primary");
+            context.shared.counters.errors.count(error.kind());
+            context.pool.limits().failed(id);
+            // One attempt a second tells as much as one a statement, and locks no account.
+            shelf.pause_until(clock::now() + READY_LIMIT);
+            Reason::ReplicaFailed
+        })?;
+        connection.hold(Box::new(place));
+        Ok(connection)
+    }
+}

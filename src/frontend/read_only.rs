@@ -1,0 +1,274 @@
+//! A transaction that was declared read only and runs on a replica. `routing::read_only` decides about its
+//! statements; this carries it out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::plan::Plan;
+use super::relay::{self, Ending, RelayError};
+use super::replica;
+use super::session::{Closing, Session};
+use crate::backend::Connection;
+use crate::pool::Shelf;
+use crate::routing::read_only::{Holder, Progress, Sight, Step, step};
+use crate::routing::{self, Reason, Target};
+use crate::runtime::clock;
+use crate::session::{End, Source, Touched};
+use crate::sql::{self, Class, Statement};
+use crate::wire::command::Command;
+use crate::wire::err::ErrPacket;
+use crate::wire::frame::Header;
+use crate::wire::reply::{Shape, Tracker};
+use crate::wire::status::StatusFlags;
+
+/// For beginning and ending it on a server beside what the client sends.
+const OWN_LIMIT: Duration = Duration::from_secs(5);
+
+/// The transaction and its connection.
+#[derive(Debug)]
+pub(super) struct ReadOnly {
+    shelf: Arc<Shelf>,
+    connection: Connection,
+    progress: Progress,
+    /// Where the last statement ran: a question about it belongs there.
+    last: Holder,
+}
+
+/// What is left to do with a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nothing.
+    Served,
+    /// It runs on the primary.
+    Primary(Reason),
+    /// The transaction is over; the command is served as any other.
+    Route,
+}
+
+impl Session {
+    /// The transaction has begun on this connection.
+    pub(super) fn enter_read_only(&mut self, shelf: Arc<Shelf>, connection: Connection) {
+        if !connection.status.contains(StatusFlags::IN_TRANSACTION) {
+            return shelf.put(connection, clock::now());
+        }
+        self.login.state.read_elsewhere(true, self.login.primary.status);
+        self.read_only =
+            Some(ReadOnly { shelf, connection, progress: Progress::default(), last: Holder::Replica });
+    }
+
+    /// Serves a COM_QUERY while such a transaction may be open.
+    pub(super) async fn query_in_read_only(
+        &mut self,
+        statement: &Statement,
+        header: Header,
+    ) -> Result<Next, Closing> {
+        self.notice_implicit_end().await;
+        let Some(transaction) = &self.read_only else { return Ok(Next::Route) };
+        let progress = transaction.progress;
+        if statement.looks_back && transaction.last == Holder::Replica {
+            if statement.only_looks_back {
+                return self.on_its_replica(false).await;
+            }
+            return self.refuse(&replica::gone()).await.map(|()| Next::Served);
+        }
+        match step(statement, self.sight(statement, header), progress) {
+            Step::Replica { reads } => self.on_its_replica(reads).await,
+            Step::EndThere => self.on_its_replica(false).await,
+            Step::Primary { reads } => self.join(reads).await,
+            Step::EndHere => {
+                self.end_on_replica().await;
+                Ok(Next::Primary(Reason::TransactionControl))
+            }
+            Step::Over => {
+                self.end_on_replica().await;
+                self.on_primary_alone("COMMIT").await?;
+                Ok(Next::Route)
+            }
+            Step::Abort => self.abort().await,
+        }
+    }
+
+    /// Looks at another command before it is served. False where it has been served.
+    pub(super) async fn command_in_read_only(&mut self, byte: u8, plan: Plan) -> Result<bool, Closing> {
+        self.notice_implicit_end().await;
+        let Some(transaction) = &self.read_only else { return Ok(true) };
+        let next = match (plan, Command::of(byte)) {
+            (Plan::Relay(_), Some(Command::Ping)) => self.on_its_replica(false).await?,
+            (Plan::Relay(_), Some(Command::StmtExecute)) => {
+                if transaction.progress.snapshot == Some(Holder::Replica) {
+                    self.abort().await?
+                } else {
+                    self.join(true).await?
+                }
+            }
+            (Plan::Relay(Shape::Text) | Plan::Silent | Plan::Quit | Plan::Refuse(_) | Plan::Unknown, _) => {
+                Next::Route
+            }
+            (Plan::Reset, _) => {
+                self.end_on_replica().await;
+                Next::Route
+            }
+            (Plan::Relay(_) | Plan::Query, _) => self.join(false).await?,
+        };
+        Ok(next != Next::Served)
+    }
+
+    /// What is known of a statement beside its class.
+    fn sight(&self, statement: &Statement, header: Header) -> Sight {
+        let (Some(text), Some(facts)) = (self.text(header), &self.topology.facts) else {
+            return Sight { tables: true, plain: false };
+        };
+        let mode = self.lex_mode();
+        let names_tables =
+            |name: &[u8]| name.eq_ignore_ascii_case(b"FROM") || name.eq_ignore_ascii_case(b"TABLE");
+        Sight {
+            tables: statement.class == Class::Calls || sql::mentions(text, mode, names_tables),
+            plain: routing::is_plain(statement, Some(text), mode, facts),
+        }
+    }
+
+    /// Runs the command at the front of the inbox, which has come whole, in the transaction.
+    async fn on_its_replica(&mut self, reads: bool) -> Result<Next, Closing> {
+        let Some(mut transaction) = self.read_only.take() else { return Ok(Next::Route) };
+        let id = transaction.connection.server();
+        if self.realign(&mut transaction.connection).await.is_err()
+            || relay::copy_command(&self.client, &mut transaction.connection).await.is_err()
+        {
+            return self.lose_replica(transaction).await;
+        }
+        let mut tracker = Tracker::new(Shape::Results, self.login.form, transaction.connection.status);
+        let mut clean = true;
+        let reply = self.replica_reply(id, &mut transaction.connection, &mut tracker, &mut clean, true).await;
+        let end = match reply {
+            Ok(Ending::Delivered(end)) => {
+                relay::discard_command(&mut self.client).await?;
+                end
+            }
+            // What has come to the primary may not have come here yet (HAZARDS 13).
+            Ok(Ending::HeldBack(_, _)) if transaction.progress.snapshot.is_none() => {
+                return self.lose_replica(transaction).await;
+            }
+            Ok(Ending::HeldBack(end, _)) if end.error.is_some_and(is_lag_of_definitions) => {
+                return self.lose_replica(transaction).await;
+            }
+            Ok(Ending::HeldBack(end, error)) => {
+                relay::discard_command(&mut self.client).await?;
+                let limit = self.context.shared.limits().client_write_timeout;
+                self.client.send(&error, limit).await.map_err(RelayError::Client)?;
+                end
+            }
+            Err(RelayError::Server(error)) if tracker.untouched() => {
+                tracing::info!(server = %id, %error, "a replica failed in a read-only transaction");
+                return self.lose_replica(transaction).await;
+            }
+            Err(RelayError::Server(error)) => {
+                self.lose_server(&tracker, &error).await?;
+                return Err(RelayError::Server(error).into());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.count(Target::Replica(id), Reason::ReadOnlyTransaction);
+        let (status, error, now) = (end.status, end.error, clock::now());
+        let touched = if reads { Touched::Saw } else { Touched::Nothing };
+        self.login.state.settle(End { status, error, source: Source::Replica(id), touched, now });
+        transaction.last = Holder::Replica;
+        if reads {
+            transaction.progress.snapshot = Some(Holder::Replica);
+        }
+        if !clean {
+            // Something changed the session where the session is not.
+            self.login.state.begin_unknown();
+        }
+        if transaction.connection.status.contains(StatusFlags::IN_TRANSACTION) {
+            self.read_only = Some(transaction);
+        } else {
+            self.login.state.read_elsewhere(false, self.login.primary.status);
+            if clean && transaction.connection.is_between_replies() {
+                transaction.shelf.put(transaction.connection, now);
+            }
+        }
+        Ok(Next::Served)
+    }
+
+    /// Opens a transaction of the same kind on the primary, where the next statement runs.
+    async fn join(&mut self, reads: bool) -> Result<Next, Closing> {
+        let Some(transaction) = &mut self.read_only else { return Ok(Next::Route) };
+        transaction.last = Holder::Primary;
+        if reads {
+            transaction.progress.snapshot = Some(Holder::Primary);
+        }
+        if !transaction.progress.joined {
+            transaction.progress.joined = true;
+            self.on_primary_alone(BEGIN).await?;
+        }
+        Ok(Next::Primary(Reason::InTransaction))
+    }
+
+    /// The replica is of no use any more. If it has shown nothing, the primary takes over.
+    async fn lose_replica(&mut self, transaction: ReadOnly) -> Result<Next, Closing> {
+        let Progress { snapshot, joined } = transaction.progress;
+        if snapshot == Some(Holder::Replica) {
+            self.read_only = Some(transaction);
+            return self.abort().await;
+        }
+        transaction.connection.leave();
+        if !joined {
+            self.on_primary_alone(BEGIN).await?;
+        }
+        self.login.state.read_elsewhere(false, self.login.primary.status);
+        self.context.shared.counters.retries.increment(1);
+        Ok(Next::Primary(Reason::ReplicaFailed))
+    }
+
+    /// Ends the transaction as after a deadlock: everywhere, with an error that asks for another attempt.
+    async fn abort(&mut self) -> Result<Next, Closing> {
+        if let Some(transaction) = self.read_only.take() {
+            transaction.connection.leave();
+            if transaction.progress.joined {
+                self.on_primary_alone("ROLLBACK").await?;
+            }
+        }
+        self.login.state.read_elsewhere(false, self.login.primary.status);
+        self.login.state.keep_transactions();
+        let text = "this read-only transaction has read from a replica and now needs the primary; it was rolled \
+                    back, run it again (from now on the session's read-only transactions run on the primary)";
+        // ER_LOCK_DEADLOCK, which every client must expect of a transaction.
+        self.refuse(&ErrPacket::own(1213, b"40001", text)).await.map(|()| Next::Served)
+    }
+
+    /// Ends the transaction on the replica, which has nothing to lose.
+    async fn end_on_replica(&mut self) {
+        let Some(mut transaction) = self.read_only.take() else { return };
+        self.login.state.read_elsewhere(false, self.login.primary.status);
+        match transaction.connection.query("COMMIT", OWN_LIMIT).await {
+            Ok(_) if transaction.connection.is_idle() => {
+                transaction.shelf.put(transaction.connection, clock::now());
+            }
+            Ok(_) | Err(_) => transaction.connection.leave(),
+        }
+    }
+
+    /// A statement beside may have ended the transaction by itself, as DDL does.
+    async fn notice_implicit_end(&mut self) {
+        let open = self.login.primary.status.contains(StatusFlags::IN_TRANSACTION);
+        if self.read_only.as_ref().is_some_and(|transaction| transaction.progress.joined) && !open {
+            self.end_on_replica().await;
+        }
+    }
+
+    /// Runs a statement of Headgate's own in the session.
+    async fn on_primary_alone(&mut self, sql: &str) -> Result<(), Closing> {
+        let ran = self.login.primary.query(sql, OWN_LIMIT).await;
+        ran.map_err(|error| Closing::Relay(RelayError::Server(error)))?;
+        Ok(())
+    }
+}
+
+const BEGIN: &str = "START TRANSACTION READ ONLY";
+
+/// ER_DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_ERROR, ER_BAD_DB_ERROR, ER_BAD_FIELD_ERROR,
+/// ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR, ER_NO_SUCH_TABLE, ER_SP_DOES_NOT_EXIST,
+/// ER_VIEW_INVALID, ER_TABLE_DEF_CHANGED: definitions and grants that may not have come yet (HAZARDS 13).
+const fn is_lag_of_definitions(code: u16) -> bool {
+    matches!(code, 1044 | 1045 | 1049 | 1054 | 1142 | 1143 | 1146 | 1305 | 1356 | 1412)
+}

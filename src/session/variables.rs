@@ -1,0 +1,295 @@
+//! Session variables that can be carried to another connection.
+//!
+//! A variable is carried when the server reports every change of it with the value it has then, and when
+//! setting it to that value elsewhere makes the same session. [`CARRIED`] lists those; a test asks every
+//! server at hand about each of them. Whatever is not listed keeps the session on its primary connection
+//! (HAZARDS 1).
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// What becomes of a session when a variable changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handling {
+    /// It is set on other connections as well.
+    Carried,
+    /// It is about the session's own connection to the primary; a read elsewhere does not depend on it.
+    Local,
+    /// It is followed by other means: the status flags, the schema, the character sets.
+    Mirrored,
+    /// The session stays where it is.
+    Pins,
+}
+
+impl Handling {
+    /// What is done with a variable of this name, in lower case.
+    #[must_use]
+    pub fn of(name: &[u8]) -> Self {
+        let Ok(name) = std::str::from_utf8(name) else { return Self::Pins };
+        if CARRIED.binary_search(&name).is_ok() {
+            Self::Carried
+        } else if LOCAL.contains(&name) {
+            Self::Local
+        } else if MIRRORED.contains(&name) {
+            Self::Mirrored
+        } else {
+            Self::Pins
+        }
+    }
+}
+
+/// Variables with the values that a session has given them, sorted by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Variables(Option<Arc<Vec<Pair>>>);
+
+/// A name and a value.
+type Pair = (&'static str, Box<str>);
+
+impl Variables {
+    /// None: what a new session has.
+    pub const DEFAULT: Self = Self(None);
+
+    /// Notes a reported value. False where it cannot be carried: the value cannot be written in any
+    /// `sql_mode` without escapes.
+    pub fn note(&mut self, name: &[u8], value: &[u8]) -> bool {
+        let known = std::str::from_utf8(name).ok().and_then(|name| CARRIED.binary_search(&name).ok());
+        let Some(name) = known.and_then(|at| CARRIED.get(at).copied()) else { return false };
+        let usable = |value: &&str| value.bytes().all(is_plain);
+        let Some(value) = std::str::from_utf8(value).ok().filter(usable) else { return false };
+        if self.get(name) == Some(value) {
+            return true;
+        }
+        let list = Arc::make_mut(self.0.get_or_insert_default());
+        match list.binary_search_by_key(&name, |(known, _)| known) {
+            Ok(at) => {
+                if let Some((_, known)) = list.get_mut(at) {
+                    *known = value.into();
+                }
+            }
+            Err(at) => list.insert(at, (name, value.into())),
+        }
+        true
+    }
+
+    /// The value noted for a variable.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.list().iter().find(|(known, _)| *known == name).map(|(_, value)| &**value)
+    }
+
+    /// True where the two cannot differ; most sessions set nothing, and most others set the same.
+    #[must_use]
+    pub fn same_as(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (None, None) => true,
+            (Some(one), Some(two)) => Arc::ptr_eq(one, two) || one == two,
+            (None, Some(_)) | (Some(_), None) => false,
+        }
+    }
+
+    /// The SET that brings a connection which has these to `wanted`; nothing where nothing differs.
+    #[must_use]
+    pub fn change_to(&self, wanted: &Self) -> Option<String> {
+        let mut sql = String::new();
+        let mut put = |name: &str, value: &str| {
+            sql.push_str(if sql.is_empty() { "SET SESSION " } else { ", " });
+            sql.push_str(name);
+            sql.push('=');
+            sql.push_str(value);
+        };
+        for (name, value) in wanted.list() {
+            if self.get(name) != Some(value) {
+                put(name, &literal(value));
+            }
+        }
+        for (name, _) in self.list() {
+            if wanted.get(name).is_none() {
+                put(name, "DEFAULT");
+            }
+        }
+        (!sql.is_empty()).then_some(sql)
+    }
+
+    /// Whether a server that had `before` and was sent [`Self::change_to`] to this has reported all of it.
+    #[must_use]
+    pub fn confirmed_by(&self, before: &Self, reported: &[(Vec<u8>, Vec<u8>)]) -> bool {
+        self.list().iter().filter(|(name, value)| before.get(name) != Some(value)).all(|(name, value)| {
+            reported.iter().any(|(known, new)| known == name.as_bytes() && new == value.as_bytes())
+        })
+    }
+
+    /// The variables and their values.
+    #[must_use]
+    pub fn list(&self) -> &[Pair] {
+        self.0.as_ref().map_or(&[], |list| list)
+    }
+}
+
+/// What may stand in a string in any `sql_mode`, and whose case and bytes every server keeps.
+const fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'_' | b',' | b'+' | b'-' | b':' | b'/' | b'.' | b'=' | b' ' | b'@')
+}
+
+/// Numbers are refused in quotes, words without.
+fn literal(value: &str) -> String {
+    let digits = value.strip_prefix('-').unwrap_or(value);
+    let number = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && digits.bytes().any(|byte| byte.is_ascii_digit());
+    if number {
+        return value.to_owned();
+    }
+    let mut quoted = String::with_capacity(value.len() + 2);
+    let _ = write!(quoted, "'{value}'");
+    quoted
+}
+
+/// Sorted. Of either family; a server reports only what it has.
+pub const CARRIED: &[&str] = &[
+    "big_tables",
+    "bulk_insert_buffer_size",
+    "cte_max_recursion_depth",
+    "default_week_format",
+    "div_precision_increment",
+    "end_markers_in_json",
+    "eq_range_index_dive_limit",
+    "explicit_defaults_for_timestamp",
+    "group_concat_max_len",
+    "information_schema_stats_expiry",
+    "innodb_lock_wait_timeout",
+    "innodb_strict_mode",
+    "join_buffer_size",
+    "lc_messages",
+    "lc_time_names",
+    "lock_wait_timeout",
+    "long_query_time",
+    "low_priority_updates",
+    "max_error_count",
+    "max_execution_time",
+    "max_heap_table_size",
+    "max_join_size",
+    "max_length_for_sort_data",
+    "max_recursive_iterations",
+    "max_seeks_for_key",
+    "max_sort_length",
+    "max_statement_time",
+    "min_examined_row_limit",
+    "myisam_sort_buffer_size",
+    "net_read_timeout",
+    "net_retry_count",
+    "net_write_timeout",
+    "optimizer_prune_level",
+    "optimizer_search_depth",
+    "optimizer_switch",
+    "query_alloc_block_size",
+    "query_prealloc_size",
+    "range_alloc_block_size",
+    "range_optimizer_max_mem_size",
+    "read_buffer_size",
+    "read_rnd_buffer_size",
+    "sort_buffer_size",
+    "sql_big_selects",
+    "sql_buffer_result",
+    "sql_mode",
+    "sql_notes",
+    "sql_quote_show_create",
+    "sql_safe_updates",
+    "sql_select_limit",
+    "sql_warnings",
+    "time_zone",
+    "tmp_memory_table_size",
+    "tmp_table_size",
+    "transaction_alloc_block_size",
+    "transaction_isolation",
+    "transaction_prealloc_size",
+    "tx_isolation",
+    "updatable_views_with_limit",
+    "windowing_use_high_precision",
+];
+
+/// How long the primary lets the connection idle, and what is only about writes: replica connections are
+/// read only anyway, and are opened again when they have idled too long.
+const LOCAL: &[&str] = &[
+    "default_storage_engine",
+    "default_tmp_storage_engine",
+    "foreign_key_checks",
+    "interactive_timeout",
+    "transaction_read_only",
+    "tx_read_only",
+    "unique_checks",
+    "wait_timeout",
+];
+
+/// Statement and transaction counters, the schema's character set, what the status flags tell.
+const MIRRORED: &[&str] =
+    &["autocommit", "character_set_database", "collation_database", "last_gtid", "statement_id"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(pairs: &[(&str, &str)]) -> Variables {
+        let mut variables = Variables::DEFAULT;
+        for (name, value) in pairs {
+            assert!(variables.note(name.as_bytes(), value.as_bytes()), "{name}");
+        }
+        variables
+    }
+
+    #[test]
+    fn the_table_is_sorted_and_has_no_name_twice() {
+        assert!(CARRIED.is_sorted_by(|one, two| one < two));
+        for name in CARRIED {
+            assert_eq!(Handling::of(name.as_bytes()), Handling::Carried);
+            assert!(!LOCAL.contains(name) && !MIRRORED.contains(name));
+        }
+        assert_eq!(Handling::of(b"timestamp"), Handling::Pins);
+        assert_eq!(Handling::of(b"autocommit"), Handling::Mirrored);
+        assert_eq!(Handling::of(b"wait_timeout"), Handling::Local);
+    }
+
+    #[test]
+    fn only_the_difference_is_sent() {
+        let check = |has: &[(&str, &str)], wants: &[(&str, &str)], expected: Option<&str>| {
+            let sql = variables(has).change_to(&variables(wants));
+            assert_eq!(sql.as_deref(), expected);
+        };
+        check(&[], &[], None);
+        check(&[("sql_mode", "ANSI")], &[("sql_mode", "ANSI")], None);
+        check(&[], &[("sql_mode", "")], Some("SET SESSION sql_mode=''"));
+        check(
+            &[("time_zone", "+01:00"), ("sql_mode", "ANSI")],
+            &[("sql_mode", "ANSI"), ("max_join_size", "18446744073709551615")],
+            Some("SET SESSION max_join_size=18446744073709551615, time_zone=DEFAULT"),
+        );
+        check(&[], &[("long_query_time", "1.500000")], Some("SET SESSION long_query_time=1.500000"));
+    }
+
+    #[test]
+    fn a_change_counts_when_all_of_it_was_reported() {
+        let before = variables(&[("time_zone", "SYSTEM")]);
+        let wanted = variables(&[("time_zone", "SYSTEM"), ("sql_mode", "ANSI")]);
+        let told = |name: &str, value: &str| vec![(name.as_bytes().to_vec(), value.as_bytes().to_vec())];
+        assert!(wanted.confirmed_by(&before, &told("sql_mode", "ANSI")));
+        assert!(!wanted.confirmed_by(&before, &told("sql_mode", "")));
+        assert!(!wanted.confirmed_by(&Variables::DEFAULT, &told("sql_mode", "ANSI")));
+        assert!(Variables::DEFAULT.confirmed_by(&before, &[]));
+    }
+
+    #[test]
+    fn values_that_need_escapes_are_not_carried() {
+        let mut variables = Variables::DEFAULT;
+        assert!(!variables.note(b"sql_mode", b"a'b"));
+        assert!(!variables.note(b"sql_mode", b"a\\"));
+        assert!(!variables.note(b"sql_mode", b"\xff"));
+        assert!(!variables.note(b"timestamp", b"1"));
+        assert!(variables.same_as(&Variables::DEFAULT));
+    }
+
+    #[test]
+    fn equal_variables_are_the_same_whatever_way_they_came() {
+        let one = variables(&[("sql_mode", "ANSI"), ("time_zone", "SYSTEM")]);
+        let two = variables(&[("time_zone", "SYSTEM"), ("sql_mode", ""), ("sql_mode", "ANSI")]);
+        assert!(one.same_as(&two) && !one.same_as(&Variables::DEFAULT));
+    }
+}

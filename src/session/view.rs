@@ -1,0 +1,92 @@
+//! What routing needs to know of a session.
+
+use std::fmt;
+use std::time::Instant;
+
+use crate::topology::ServerId;
+
+/// Why a session's reads stay on its primary connection until it is reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// A statement that may change anything was sent.
+    Statement,
+    /// The server reported a variable that is not mirrored.
+    Variable,
+    /// The server reported that something changed.
+    Reported,
+    /// A command other than COM_QUERY that may change anything.
+    Command,
+    /// The server did not report a variable that was set.
+    Unconfirmed,
+    /// A transaction was open where none was to be expected.
+    Transaction,
+    /// What the session has could not be made on another connection.
+    NotCarried,
+}
+
+/// What routing needs to know of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionView {
+    /// A transaction is open.
+    pub in_transaction: bool,
+    /// `autocommit` is on.
+    pub autocommit: bool,
+    /// The next transaction has characteristics of its own (SET TRANSACTION).
+    pub next_transaction_set: bool,
+    /// Transactions that are declared read only run on the primary all the same: one of them needed it.
+    pub declared_in_vain: bool,
+    /// Something that is not mirrored has changed.
+    pub changed: Option<Changed>,
+    /// The character sets can be made on another connection.
+    pub charset_known: bool,
+    /// The schema is one that every server has its own of.
+    pub local_schema: bool,
+    /// An ERR may have hidden a change that the server has had no occasion to report yet.
+    pub unreported: bool,
+    /// The generation of defaults that the session began with.
+    pub generation: u64,
+    /// When the session last did something that may have written.
+    pub wrote: Option<Instant>,
+    /// When the session last saw data anywhere.
+    pub seen: Option<Instant>,
+    /// The replica that showed it, if it was one. It cannot have gone back since.
+    pub last_replica: Option<ServerId>,
+    /// When the session last changed the schema.
+    pub defined: Option<Instant>,
+}
+
+impl SessionView {
+    /// A session that has just begun, with `utf8mb4` and the defaults of `generation`.
+    #[must_use]
+    pub const fn fresh(generation: u64) -> Self {
+        Self {
+            in_transaction: false,
+            autocommit: true,
+            next_transaction_set: false,
+            declared_in_vain: false,
+            changed: None,
+            charset_known: true,
+            local_schema: false,
+            unreported: false,
+            generation,
+            wrote: None,
+            seen: None,
+            last_replica: None,
+            defined: None,
+        }
+    }
+}
+
+impl fmt::Display for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Statement => "a statement with effects that cannot be named",
+            Self::Variable => "a variable that is not carried to other connections",
+            Self::Reported => "the server reported a change without a name",
+            Self::Command => "a command with effects that cannot be named",
+            Self::Unconfirmed => "the server did not report a variable that was set",
+            Self::Transaction => "a transaction was open where none was to be expected",
+            Self::NotCarried => "a replica would not take the session's variables",
+        })
+    }
+}
