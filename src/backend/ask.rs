@@ -51,16 +51,43 @@ impl Connection {
             payload.extend_from_slice(&[0, 1]);
         }
         payload.extend_from_slice(argument);
-        let mut out = Vec::with_capacity(payload.len() + HEADER);
-        put_packet(&mut out, &mut 0, &payload);
         // Until the whole answer is there, a deadline that cuts this leaves the connection of no use.
         self.begin();
-        self.link.send(&out, WRITE_LIMIT).await?;
+        self.send_payload(&payload).await?;
         let answer = self.read_answer().await;
         if matches!(answer, Ok(_) | Err(BackendError::Refused { .. })) {
             self.finish(self.status);
         }
         answer
+    }
+
+    /// Whether the server would run a statement: it prepares it and forgets it again.
+    ///
+    /// # Errors
+    /// [`BackendError::Refused`] with the server's reason, or a failure of the connection.
+    pub async fn would_run(&mut self, sql: &[u8], limit: Duration) -> Result<(), BackendError> {
+        clock::within(limit, self.try_to_prepare(sql)).await?
+    }
+
+    async fn try_to_prepare(&mut self, sql: &[u8]) -> Result<(), BackendError> {
+        self.begin();
+        self.send_command(Command::StmtPrepare, sql).await?;
+        let head = self.packet().await?;
+        if head.first() == Some(&ERR) {
+            self.finish(self.status);
+            return Err(BackendError::Refused { error: ErrPacket::parse(&head)? });
+        }
+        // [00] int<4> statement_id, int<2> num_columns, int<2> num_params, …
+        let mut cursor = Cursor::new(&head);
+        cursor.u8("prepare reply")?;
+        let id = cursor.u32("statement id")?;
+        let definitions = u32::from(cursor.u16("columns")?) + u32::from(cursor.u16("parameters")?);
+        for _ in 0..definitions {
+            self.packet().await?;
+        }
+        self.send_command(Command::StmtClose, &id.to_le_bytes()).await?;
+        self.finish(self.status);
+        Ok(())
     }
 
     /// Reads one result and refuses a second one.
@@ -93,6 +120,17 @@ impl Connection {
                 _ => answer.rows.push(row(&packet, answer.columns.len())?),
             }
         }
+    }
+
+    async fn send_command(&mut self, command: Command, argument: &[u8]) -> Result<(), BackendError> {
+        self.send_payload(&[&[command as u8], argument].concat()).await
+    }
+
+    async fn send_payload(&mut self, payload: &[u8]) -> Result<(), BackendError> {
+        let mut out = Vec::with_capacity(payload.len() + HEADER);
+        put_packet(&mut out, &mut 0, payload);
+        self.link.send(&out, WRITE_LIMIT).await?;
+        Ok(())
     }
 
     /// Takes in what an OK says of the connection's own state. Gives the variables back that it reports.

@@ -8,7 +8,7 @@ use super::plan::Plan;
 use super::relay::{self, Ending, RelayError};
 use super::replica;
 use super::session::{Closing, Session};
-use crate::backend::Connection;
+use crate::backend::{BackendError, Connection};
 use crate::pool::Shelf;
 use crate::routing::read_only::{Holder, Progress, Sight, Step, step};
 use crate::routing::{self, Reason, Target};
@@ -73,17 +73,32 @@ impl Session {
         }
         match step(statement, self.sight(statement, header), progress) {
             Step::Replica { reads } => self.on_its_replica(reads).await,
-            Step::EndThere => self.on_its_replica(false).await,
+            Step::EndThere => {
+                let next = self.on_its_replica(false).await;
+                if let Some(chained) = &mut self.read_only {
+                    chained.progress = Progress::default();
+                }
+                next
+            }
             Step::Primary { reads } => self.join(reads).await,
             Step::EndHere => {
                 self.end_on_replica().await;
                 Ok(Next::Primary(Reason::TransactionControl))
             }
+            Step::HandOver => {
+                let next = self.join(false).await;
+                self.end_on_replica().await;
+                next
+            }
             Step::Over => {
                 self.end_on_replica().await;
-                self.on_primary_alone("COMMIT").await?;
+                if progress.joined {
+                    self.on_primary_alone("COMMIT").await?;
+                }
                 Ok(Next::Route)
             }
+            // What the primary refuses, reads nothing.
+            Step::Abort if self.verdict_of_primary().await?.is_some() => self.join(false).await,
             Step::Abort => self.abort().await,
         }
     }
@@ -148,7 +163,10 @@ impl Session {
             Ok(Ending::HeldBack(_, _)) if transaction.progress.snapshot.is_none() => {
                 return self.lose_replica(transaction).await;
             }
-            Ok(Ending::HeldBack(end, _)) if end.error.is_some_and(is_lag_of_definitions) => {
+            Ok(Ending::HeldBack(end, _))
+                if end.error.is_some_and(is_lag_of_definitions)
+                    && self.verdict_of_primary().await? != end.error =>
+            {
                 return self.lose_replica(transaction).await;
             }
             Ok(Ending::HeldBack(end, error)) => {
@@ -188,6 +206,20 @@ impl Session {
             }
         }
         Ok(Next::Served)
+    }
+
+    /// The error with which the primary would refuse the statement at the front of the inbox.
+    async fn verdict_of_primary(&mut self) -> Result<Option<u16>, Closing> {
+        let header = Header::read(&self.client.inbox);
+        let Some(text) = header.and_then(|header| self.text(header)).map(<[u8]>::to_vec) else {
+            return Ok(None);
+        };
+        match self.login.primary.would_run(&text, OWN_LIMIT).await {
+            Ok(()) => Ok(None),
+            // ER_UNSUPPORTED_PS says nothing of the statement itself.
+            Err(BackendError::Refused { error }) => Ok(Some(error.code).filter(|code| *code != 1295)),
+            Err(error) => Err(Closing::Relay(RelayError::Server(error))),
+        }
     }
 
     /// Opens a transaction of the same kind on the primary, where the next statement runs.
@@ -268,7 +300,7 @@ const BEGIN: &str = "START TRANSACTION READ ONLY";
 
 /// ER_DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_ERROR, ER_BAD_DB_ERROR, ER_BAD_FIELD_ERROR,
 /// ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR, ER_NO_SUCH_TABLE, ER_SP_DOES_NOT_EXIST,
-/// ER_VIEW_INVALID, ER_TABLE_DEF_CHANGED: definitions and grants that may not have come yet (HAZARDS 13).
+/// ER_VIEW_INVALID: definitions and grants that may not have come yet (HAZARDS 13).
 const fn is_lag_of_definitions(code: u16) -> bool {
-    matches!(code, 1044 | 1045 | 1049 | 1054 | 1142 | 1143 | 1146 | 1305 | 1356 | 1412)
+    matches!(code, 1044 | 1045 | 1049 | 1054 | 1142 | 1143 | 1146 | 1305 | 1356)
 }

@@ -38,11 +38,15 @@ pub enum Step {
         /// It reads the snapshot.
         reads: bool,
     },
-    /// It ends the transaction, which only the replica knows of.
+    /// It ends the transaction, which only the replica knows of; with AND CHAIN another follows there.
     EndThere,
     /// The transaction ends on the replica, then the statement runs on the primary.
     EndHere,
-    /// The statement begins another transaction: this one is over, and the statement is looked at afresh.
+    /// As [`Self::EndHere`], and the primary must know that a transaction of this kind is open: what BEGIN
+    /// makes of it is the primary's business (MySQL begins another that is read only).
+    HandOver,
+    /// The statement begins another transaction of the kind: this one is over, and the statement is looked
+    /// at afresh.
     Over,
     /// It would read a second snapshot.
     Abort,
@@ -73,13 +77,14 @@ pub fn step(statement: &Statement, sight: Sight, progress: Progress) -> Step {
         Class::PrimaryRead(_) if vouched => read(progress, sight.tables),
         Class::PlainRead | Class::PrimaryRead(_) => on_primary(sight.tables),
         Class::Transaction(kind) => match kind {
-            TransactionKind::Commit(Then::Nothing) | TransactionKind::Rollback(Then::Nothing)
-                if !progress.joined =>
+            TransactionKind::Commit(then) | TransactionKind::Rollback(then)
+                if !progress.joined && *then != Then::Release =>
             {
                 Step::EndThere
             }
             TransactionKind::Commit(_) | TransactionKind::Rollback(_) => Step::EndHere,
-            TransactionKind::Begin | TransactionKind::BeginReadOnly => Step::Over,
+            TransactionKind::Begin => Step::HandOver,
+            TransactionKind::BeginReadOnly => Step::Over,
             // Where they were all set.
             TransactionKind::Savepoint
             | TransactionKind::RollbackToSavepoint
@@ -149,7 +154,8 @@ mod tests {
         check("USE shop", [primary(false); 4]);
         check("COMMIT", [Step::EndThere, Step::EndThere, Step::EndHere, Step::EndHere]);
         check("SAVEPOINT a", [replica(false); 4]);
-        check("BEGIN", [Step::Over; 4]);
+        check("BEGIN", [Step::HandOver; 4]);
+        check("START TRANSACTION READ ONLY", [Step::Over; 4]);
     }
 
     #[test]

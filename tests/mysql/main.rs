@@ -3,6 +3,7 @@
 //! - [`differential`]: one script directly on the primary and through Headgate, packet for packet;
 //! - [`login`]: what a login may and may not do, on every method and TLS mode;
 //! - [`variables`]: what is known of session variables is so on every server;
+//! - [`read_only`]: transactions that are declared read only, on replicas;
 //! - [`split`]: writes on the primary, reads on replicas, none of them stale.
 //!
 //! [`servers`] starts one cluster a flavor for all of them, [`headgate`] the binary under test.
@@ -13,6 +14,7 @@ mod client;
 mod differential;
 mod headgate;
 mod login;
+mod read_only;
 mod script;
 mod servers;
 mod split;

@@ -29,6 +29,8 @@ pub(crate) struct Reply {
     pub(crate) results: Vec<Vec<Row>>,
     /// Where it ended in an ERR.
     pub(crate) error: Option<ErrPacket>,
+    /// The flags of the last OK or EOF behind rows.
+    pub(crate) status: Option<StatusFlags>,
     /// The statement's id, where one was prepared.
     pub(crate) statement: Option<u32>,
     /// The statement's result columns, type and unsignedness, where one was prepared or executed.
@@ -91,7 +93,9 @@ impl Connection {
                 Some(&OK) => {
                     reading.reply.note(&packet, &describe_ok(&packet.payload, reading.capabilities)?);
                     reading.reply.results.push(Vec::new());
-                    ok_status(&packet.payload)?.contains(StatusFlags::MORE_RESULTS)
+                    let status = ok_status(&packet.payload)?;
+                    reading.reply.status = Some(status);
+                    status.contains(StatusFlags::MORE_RESULTS)
                 }
                 Some(&ERR) => return reading.error(&packet),
                 // COM_SET_OPTION is answered so.
@@ -178,6 +182,7 @@ impl Connection {
                         describe_eof(&packet.payload)?
                     };
                     reading.reply.note(&packet, &line);
+                    reading.reply.status = Some(status);
                     break status.contains(StatusFlags::MORE_RESULTS);
                 }
                 _ => rows.push(reading.row(&packet)?),
