@@ -1,6 +1,6 @@
-//! The command line: `headgate run`, `headgate check`.
+//! The command line: `headgate run`, `headgate check`, `headgate explain`.
 //!
-//! The flags of both commands are made from the table of keys, so that every flag is a key of the file,
+//! The flags of all commands are made from the table of keys, so that every flag is a key of the file,
 //! read by the same code and described by the same words.
 
 use std::path::PathBuf;
@@ -17,6 +17,8 @@ pub(crate) enum Request {
     Run(Input),
     /// Say what is wrong with the configuration.
     Check(Input),
+    /// Say where a statement would go.
+    Explain { input: Input, statement: String, schema: Option<String> },
 }
 
 /// Where the configuration is.
@@ -44,12 +46,26 @@ fn command() -> Command {
     let check = with_flags(
         Command::new("check").about("Print every problem of the configuration; 1 if there are any"),
     );
+    let explain = with_flags(
+        Command::new("explain")
+            .about("Ask the servers and say where a statement would go, and why")
+            .arg(Arg::new("statement").required(true).value_name("SQL").help("The statement, quoted"))
+            .arg(
+                Arg::new("schema")
+                    .long("schema")
+                    .value_name("NAME")
+                    .help("The current schema of the session that sends it"),
+            ),
+    )
+    .after_help(
+        "Example:\n  headgate explain --server db1:3306 --control-user headgate 'SELECT a FROM t FOR UPDATE'",
+    );
     Command::new("headgate")
         .version(env!("CARGO_PKG_VERSION"))
         .about("One address for a MySQL or MariaDB cluster: writes go to the primary, reads to the replicas")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([run, check])
+        .subcommands([run, check, explain])
 }
 
 fn with_flags(command: Command) -> Command {
@@ -89,6 +105,11 @@ fn flag(key: &'static Key) -> Option<Arg> {
 fn from_matches(matches: &ArgMatches) -> Result<Request, clap::Error> {
     match matches.subcommand() {
         Some(("check", matches)) => Ok(Request::Check(input(matches)?)),
+        Some(("explain", matches)) => {
+            let text = |name: &str| matches.get_one::<String>(name).cloned();
+            let (statement, schema) = (text("statement").unwrap_or_default(), text("schema"));
+            Ok(Request::Explain { input: input(matches)?, statement, schema })
+        }
         Some((_, matches)) => Ok(Request::Run(input(matches)?)),
         None => Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand)),
     }
@@ -171,6 +192,15 @@ mod tests {
         let set = ["check", "--set", "listen.address=0.0.0.0:1", "--set", "listen.address=0.0.0.0:2"];
         let overrides = vec![one("listen.address", "--set listen.address", &["0.0.0.0:1", "0.0.0.0:2"])];
         assert_eq!(parse(&set).unwrap(), Request::Check(Input { file: None, overrides }));
+    }
+
+    #[test]
+    fn a_statement_is_taken_as_it_is() {
+        let request = parse(&["explain", "--control-user", "watch", "SELECT 1", "--schema", "shop"]).unwrap();
+        let overrides = vec![one("control.user", "--control-user", &["watch"])];
+        let (statement, schema) = ("SELECT 1".to_owned(), Some("shop".to_owned()));
+        assert_eq!(request, Request::Explain { input: Input { file: None, overrides }, statement, schema });
+        assert!(parse(&["explain"]).is_err());
     }
 
     #[test]

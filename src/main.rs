@@ -10,7 +10,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use headgate::app::run::{Start, run};
-use headgate::app::settings::{Loaded, Source, Surroundings};
+use headgate::app::settings::{Loaded, Settings, Source, Surroundings};
+use headgate::auth::Secret;
 use headgate::config::{LogFormat, Problems};
 use headgate::telemetry::logging;
 
@@ -19,22 +20,34 @@ fn main() -> ExitCode {
     let surroundings = Surroundings::of_process(terminal);
     match cli::request() {
         cli::Request::Check(input) => check(&Source::find(input.file, input.overrides), &surroundings),
-        cli::Request::Run(input) => {
-            let source = Source::find(input.file, input.overrides);
-            let loaded = match source.load(&surroundings) {
-                Ok(loaded) => loaded,
-                Err(problems) => {
-                    complain(&problems.to_string());
-                    return ExitCode::from(2);
-                }
-            };
-            match start(loaded, source, surroundings) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => {
-                    complain(&format!("headgate: {error:#}"));
-                    ExitCode::FAILURE
-                }
-            }
+        cli::Request::Run(input) => with_settings(input, surroundings, |loaded, source, surroundings| {
+            start(loaded, source, surroundings)
+        }),
+        cli::Request::Explain { input, statement, schema } => {
+            with_settings(input, surroundings, |loaded, _, _| explain(&loaded, &statement, schema.as_deref()))
+        }
+    }
+}
+
+/// Reads the configuration and goes on with it. What fails is said on standard error.
+fn with_settings(
+    input: cli::Input,
+    surroundings: Surroundings,
+    work: impl FnOnce(Loaded, Source, Surroundings) -> anyhow::Result<()>,
+) -> ExitCode {
+    let source = Source::find(input.file, input.overrides);
+    let loaded = match source.load(&surroundings) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            complain(&problems.to_string());
+            return ExitCode::from(2);
+        }
+    };
+    match work(loaded, source, surroundings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("headgate: {error:#}"));
+            ExitCode::FAILURE
         }
     }
 }
@@ -71,10 +84,7 @@ fn start(loaded: Loaded, source: Source, surroundings: Surroundings) -> anyhow::
         LogFormat::Json => logging::Format::Json,
     };
     let logging = logging::init(&settings.log.filter, format).context("logging could not be set up")?;
-    let ask =
-        || rpassword::prompt_password(format!("Password of control account {}: ", settings.control.user));
-    let password =
-        settings.control.password.fetch(ask).context("there is no password for the control account")?;
+    let password = control_password(settings)?;
     match &source.file {
         Some(path) => tracing::info!(file = %path.display(), "configuration read"),
         None => tracing::info!("no configuration file; using defaults and flags"),
@@ -83,6 +93,22 @@ fn start(loaded: Loaded, source: Source, surroundings: Surroundings) -> anyhow::
         tracing::warn!(remedy = warning.remedy, "{}", warning.what);
     }
     run(Start { loaded, password, source, surroundings, logging })
+}
+
+/// `headgate explain`: the decision on standard output.
+fn explain(loaded: &Loaded, statement: &str, schema: Option<&str>) -> anyhow::Result<()> {
+    let settings = &loaded.settings;
+    let explanation =
+        headgate::app::explain::explain(settings, &control_password(settings)?, statement, schema)?;
+    // A reader that went away has read enough.
+    let _ = writeln!(std::io::stdout(), "{explanation}");
+    Ok(())
+}
+
+fn control_password(settings: &Settings) -> anyhow::Result<Secret> {
+    let ask =
+        || rpassword::prompt_password(format!("Password of control account {}: ", settings.control.user));
+    settings.control.password.fetch(ask).context("there is no password for the control account")
 }
 
 /// To standard error; nothing can be done when even that is closed.

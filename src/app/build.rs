@@ -106,11 +106,11 @@ fn pool_limits(settings: &Settings) -> anyhow::Result<pool::Limits> {
     })
 }
 
-fn watch(settings: &Settings, password: &Secret) -> monitor::Settings {
+pub(super) fn watch(settings: &Settings, password: &Secret) -> monitor::Settings {
     monitor::Settings::new(settings.control.user.clone(), password.duplicate())
 }
 
-fn targets(settings: &Settings, tls: &Arc<ArcSwap<ClientTls>>) -> Vec<Target> {
+pub(super) fn targets(settings: &Settings, tls: &Arc<ArcSwap<ClientTls>>) -> Vec<Target> {
     (0..)
         .zip(&settings.servers)
         .map(|(number, address)| Target {

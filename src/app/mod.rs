@@ -1,5 +1,6 @@
 //! The composition root: builds everything from the settings, wires it together, runs and drains it.
 
+pub mod explain;
 pub mod run;
 pub mod settings;
 

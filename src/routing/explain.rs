@@ -4,9 +4,10 @@ use std::fmt;
 use std::time::Instant;
 
 use super::decide::{Decision, Policy, Question, Refused, Target, decide};
-use crate::session::SessionView;
+use crate::session::{Changed, SessionView, State};
 use crate::sql::{LexMode, Statement, classify};
-use crate::topology::{Server, ServerId, ServerState, Topology};
+use crate::topology::{Collations, Server, ServerId, ServerState, Topology};
+use crate::wire::status::StatusFlags;
 
 /// A decision with everything that led to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Explanation {
     pub statement: Statement,
     /// Where it would run, and why.
     pub decision: Decision,
+    /// Why the session's reads would stay on the primary from then on, if they would.
+    pub pins: Option<Changed>,
     /// What became of each server.
     pub servers: Vec<Candidate>,
 }
@@ -90,7 +93,18 @@ pub fn explain(
         Candidate { id: server.id, address: server.address.to_string(), role, verdict }
     };
     let servers = topology.servers.iter().map(candidate).collect();
-    Explanation { statement, decision, servers }
+    let pins = match decision.target {
+        Target::Primary => session.changed.or_else(|| pins(&statement)),
+        Target::Replica(_) => None,
+    };
+    Explanation { statement, decision, pins, servers }
+}
+
+/// What the session model makes of a statement that is sent to the primary.
+fn pins(statement: &Statement) -> Option<Changed> {
+    let mut state = State::new(None, 0, &Collations::default(), StatusFlags::AUTOCOMMIT, 0);
+    state.begin(&statement.class);
+    state.view().changed
 }
 
 impl Explanation {
@@ -105,6 +119,30 @@ impl Explanation {
                 format!("replica {}", address.map_or("", String::as_str))
             }
         }
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Decision { reason, .. } = self.decision;
+        writeln!(f, "statement  {}", self.statement.class)?;
+        let hints = self.statement.hints;
+        if let Some(route) = hints.route {
+            writeln!(f, "hint       {route}")?;
+        }
+        if let Some(max_lag) = hints.max_lag {
+            writeln!(f, "hint       max_lag={} ms", max_lag.as_millis())?;
+        }
+        writeln!(f, "goes to    {}", self.target())?;
+        writeln!(f, "because    {reason} ({})", reason.label())?;
+        if let Some(why) = self.pins {
+            writeln!(f, "from then  the session's reads stay on the primary until it is reset: {why}")?;
+        }
+        let width = self.servers.iter().map(|server| server.address.len()).max().unwrap_or(0);
+        for Candidate { address, role, verdict, .. } in &self.servers {
+            write!(f, "\n{address:width$}  {role:7}  {verdict}")?;
+        }
+        Ok(())
     }
 }
 

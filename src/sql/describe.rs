@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Class, Kill, NotPlain, TransactionKind, Unclear};
+use super::{Class, Kill, NotPlain, RouteHint, TransactionKind, Unclear};
 
 impl fmt::Display for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -76,6 +76,15 @@ impl fmt::Display for Unclear {
             Self::VersionComment => "a version comment",
             Self::Charset => "text in a character set whose characters may hold a quote or backslash",
             Self::Unreadable => "text that Headgate cannot read",
+        })
+    }
+}
+
+impl fmt::Display for RouteHint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Primary => "primary",
+            Self::Replica => "replica",
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Tests on real MySQL and MariaDB clusters.
 //!
 //! - [`differential`]: one script directly on the primary and through Headgate, packet for packet;
+//! - [`explain`]: the command that says where a statement would go;
 //! - [`login`]: what a login may and may not do, on every method and TLS mode;
 //! - [`variables`]: what is known of session variables is so on every server;
 //! - [`read_only`]: transactions that are declared read only, on replicas;
@@ -12,6 +13,7 @@
 
 mod client;
 mod differential;
+mod explain;
 mod headgate;
 mod login;
 mod read_only;
