@@ -11,7 +11,7 @@ use super::session::{Closing, Session};
 use crate::routing::{self, Decision, Question, Reason, Target};
 use crate::runtime::clock;
 use crate::session::{ReadBack, Touched};
-use crate::sql::{self, Class, LexMode, Statement, TransactionKind, Unclear};
+use crate::sql::{self, Class, LexMode, RouteHint, Statement, TransactionKind, Unclear};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::{HEADER, Header};
@@ -144,10 +144,7 @@ impl Session {
             session: state.view(),
             topology,
             policy: shared.live.load().policy,
-            rotation: match statement.class {
-                Class::PlainRead => shared.rotation.fetch_add(1, Ordering::Relaxed),
-                _ => 0,
-            },
+            rotation: if may_leave(statement) { shared.rotation.fetch_add(1, Ordering::Relaxed) } else { 0 },
             now,
         };
         let decision = routing::decide(&question, &mut ());
@@ -197,6 +194,15 @@ impl Session {
 /// What `LIKE`s and literals are read with, under names of our own.
 const CHARSETS: &str = "SELECT @@character_set_client AS client, @@collation_connection AS collation, \
                         @@character_set_results AS results";
+
+/// Whether a statement takes a turn of the replicas. All others leave the count that sessions share alone.
+fn may_leave(statement: &Statement) -> bool {
+    statement.hints.route == Some(RouteHint::Replica)
+        || matches!(
+            statement.class,
+            Class::PlainRead | Class::Calls | Class::Transaction(TransactionKind::BeginReadOnly)
+        )
+}
 
 /// What a statement may do with data.
 fn touched(class: &Class) -> Touched {

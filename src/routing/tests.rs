@@ -99,6 +99,23 @@ fn reasons_stand_at_their_index_and_have_their_own_labels() {
     assert_eq!(Reason::ON_REPLICAS[..], Reason::ALL[..3], "both are counted by the same index");
 }
 
+/// `UPDATE_DOCS=1` writes the table anew.
+#[test]
+fn reasons_are_documented() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/routing.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (head, rest) = text.split_once("--lib reasons -->\n").unwrap();
+    let (_, tail) = rest.split_once("<!-- end -->").unwrap();
+    let rows: String =
+        Reason::ALL.iter().map(|reason| format!("| `{}` | {reason} |\n", reason.label())).collect();
+    let wanted =
+        format!("{head}--lib reasons -->\n| Reason | Meaning |\n|---|---|\n{rows}<!-- end -->{tail}");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, &wanted).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap(), wanted, "run UPDATE_DOCS=1 cargo test --lib reasons");
+}
+
 #[test]
 fn every_state_of_the_session_has_its_reason() {
     let now = Instant::now();
