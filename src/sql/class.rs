@@ -1,69 +1,110 @@
+//! What one statement is, by its verb.
+
+use super::comment::hints;
 use super::lexer::{Kind, Lexer, Token};
-use super::scan::scan;
-use super::{Class, Kill, LexMode, NotPlain, Statement, Then, TransactionKind, Unclear, set};
+use super::scan::{Begin, Scan, scan};
+use super::several::several;
+use super::show::inspect;
+use super::transaction::transaction;
+use super::{Class, Kill, LexMode, NotPlain, Statement, Unclear, set};
 
 /// What a statement is, from its bytes, in the mode of the session that sends it.
 ///
 /// Total over any bytes. What it does not understand is [`Class::Other`]. A plain read is recognised
 /// without allocation.
 pub fn classify(text: &[u8], mode: LexMode) -> Statement {
-    if !mode.charset_safe && text.iter().any(|&byte| byte >= 0x80 || byte == b'\\') {
+    if !is_readable(text, mode) {
         return other(Unclear::Charset);
     }
-    let mut lexer = Lexer::new(without_end(text), mode);
-    let mut first = lexer.next();
-    let mut nested = false;
-    while first.is_some_and(|token| token.is_symbol(b'(')) {
-        nested = true;
-        first = lexer.next();
-    }
-    let Some(verb) = first else {
-        return known(Class::Inspect);
+    let statement = without_end(text);
+    let found = match memchr::memchr(b';', statement) {
+        Some(_) => several(statement, mode),
+        None => one(statement, mode),
     };
+    Statement { hints: hints(text, mode), ..found }
+}
+
+/// Whether quotes and backslashes can be told from the other bytes of characters.
+pub(super) fn is_readable(text: &[u8], mode: LexMode) -> bool {
+    mode.charset_safe || !text.iter().any(|&byte| byte >= 0x80 || byte == b'\\')
+}
+
+/// The server cuts semicolons and white space off the end before it reads a text, so that they begin no
+/// second statement (sql_parse.cc, alloc_query).
+pub(super) fn without_end(text: &[u8]) -> &[u8] {
+    let end = text.iter().rposition(|byte| !matches!(byte, b';' | b' ' | b'\t'..=b'\r'));
+    end.and_then(|end| text.get(..=end)).unwrap_or(&[])
+}
+
+/// What one statement is. Its hints are not read.
+pub(super) fn one(text: &[u8], mode: LexMode) -> Statement {
+    let Some(first) = First::read(text, mode) else { return known(Class::Inspect) };
+    let verb = first.verb;
     match verb.kind {
         Kind::Word => {}
         Kind::VersionComment => return other(Unclear::VersionComment),
         Kind::Hint | Kind::ForeignWord | Kind::QuotedName => return other(Unclear::Verb),
         Kind::Text | Kind::Number | Kind::Symbol(_) | Kind::Broken => return other(Unclear::Unreadable),
     }
-    if nested && !verb.is_word(b"SELECT") && !verb.is_word(b"WITH") {
+    if first.depth > 0 && !verb.is_word(b"SELECT") && !verb.is_word(b"WITH") {
         return other(Unclear::Verb);
     }
     let mut upper = [0; 16];
     let Some(folded) = upper.get_mut(..verb.text.len()) else { return other(Unclear::Verb) };
     folded.copy_from_slice(verb.text);
     folded.make_ascii_uppercase();
-    by_verb(folded, lexer, mode)
+    by_verb(folded, first, mode)
 }
 
-/// The server cuts semicolons and white space off the end before it reads a text, so that they begin no
-/// second statement (sql_parse.cc, alloc_query).
-fn without_end(text: &[u8]) -> &[u8] {
-    let end = text.iter().rposition(|byte| !matches!(byte, b';' | b' ' | b'\t'..=b'\r'));
-    end.and_then(|end| text.get(..=end)).unwrap_or(&[])
+/// The first word of a statement, and what follows it.
+#[derive(Clone, Debug)]
+pub(super) struct First<'a> {
+    pub(super) verb: Token<'a>,
+    /// Parentheses before it.
+    pub(super) depth: u32,
+    pub(super) rest: Lexer<'a>,
 }
 
-fn by_verb(verb: &[u8], lexer: Lexer<'_>, mode: LexMode) -> Statement {
+impl<'a> First<'a> {
+    /// `None` for an empty statement.
+    pub(super) fn read(text: &'a [u8], mode: LexMode) -> Option<Self> {
+        let mut rest = Lexer::new(text, mode);
+        let mut depth = 0;
+        loop {
+            let verb = rest.next()?;
+            if !verb.is_symbol(b'(') {
+                return Some(Self { verb, depth, rest });
+            }
+            depth += 1;
+        }
+    }
+}
+
+fn by_verb(verb: &[u8], first: First<'_>, mode: LexMode) -> Statement {
+    let First { depth, rest: lexer, .. } = first;
     match verb {
-        b"SELECT" => read(lexer, mode, None),
-        b"WITH" => with(lexer, mode),
-        b"TABLE" | b"VALUES" => read(lexer, mode, Some(NotPlain::Verb)),
-        b"INSERT" | b"REPLACE" => data(lexer, mode, true),
-        b"UPDATE" | b"DELETE" => data(lexer, mode, false),
+        b"SELECT" => read(scan(lexer, mode, Begin::Any, &mut ())),
+        b"WITH" => with(lexer, depth, mode),
+        b"TABLE" => read(scan(lexer, mode, Begin::Table, &mut ())),
+        b"VALUES" => read(scan(lexer, mode, Begin::Any, &mut ())),
+        b"DO" => perform(lexer, mode),
+        b"INSERT" | b"REPLACE" => data(lexer, mode, Begin::Head),
+        b"UPDATE" | b"DELETE" => data(lexer, mode, Begin::Any),
         b"LOAD" => load(lexer, mode),
         b"SHOW" | b"EXPLAIN" | b"DESCRIBE" | b"DESC" | b"HELP" | b"CHECKSUM" => inspect(verb, lexer, mode),
         b"USE" => set::use_schema(lexer),
-        b"SET" => set::set(lexer),
+        b"SET" => set::set(lexer, mode),
         b"BEGIN" | b"START" | b"COMMIT" | b"ROLLBACK" | b"SAVEPOINT" | b"RELEASE" => transaction(verb, lexer),
         b"CREATE" | b"ALTER" | b"DROP" | b"RENAME" => definition(verb, lexer),
         b"TRUNCATE" | b"ANALYZE" | b"OPTIMIZE" | b"CHECK" | b"REPAIR" => maintenance(verb, lexer),
         b"GRANT" | b"REVOKE" => account(lexer),
         b"FLUSH" => flush(lexer),
         b"KILL" => kill(lexer),
-        b"CALL" | b"DO" | b"PREPARE" | b"EXECUTE" | b"DEALLOCATE" | b"HANDLER" | b"LOCK" | b"UNLOCK"
-        | b"XA" | b"SIGNAL" | b"RESIGNAL" | b"RESET" | b"PURGE" | b"CHANGE" | b"STOP" | b"INSTALL"
-        | b"UNINSTALL" | b"CACHE" | b"CLONE" | b"BINLOG" | b"IMPORT" | b"SHUTDOWN" | b"RESTART"
-        | b"BACKUP" => other(Unclear::Effects),
+        b"CALL" | b"PREPARE" | b"EXECUTE" | b"DEALLOCATE" | b"HANDLER" | b"LOCK" | b"UNLOCK" | b"XA"
+        | b"SIGNAL" | b"RESIGNAL" | b"RESET" | b"PURGE" | b"CHANGE" | b"STOP" | b"INSTALL" | b"UNINSTALL"
+        | b"CACHE" | b"CLONE" | b"BINLOG" | b"IMPORT" | b"SHUTDOWN" | b"RESTART" | b"BACKUP" => {
+            other(Unclear::Effects)
+        }
         b"GET" => Statement { looks_back: true, ..other(Unclear::Effects) },
         _ => other(Unclear::Verb),
     }
@@ -77,12 +118,14 @@ pub(super) fn known(class: Class) -> Statement {
     Statement::of(class)
 }
 
-fn read(lexer: Lexer<'_>, mode: LexMode, not_plain: Option<NotPlain>) -> Statement {
-    let found = scan(lexer, mode, false);
-    let class = match (found.unclear, found.not_plain.or(not_plain)) {
+/// What a walk over a SELECT says of it.
+pub(super) fn read(found: Scan) -> Statement {
+    let class = match (found.unclear, found.not_plain) {
         (Some(why), _) => Class::Other(why),
         (None, _) if found.into => Class::Other(Unclear::Into),
         (None, _) if found.assigns_user_variable() => Class::Other(Unclear::Assignment),
+        (None, Some(_)) if found.function => Class::Other(Unclear::Function),
+        (None, None) if found.function => Class::Calls,
         (None, Some(why)) => Class::PrimaryRead(why),
         (None, None) => Class::PlainRead,
     };
@@ -92,14 +135,27 @@ fn read(lexer: Lexer<'_>, mode: LexMode, not_plain: Option<NotPlain>) -> Stateme
 }
 
 /// A statement that begins with WITH reads unless it updates or deletes.
-fn with(lexer: Lexer<'_>, mode: LexMode) -> Statement {
+fn with(lexer: Lexer<'_>, depth: u32, mode: LexMode) -> Statement {
     let writes = lexer.clone().any(|token| token.is_word(b"UPDATE") || token.is_word(b"DELETE"));
-    if writes { data(lexer, mode, false) } else { read(lexer, mode, None) }
+    let begin = Begin::With(depth);
+    if writes { data(lexer, mode, begin) } else { read(scan(lexer, mode, begin, &mut ())) }
 }
 
-fn data(lexer: Lexer<'_>, mode: LexMode, head: bool) -> Statement {
-    let found = scan(lexer, mode, head);
-    let class = match found.unclear {
+/// DO: expressions whose values nobody sees.
+fn perform(lexer: Lexer<'_>, mode: LexMode) -> Statement {
+    let found = scan(lexer, mode, Begin::Any, &mut ());
+    let class = match found.unclear_or_function() {
+        Some(why) => Class::Other(why),
+        None if found.into => Class::Other(Unclear::Into),
+        None if found.assigns_user_variable() => Class::Other(Unclear::Assignment),
+        None => Class::PrimaryRead(found.not_plain.unwrap_or(NotPlain::Verb)),
+    };
+    Statement { looks_back: found.looks_back, ..Statement::of(class) }
+}
+
+fn data(lexer: Lexer<'_>, mode: LexMode, begin: Begin) -> Statement {
+    let found = scan(lexer, mode, begin, &mut ());
+    let class = match found.unclear_or_function() {
         Some(why) => Class::Other(why),
         None if found.assigns_user_variable() => Class::Other(Unclear::Assignment),
         None => Class::Data,
@@ -112,74 +168,12 @@ fn load(lexer: Lexer<'_>, mode: LexMode) -> Statement {
     if !lexer.clone().next().is_some_and(|token| token.is_word(b"DATA") || token.is_word(b"XML")) {
         return other(Unclear::Effects);
     }
-    let found = scan(lexer, mode, false);
-    match found.unclear {
+    let found = scan(lexer, mode, Begin::Any, &mut ());
+    match found.unclear_or_function() {
         Some(why) => other(why),
         None if found.user_variable => other(Unclear::Assignment),
         None => Statement { looks_back: found.looks_back, ..Statement::of(Class::Data) },
     }
-}
-
-/// SHOW and EXPLAIN take expressions, and EXPLAIN ANALYZE runs them.
-fn inspect(verb: &[u8], lexer: Lexer<'_>, mode: LexMode) -> Statement {
-    let diagnostics = verb == b"SHOW" && shows_diagnostics(lexer.clone());
-    let found = scan(lexer, mode, false);
-    let class = match found.unclear {
-        Some(why) => Class::Other(why),
-        None if found.user_variable && found.into => Class::Other(Unclear::Into),
-        None if found.assigns_user_variable() => Class::Other(Unclear::Assignment),
-        None => Class::Inspect,
-    };
-    let only_looks_back = diagnostics && class == Class::Inspect;
-    Statement { looks_back: diagnostics || found.looks_back, only_looks_back, ..Statement::of(class) }
-}
-
-/// SHOW WARNINGS, SHOW ERRORS, SHOW COUNT(*) WARNINGS or ERRORS.
-fn shows_diagnostics(mut lexer: Lexer<'_>) -> bool {
-    lexer
-        .next()
-        .is_some_and(|token| [&b"WARNINGS"[..], b"ERRORS", b"COUNT"].iter().any(|word| token.is_word(word)))
-}
-
-fn transaction(verb: &[u8], mut lexer: Lexer<'_>) -> Statement {
-    let words: [Option<Token<'_>>; 6] = std::array::from_fn(|_| lexer.next());
-    let is =
-        |at: usize, word: &[u8]| words.get(at).copied().flatten().is_some_and(|token| token.is_word(word));
-    let name = |at: usize| {
-        words
-            .get(at)
-            .copied()
-            .flatten()
-            .is_some_and(|token| matches!(token.kind, Kind::Word | Kind::QuotedName))
-    };
-    // Everything after the words that were understood must be the end.
-    let ends = |at: usize| words.get(at).copied().flatten().is_none();
-    let kind = match verb {
-        b"BEGIN" if ends(0) || (is(0, b"WORK") && ends(1)) => TransactionKind::Begin,
-        b"START" if is(0, b"TRANSACTION") => match () {
-            () if ends(1) => TransactionKind::Begin,
-            () if is(1, b"READ") && is(2, b"ONLY") && ends(3) => TransactionKind::BeginReadOnly,
-            () if is(1, b"READ") && is(2, b"WRITE") && ends(3) => TransactionKind::Begin,
-            () if is(1, b"WITH") && is(2, b"CONSISTENT") && is(3, b"SNAPSHOT") && ends(4) => {
-                TransactionKind::Begin
-            }
-            () => return other(Unclear::Effects),
-        },
-        b"COMMIT" if ends(0) || (is(0, b"WORK") && ends(1)) => TransactionKind::Commit(Then::Nothing),
-        b"ROLLBACK" if ends(0) || (is(0, b"WORK") && ends(1)) => TransactionKind::Rollback(Then::Nothing),
-        b"ROLLBACK" => {
-            let at = usize::from(is(0, b"WORK"));
-            let savepoint = at + 1 + usize::from(is(at + 1, b"SAVEPOINT"));
-            if !is(at, b"TO") || !name(savepoint) || !ends(savepoint + 1) {
-                return other(Unclear::Effects);
-            }
-            TransactionKind::RollbackToSavepoint
-        }
-        b"SAVEPOINT" if name(0) && ends(1) => TransactionKind::Savepoint,
-        b"RELEASE" if is(0, b"SAVEPOINT") && name(1) && ends(2) => TransactionKind::ReleaseSavepoint,
-        _ => return other(Unclear::Effects),
-    };
-    known(Class::Transaction(kind))
 }
 
 /// CREATE, ALTER, DROP, RENAME.
@@ -292,22 +286,4 @@ pub(super) fn one_readable(lexer: Lexer<'_>) -> Result<(), Unclear> {
         }
     }
     Ok(())
-}
-
-/// Whether a plain read names something for which `known` answers true, such as a view.
-///
-/// `known` is given each name in turn, without its quotes. A name that cannot be told from its bytes counts
-/// as known.
-pub fn mentions(text: &[u8], mode: LexMode, mut known: impl FnMut(&[u8]) -> bool) -> bool {
-    Lexer::new(text, mode).any(|token| match token.kind {
-        Kind::Word | Kind::ForeignWord | Kind::QuotedName => token.content().is_none_or(&mut known),
-        _ => false,
-    })
-}
-
-/// Whether every function that a [`Class::Calls`] calls and that is not built in is one for which `pure`
-/// answers true. It is given the schema, if one is written, and the name, both without quotes.
-pub fn calls(text: &[u8], mode: LexMode, mut pure: impl FnMut(Option<&[u8]>, &[u8]) -> bool) -> bool {
-    let _ = (text, mode, &mut pure);
-    false
 }

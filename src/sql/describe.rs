@@ -45,9 +45,7 @@ impl fmt::Display for Class {
 impl fmt::Display for NotPlain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Function => {
-                "it calls a function whose value depends on the session, the server or the clock"
-            }
+            Self::Function => "it calls a function whose value depends on the session or the server",
             Self::Keyword => "it has a keyword that locks, or that a plain read does not have",
             Self::SystemVariable => "it reads a system variable",
             Self::UserVariable => "it reads a user variable",
@@ -57,6 +55,7 @@ impl fmt::Display for NotPlain {
             Self::Verb => "it is no SELECT",
             Self::Parameter => "it has a parameter, so it is there to be prepared",
             Self::Symbol => "it has punctuation that a plain read does not have",
+            Self::VersionComment => "it has a version comment that not every server reads alike",
         })
     }
 }

@@ -1,4 +1,5 @@
 use super::LexMode;
+use super::version::{VersionComment, version_comment};
 
 /// What a stretch of the text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +18,8 @@ pub enum Kind {
     Symbol(u8),
     /// `/*+ … */`
     Hint,
-    /// `/*! … */` or `/*M! … */`: runs or not, as the server's version has it. Nothing after it is read.
+    /// A `/*! … */` or `/*M! … */` of which it is not certain what the server makes of it. Nothing after it
+    /// is read.
     VersionComment,
     /// The text can't be read on from here: an unterminated literal or comment, a NUL byte.
     /// Nothing after it is read.
@@ -71,11 +73,25 @@ pub struct Lexer<'a> {
     mode: LexMode,
     /// The last token was a name that touches what follows, so that `.` begins a qualified name.
     after_name: bool,
+    /// Inside a version comment whose content is code.
+    inside: bool,
+    by_version: bool,
 }
 
 impl<'a> Lexer<'a> {
     pub fn new(text: &'a [u8], mode: LexMode) -> Self {
-        Self { rest: text, mode, after_name: false }
+        Self { rest: text, mode, after_name: false, inside: false, by_version: false }
+    }
+
+    /// Whether a version comment has been read that is code to one supported server and a comment to
+    /// another.
+    pub fn depends_on_version(&self) -> bool {
+        self.by_version
+    }
+
+    /// Whether what follows is inside a version comment.
+    pub(super) fn is_inside_comment(&self) -> bool {
+        self.inside
     }
 
     /// What has not been read yet.
@@ -89,6 +105,7 @@ impl<'a> Lexer<'a> {
         self.after_name = matches!(kind, Kind::Word | Kind::ForeignWord | Kind::QuotedName);
         if matches!(kind, Kind::VersionComment | Kind::Broken) {
             self.rest = &[];
+            self.inside = false;
         }
         Token { kind, text, spaced }
     }
@@ -187,6 +204,15 @@ impl<'a> Lexer<'a> {
         loop {
             match (self.byte(0), self.byte(1)) {
                 (Some(byte), _) if is_space(byte) => self.skip(run(self.rest, is_space)),
+                (Some(b'*'), Some(b'/')) if self.inside => {
+                    self.skip(2);
+                    self.inside = false;
+                }
+                // The server knows comments in a comment in ways of its own.
+                (Some(b'#'), _) | (Some(b'-'), Some(b'-')) | (Some(b'/'), Some(b'*')) if self.inside => {
+                    return Err(self.take(Kind::VersionComment, self.rest.len(), spaced));
+                }
+                (None, _) if self.inside => return Err(self.take(Kind::Broken, 0, spaced)),
                 (Some(b'#'), _) => self.line_comment(),
                 (Some(b'-'), Some(b'-')) => match self.byte(2) {
                     // Two minus signs start a comment only before white space, a control character or
@@ -209,8 +235,18 @@ impl<'a> Lexer<'a> {
 
     fn block_comment(&mut self, spaced: bool) -> Result<(), Token<'a>> {
         let body = self.rest.get(2..).unwrap_or(&[]);
-        if body.starts_with(b"!") || body.starts_with(b"M!") {
-            return Err(self.take(Kind::VersionComment, self.rest.len(), spaced));
+        match version_comment(body, self.mode) {
+            None => {}
+            Some(VersionComment::Code { skip, everywhere }) => {
+                self.skip(2 + skip);
+                self.inside = true;
+                self.by_version |= !everywhere;
+                return Ok(());
+            }
+            Some(VersionComment::Skipped) => self.by_version = true,
+            Some(VersionComment::Unclear) => {
+                return Err(self.take(Kind::VersionComment, self.rest.len(), spaced));
+            }
         }
         match memchr::memmem::find(body, b"*/") {
             None => Err(self.take(Kind::Broken, self.rest.len(), spaced)),
@@ -301,6 +337,6 @@ fn is_name(byte: u8) -> bool {
 }
 
 #[allow(clippy::indexing_slicing, reason = "the table has a place for every byte")]
-fn is_space(byte: u8) -> bool {
+pub(super) fn is_space(byte: u8) -> bool {
     CLASS[usize::from(byte)] == SPACE
 }

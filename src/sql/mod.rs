@@ -6,21 +6,30 @@
 
 #![warn(clippy::indexing_slicing)]
 
+mod calls;
 mod class;
+mod comment;
 mod describe;
 mod digest;
 mod lexer;
 mod mode;
+mod optimizer;
 mod scan;
 mod set;
+mod several;
+mod show;
 mod statement;
+mod transaction;
+mod value;
+mod version;
 mod vocabulary;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
-pub use class::{calls, classify, mentions};
+pub use calls::{calls, mentions};
+pub use class::classify;
 pub use digest::{Digest, digest};
 pub use lexer::{Kind, Lexer, Token};
 pub use mode::{Dialect, LexMode, charset_is_safe, is_other_grammar};

@@ -46,8 +46,8 @@ impl Statement {
 /// says, or that the server reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// One SELECT of names, literals, operators and functions whose value is the same on every server
-    /// that has the same rows. It may run on a replica.
+    /// One SELECT of names, literals, operators and functions whose value depends on rows, arguments, the
+    /// clock and chance only. It may run on a replica.
     PlainRead,
     /// A plain read but for functions that are not built in: what those do, the catalogue tells.
     /// [`calls`](super::calls) names them.
@@ -147,7 +147,7 @@ pub enum Kill {
 /// Why a SELECT is not a plain read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NotPlain {
-    /// A function whose value depends on the session, the server, the clock or chance.
+    /// A function whose value depends on the session, the server or locks.
     Function,
     /// A keyword that a plain read does not have: a locking clause, SQL_CALC_FOUND_ROWS, CURRENT_USER, …
     Keyword,
@@ -159,12 +159,14 @@ pub enum NotPlain {
     Hint,
     /// A bare name outside ASCII.
     ForeignWord,
-    /// TABLE or VALUES as a statement.
+    /// DO.
     Verb,
     /// A parameter: the text is there to be prepared.
     Parameter,
     /// Punctuation that a plain read does not have.
     Symbol,
+    /// A version comment that is code to one supported server and a comment to another.
+    VersionComment,
 }
 
 /// Why nothing is known of a statement's effects.
@@ -172,7 +174,7 @@ pub enum NotPlain {
 pub enum Unclear {
     /// A first word not known here.
     Verb,
-    /// CALL, DO, PREPARE, EXECUTE, HANDLER, LOCK, XA, FLUSH, …: a known verb with effects of its own.
+    /// CALL, PREPARE, EXECUTE, HANDLER, LOCK, XA, FLUSH, …: a known verb with effects of its own.
     Effects,
     /// Any SET but those with a class of their own.
     Set,
@@ -188,7 +190,7 @@ pub enum Unclear {
     DropsSchema,
     /// More than one statement in one text.
     Several,
-    /// `/*! … */`
+    /// `/*! … */`, where it is not certain what the server makes of it.
     VersionComment,
     /// Quotes or backslashes that cannot be told apart in the client's character set.
     Charset,

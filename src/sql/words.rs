@@ -3,43 +3,45 @@
 
 use super::Dialect;
 use super::vocabulary::{
-    FUNCTIONS, MARIADB_FUNCTIONS, MYSQL_FUNCTIONS, PLAIN_FUNCTIONS, PLAIN_GRAMMAR, RESERVED_WORDS,
-    TOUCHING_FUNCTIONS,
+    FUNCTIONS, MARIADB_FUNCTIONS, MARIADB_PLAIN_FUNCTIONS, MYSQL_FUNCTIONS, MYSQL_PLAIN_FUNCTIONS,
+    PLAIN_FUNCTIONS, PLAIN_GRAMMAR, RESERVED_WORDS, TOUCHING_FUNCTIONS,
 };
 
 /// What is known of a word, as bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Word(u16);
+pub(super) struct Word(u32);
 
 /// Grammar of a plain SELECT; may stand before a parenthesis without calling anything.
-const GRAMMAR: u16 = 1;
+const GRAMMAR: u32 = 1;
 /// Reserved and not part of a plain SELECT, or a function written without parentheses.
-const RESERVED: u16 = 1 << 1;
-/// A built-in function whose value depends on its arguments and compared session variables only.
-const PLAIN_CALL: u16 = 1 << 2;
+const RESERVED: u32 = 1 << 1;
+/// A built-in function that may stand in a plain read.
+const PLAIN_MYSQL: u32 = 1 << 2;
+const PLAIN_MARIADB: u32 = 1 << 14;
+const PLAIN_CALL: u32 = PLAIN_MYSQL | PLAIN_MARIADB;
 /// A built-in function that leaves nothing behind which a later plain read could see.
-const CALL_MYSQL: u16 = 1 << 3;
-const CALL_MARIADB: u16 = 1 << 4;
-const CALL: u16 = CALL_MYSQL | CALL_MARIADB;
+const CALL_MYSQL: u32 = 1 << 3;
+const CALL_MARIADB: u32 = 1 << 4;
+const CALL: u32 = CALL_MYSQL | CALL_MARIADB;
 /// A function only where the parenthesis touches it (unless IGNORE_SPACE); apart from it the same name
 /// may call a stored function.
-const TOUCHING: u16 = 1 << 5;
+const TOUCHING: u32 = 1 << 5;
 /// A schema that every server has its own of.
-const LOCAL_SCHEMA: u16 = 1 << 6;
+const LOCAL_SCHEMA: u32 = 1 << 6;
 /// May stand before a parenthesis without calling anything, though it is no part of a plain SELECT.
-const OPENS: u16 = 1 << 7;
+const OPENS: u32 = 1 << 7;
 /// Tells about the statement before.
-const LOOKS_BACK: u16 = 1 << 8;
+const LOOKS_BACK: u32 = 1 << 8;
 /// A hint may follow.
-const VERB: u16 = 1 << 9;
+const VERB: u32 = 1 << 9;
 /// An alias, a type or a table follows.
-const BEFORE_NAME: u16 = 1 << 10;
+const BEFORE_NAME: u32 = 1 << 10;
 /// May stand between INSERT or REPLACE and its table.
-const HEAD: u16 = 1 << 11;
+const HEAD: u32 = 1 << 11;
 /// Ends what stands there.
-const ENDS_HEAD: u16 = 1 << 12;
+const ENDS_HEAD: u32 = 1 << 12;
 /// Tables follow.
-const TABLES: u16 = 1 << 13;
+const TABLES: u32 = 1 << 13;
 
 impl Word {
     /// What is known of this word, in any case. An unknown word is an ordinary name.
@@ -68,8 +70,17 @@ impl Word {
         self.0 & (GRAMMAR | OPENS) != 0
     }
 
-    pub(super) fn is_plain_call(self, touching: bool) -> bool {
-        self.0 & PLAIN_CALL != 0 && (touching || self.0 & TOUCHING == 0)
+    /// Whether it is a keyword of a plain SELECT, after which a value may stand.
+    pub(super) fn is_grammar(self) -> bool {
+        self.0 & GRAMMAR != 0
+    }
+
+    pub(super) fn is_plain_call(self, dialect: Dialect, touching: bool) -> bool {
+        let wanted = match dialect {
+            Dialect::MySql => PLAIN_MYSQL,
+            Dialect::MariaDb => PLAIN_MARIADB,
+        };
+        self.0 & wanted != 0 && (touching || self.0 & TOUCHING == 0)
     }
 
     pub(super) fn is_known_call(self, dialect: Dialect, touching: bool) -> bool {
@@ -117,7 +128,7 @@ pub fn is_local_schema(schema: &[u8]) -> bool {
 #[derive(Clone, Copy)]
 struct Slot {
     word: &'static [u8],
-    flags: u16,
+    flags: u32,
 }
 
 /// As many as [`hash`] has values.
@@ -150,7 +161,7 @@ const fn build() -> [Slot; SLOTS] {
 }
 
 #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler, which stops at a wrong index")]
-const fn put(table: &mut [Slot; SLOTS], word: &'static [u8], flags: u16) {
+const fn put(table: &mut [Slot; SLOTS], word: &'static [u8], flags: u32) {
     assert!(word.len() <= LONGEST);
     let mut at = hash(word);
     while table[at].flags != 0 && !table[at].word.eq_ignore_ascii_case(word) {
@@ -177,11 +188,13 @@ const fn hash(word: &[u8]) -> usize {
     ((folded ^ len as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 53) as usize
 }
 
-const LISTS: [(&str, u16); 16] = [
+const LISTS: [(&str, u32); 18] = [
     (PLAIN_GRAMMAR, GRAMMAR),
     (RESERVED_WORDS, RESERVED),
     (PLAIN_FUNCTIONS, PLAIN_CALL | CALL),
     (FUNCTIONS, CALL),
+    (MYSQL_PLAIN_FUNCTIONS, PLAIN_MYSQL | CALL_MYSQL),
+    (MARIADB_PLAIN_FUNCTIONS, PLAIN_MARIADB | CALL_MARIADB),
     (MYSQL_FUNCTIONS, CALL_MYSQL),
     (MARIADB_FUNCTIONS, CALL_MARIADB),
     (TOUCHING_FUNCTIONS, TOUCHING),
@@ -203,11 +216,16 @@ mod tests {
     #[test]
     fn words_are_found_in_any_case_and_only_whole() {
         assert!(Word::of(b"select").opens_parenthesis());
-        assert!(Word::of(b"Count").is_plain_call(true));
-        assert!(!Word::of(b"COUNT").is_plain_call(false));
-        assert!(Word::of(b"abs").is_plain_call(false));
-        assert!(!Word::of(b"counts").is_plain_call(true));
-        assert!(!Word::of(b"current_timestamp").may_stand_in_plain_read());
+        let plain = |word, touching| {
+            [Dialect::MySql, Dialect::MariaDb].map(|dialect| Word::of(word).is_plain_call(dialect, touching))
+        };
+        assert_eq!(plain(b"Count", true), [true, true]);
+        assert_eq!(plain(b"COUNT", false), [false, false]);
+        assert_eq!(plain(b"abs", false), [true, true]);
+        assert_eq!(plain(b"counts", true), [false, false]);
+        assert_eq!(plain(b"any_value", true), [true, false]);
+        assert_eq!(plain(b"Md5", true), [false, true]);
+        assert!(!Word::of(b"current_user").may_stand_in_plain_read());
         assert!(Word::of(b"my_column").may_stand_in_plain_read());
         assert!(Word::of(b"Sys").is_local_schema());
         assert!(Word::of(&[b'x'; 500]).may_stand_in_plain_read());

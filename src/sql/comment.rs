@@ -1,0 +1,120 @@
+//! Hints for Headgate in comments: `/* headgate: primary */`.
+
+use std::time::Duration;
+
+use super::lexer::{Kind, Lexer, is_space};
+use super::version::{VersionComment, version_comment};
+use super::{Hints, LexMode, RouteHint};
+
+/// What the comments of a text ask for. A text without a comment that begins like one costs a search for
+/// three bytes.
+pub(super) fn hints(text: &[u8], mode: LexMode) -> Hints {
+    if !memchr::memchr3_iter(b'/', b'-', b'#', text).any(|at| text.get(at..).and_then(opened).is_some()) {
+        return Hints::NONE;
+    }
+    let mut hints = Hints::NONE;
+    let mut rest = text;
+    for token in Lexer::new(text, mode) {
+        let at = (token.text.as_ptr() as usize).saturating_sub(rest.as_ptr() as usize);
+        if let Some((gap, after)) = rest.split_at_checked(at) {
+            between(gap, mode, &mut hints);
+            rest = after.get(token.text.len()..).unwrap_or(&[]);
+        }
+        if matches!(token.kind, Kind::Broken | Kind::VersionComment) {
+            return hints;
+        }
+    }
+    between(rest, mode, &mut hints);
+    hints
+}
+
+/// The text after `headgate:`, if it begins with a comment that says so.
+fn opened(text: &[u8]) -> Option<&[u8]> {
+    let inside = match text {
+        [b'/', b'*', inside @ ..] | [b'-', b'-', inside @ ..] | [b'#', inside @ ..] => inside,
+        _ => return None,
+    };
+    let (word, rest) = inside.trim_ascii_start().split_at_checked(WORD.len())?;
+    let rest = word.eq_ignore_ascii_case(WORD).then_some(rest)?;
+    rest.trim_ascii_start().strip_prefix(b":")
+}
+
+const WORD: &[u8] = b"headgate";
+
+/// Reads white space and comments, and passes over the marks of version comments.
+fn between(mut gap: &[u8], mode: LexMode, hints: &mut Hints) {
+    loop {
+        let blank = gap.iter().take_while(|byte| is_space(**byte)).count();
+        gap = gap.get(blank..).unwrap_or(&[]);
+        let body = gap.get(2..).unwrap_or(&[]);
+        let end: &[u8] = match gap {
+            [b'*', b'/', ..] => {
+                gap = body;
+                continue;
+            }
+            [b'/', b'*', ..] => match version_comment(body, mode) {
+                Some(VersionComment::Unclear) => return,
+                Some(VersionComment::Code { skip, .. }) => {
+                    gap = body.get(skip..).unwrap_or(&[]);
+                    continue;
+                }
+                Some(VersionComment::Skipped) | None => b"*/",
+            },
+            [b'#', ..] | [b'-', b'-', ..] => b"\n",
+            _ => return,
+        };
+        // The second byte of `#…` is already inside.
+        let from = if gap.starts_with(b"#") { 1 } else { 2 };
+        let inside = gap.get(from..).unwrap_or(&[]);
+        let len = memchr::memmem::find(inside, end).unwrap_or(inside.len());
+        if let Some(asked) = gap.get(..from + len).and_then(opened) {
+            read(asked, hints);
+        }
+        gap = inside.get(len + end.len()..).unwrap_or(&[]);
+    }
+}
+
+/// Words separated by commas or white space.
+fn read(asked: &[u8], hints: &mut Hints) {
+    let mut empty = true;
+    for word in asked.split(|byte| *byte == b',' || byte.is_ascii_whitespace()) {
+        if word.is_empty() {
+            continue;
+        }
+        empty = false;
+        let understood = if word.eq_ignore_ascii_case(b"primary") {
+            set(&mut hints.route, RouteHint::Primary)
+        } else if word.eq_ignore_ascii_case(b"replica") {
+            set(&mut hints.route, RouteHint::Replica)
+        } else {
+            max_lag(word).is_some_and(|lag| set(&mut hints.max_lag, lag))
+        };
+        hints.unreadable |= !understood;
+    }
+    hints.unreadable |= empty;
+}
+
+/// Whether it does not contradict what was asked before.
+fn set<T: PartialEq>(asked: &mut Option<T>, now: T) -> bool {
+    let agrees = asked.as_ref().is_none_or(|before| *before == now);
+    asked.get_or_insert(now);
+    agrees
+}
+
+/// `max_lag=500ms`
+fn max_lag(word: &[u8]) -> Option<Duration> {
+    let (name, value) = word.split_at_checked(b"max_lag=".len())?;
+    if !name.eq_ignore_ascii_case(b"max_lag=") {
+        return None;
+    }
+    let digits = value.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(value.len());
+    let (number, unit) = value.split_at_checked(digits)?;
+    let number: u64 = std::str::from_utf8(number).ok()?.parse().ok()?;
+    match unit.to_ascii_lowercase().as_slice() {
+        b"ms" => Some(Duration::from_millis(number)),
+        b"s" => Some(Duration::from_secs(number)),
+        b"m" => number.checked_mul(60).map(Duration::from_secs),
+        b"" if number == 0 => Some(Duration::ZERO),
+        _ => None,
+    }
+}
