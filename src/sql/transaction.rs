@@ -55,7 +55,7 @@ fn start(lexer: &mut Lexer<'_>) -> Option<TransactionKind> {
     if !word(lexer, b"TRANSACTION") {
         return None;
     }
-    let (mut only, mut write) = (false, false);
+    let (mut only, mut write, mut now) = (false, false, false);
     if ends(lexer.clone()) {
         return Some(TransactionKind::Begin);
     }
@@ -66,8 +66,9 @@ fn start(lexer: &mut Lexer<'_>) -> Option<TransactionKind> {
             if only == write {
                 return None;
             }
-        } else if !(word(lexer, b"WITH") && word(lexer, b"CONSISTENT") && word(lexer, b"SNAPSHOT")) {
-            return None;
+        } else {
+            now = word(lexer, b"WITH") && word(lexer, b"CONSISTENT") && word(lexer, b"SNAPSHOT");
+            now.then_some(())?;
         }
         match lexer.next() {
             None => break,
@@ -75,7 +76,8 @@ fn start(lexer: &mut Lexer<'_>) -> Option<TransactionKind> {
             Some(_) => return None,
         }
     }
-    Some(if only { TransactionKind::BeginReadOnly } else { TransactionKind::Begin })
+    // A snapshot of this moment is one of the primary: backups compare theirs across sessions.
+    Some(if only && !now { TransactionKind::BeginReadOnly } else { TransactionKind::Begin })
 }
 
 /// `[AND [NO] CHAIN] [[NO] RELEASE]`

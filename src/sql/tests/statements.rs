@@ -436,14 +436,14 @@ fn transactions() {
                 "START TRANSACTION READ WRITE;",
                 "START TRANSACTION WITH CONSISTENT SNAPSHOT",
                 "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ WRITE",
+                "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+                "START TRANSACTION READ ONLY , WITH CONSISTENT SNAPSHOT",
             ],
         ),
         (
             BeginReadOnly,
             &[
                 "START /* x */ TRANSACTION READ ONLY",
-                "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
-                "START TRANSACTION READ ONLY , WITH CONSISTENT SNAPSHOT",
             ],
         ),
         (
