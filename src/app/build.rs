@@ -14,7 +14,7 @@ use super::settings::{BackendLink, CertificateFiles, Front, Settings};
 use crate::auth::{MAX_ENCODED_SECRET, Secret, Throttle, rsa, throttle};
 use crate::backend::{BackendError, Target};
 use crate::config::BackendTls;
-use crate::frontend::{AccountReader, KnownSecrets, Learned, Limits, Live, Shared};
+use crate::frontend::{AccountReader, KnownSecrets, Learned, Limits, Live, Roster, Shared};
 use crate::monitor;
 use crate::net::tls::{self, CertificateSource, ClientSettings, ClientTls, Mode, ServerTls};
 use crate::pool;
@@ -72,6 +72,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         clients: AtomicUsize::new(0),
         next_client: AtomicU32::new(1),
         rotation: AtomicU64::new(0),
+        roster: Roster::default(),
     });
     let limits = pool::ServerLimits::new(pool_limits(settings)?, server_counters(settings, &registry));
     Ok(Parts { shared, limits, registry })

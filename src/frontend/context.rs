@@ -19,6 +19,7 @@ use crate::topology::{ServerId, Topology};
 use super::accounts::AccountReader;
 use super::known::KnownSecrets;
 use super::memory::Learned;
+use super::roster::Roster;
 
 /// Bounds towards clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +78,8 @@ pub struct Shared {
     pub next_client: AtomicU32,
     /// Turns the replicas.
     pub rotation: AtomicU64,
+    /// Sessions, for the console.
+    pub roster: Roster,
 }
 
 /// What the sessions of one worker share.

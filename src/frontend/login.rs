@@ -6,16 +6,16 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use super::context::{Context, Shared};
+use super::caller::{Caller, LoginError, random, read_request};
+use super::context::Context;
 use super::session::LoggedIn;
 use crate::auth::client_side::Failure;
 use crate::auth::server_side::{Exchange, FAST_OK, Setup, Shown, Step};
 use crate::auth::throttle::Attempt;
-use crate::auth::{Accounts, Method, NONCE_LEN, Nonce, Secret};
+use crate::auth::{Accounts, Method, Nonce, Secret};
 use crate::backend::{BackendError, Connection, Credentials, Purpose};
-use crate::net::link::{Link, Stream};
+use crate::net::link::Link;
 use crate::net::socket::Socket;
 use crate::pool::Key;
 use crate::runtime::clock;
@@ -23,92 +23,18 @@ use crate::session::State;
 use crate::topology::{Facts, Flavor, ServerId, Topology};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::err::ErrPacket;
-use crate::wire::frame::{HEADER, Header, put_packet, split_packet};
 use crate::wire::greeting::Greeting;
-use crate::wire::login_request::{self, LoginRequest};
+use crate::wire::login_request::LoginRequest;
 use crate::wire::ok::OkPacket;
 use crate::wire::reply::ClientForm;
 use crate::wire::session_track::Wish;
 use crate::wire::status::StatusFlags;
 
-/// The longest packet before a login. Connection attributes alone may have 64 KiB.
-const MAX_PACKET: usize = 128 * 1024;
-
-/// For a write to a client that is not logged in yet.
-const WRITE_LIMIT: Duration = Duration::from_secs(10);
-
-/// How a login that came to nothing ended.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum LoginError {
-    /// The client went away or broke the protocol.
-    #[error("the client's connection failed: {0}")]
-    Io(#[from] io::Error),
-    /// The client was told no.
-    #[error("refused: {0}")]
-    Refused(ErrPacket),
-}
-
-/// The client's side of the conversation.
-struct Caller {
-    link: Link,
-    /// The next sequence number.
-    seq: u8,
-}
-
-impl Caller {
-    async fn send(&mut self, payload: &[u8]) -> io::Result<()> {
-        let mut out = Vec::with_capacity(HEADER + payload.len());
-        put_packet(&mut out, &mut self.seq, payload);
-        self.link.send(&out, WRITE_LIMIT).await
-    }
-
-    async fn receive(&mut self) -> io::Result<zeroize::Zeroizing<Vec<u8>>> {
-        loop {
-            let split = split_packet(&self.link.inbox, MAX_PACKET);
-            let split = split.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-            if let Some((header, payload)) = split {
-                if header.seq != self.seq {
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, "packets out of order"));
-                }
-                let payload = zeroize::Zeroizing::new(payload.to_vec());
-                // The bytes may be a password.
-                if let Some(used) = self.link.inbox.get_mut(..HEADER + header.len) {
-                    zeroize::Zeroize::zeroize(used);
-                }
-                self.link.consume(HEADER + header.len);
-                self.seq = header.seq.wrapping_add(1);
-                return Ok(payload);
-            }
-            if self.link.fill().await? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        }
-    }
-
-    /// Receives the client's first packet and not a byte more. It may be a request for TLS, and clients
-    /// send the beginning of the TLS handshake behind it without waiting.
-    async fn receive_first(&mut self) -> io::Result<zeroize::Zeroizing<Vec<u8>>> {
-        let mut whole = self.link.fill_exactly(HEADER).await?;
-        let len = Header::read(&self.link.inbox).map_or(0, |header| header.len);
-        if len <= MAX_PACKET {
-            whole = whole && self.link.fill_exactly(HEADER + len).await?;
-        }
-        if whole { self.receive().await } else { Err(io::ErrorKind::UnexpectedEof.into()) }
-    }
-
-    async fn refuse(&mut self, error: ErrPacket) -> LoginError {
-        let payload = if self.seq == 0 { error.payload_before_greeting() } else { error.payload() };
-        // Whether the client still hears it does not matter.
-        let _ = self.send(&payload).await;
-        LoginError::Refused(error)
-    }
-}
-
 /// Logs a client in.
 pub(super) async fn run(socket: Socket, context: &Arc<Context>) -> Result<(Link, LoggedIn), LoginError> {
     let shared = &context.shared;
     let topology = context.topology();
-    let mut caller = Caller { link: Link::new(Stream::Plain(socket)), seq: 0 };
+    let mut caller = Caller::new(socket);
     let (facts, primary) = match (&topology.facts, &topology.primary) {
         (Some(facts), Ok(primary)) => (Arc::clone(facts), *primary),
         (_, Err(why)) => return Err(caller.refuse(no_primary(&why.to_string())).await),
@@ -117,9 +43,10 @@ pub(super) async fn run(socket: Socket, context: &Arc<Context>) -> Result<(Link,
     let offered = (Capabilities::OFFERED & facts.capabilities) | Capabilities::SSL;
     let (nonce, switch_nonce) = (Nonce::from_random(random()?), Nonce::from_random(random()?));
     let advertised = advertised(&facts);
+    let id = shared.next_client.fetch_add(1, Ordering::Relaxed);
     let greeting = Greeting {
         version: facts.version.clone(),
-        thread_id: shared.next_client.fetch_add(1, Ordering::Relaxed),
+        thread_id: id,
         nonce: nonce.as_bytes().to_vec(),
         capabilities: offered,
         collation: facts.collation,
@@ -138,36 +65,14 @@ pub(super) async fn run(socket: Socket, context: &Arc<Context>) -> Result<(Link,
     };
     let client = caller.link.socket().peer();
     let capabilities = request.capabilities & offered;
-    let candidate = Candidate { context, topology: &topology, facts: &facts, primary, capabilities, client };
+    let candidate =
+        Candidate { id, context, topology: &topology, facts: &facts, primary, capabilities, client };
     candidate.negotiate(&mut caller, request, setup).await.map(|logged_in| (caller.link, logged_in))
-}
-
-/// Reads the login request, going over to TLS first where the client asks for it.
-async fn read_request(mut caller: Caller, shared: &Shared) -> Result<(Caller, LoginRequest), LoginError> {
-    let mut payload = caller.receive_first().await?;
-    if login_request::is_tls_request(&payload) {
-        let seq = caller.seq;
-        let accepted = shared.server_tls.accept(caller.link.into_plain()?).await;
-        let stream = accepted.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        caller = Caller { link: Link::new(Stream::Tls(Box::new(stream.into()))), seq };
-        payload = caller.receive().await?;
-    } else if shared.limits().require_tls && !caller.link.is_secure() {
-        // ER_SECURE_TRANSPORT_REQUIRED.
-        let error = ErrPacket::own(3159, b"HY000", "connect with TLS (listen.require_tls is on)");
-        return Err(caller.refuse(error).await);
-    }
-    match LoginRequest::parse(&payload) {
-        Ok(request) => Ok((caller, request)),
-        // ER_HANDSHAKE_ERROR.
-        Err(error) => {
-            let error = ErrPacket::own(1043, b"08S01", &format!("bad handshake: {error}"));
-            Err(caller.refuse(error).await)
-        }
-    }
 }
 
 /// A client about to be judged.
 struct Candidate<'a> {
+    id: u32,
     context: &'a Arc<Context>,
     topology: &'a Topology,
     facts: &'a Facts,
@@ -306,6 +211,7 @@ impl Candidate<'_> {
             self.facts.generation,
         );
         Ok(LoggedIn {
+            id: self.id,
             secret: held,
             user: request.user.into(),
             collation: request.collation,
@@ -372,10 +278,4 @@ fn advertised(facts: &Facts) -> Method {
         (_, Flavor::MySql) => Method::CachingSha2,
         (_, Flavor::MariaDb) => Method::Native,
     }
-}
-
-fn random() -> io::Result<[u8; NONCE_LEN]> {
-    let mut bytes = [0; NONCE_LEN];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("the system gives no random numbers"))?;
-    Ok(bytes)
 }

@@ -5,6 +5,7 @@
 
 mod accept;
 mod accounts;
+mod caller;
 mod checkout;
 mod context;
 mod known;
@@ -15,12 +16,15 @@ mod primary;
 mod read_only;
 mod relay;
 mod replica;
+mod roster;
 mod serve;
 mod session;
 mod statement;
 
 pub use accept::run;
 pub use accounts::AccountReader;
+pub use caller::{Caller, LoginError, random, read_request};
 pub use context::{Context, Limits, Live, Shared};
 pub use known::KnownSecrets;
 pub use memory::Learned;
+pub use roster::{Card, Roster, Standing};

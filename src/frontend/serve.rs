@@ -1,9 +1,11 @@
 //! One client, from accept to close.
 
+use std::pin::pin;
 use std::sync::Arc;
 
+use super::caller::LoginError;
 use super::context::{Admission, Context};
-use super::login::{self, LoginError};
+use super::login;
 use super::relay::RelayError;
 use super::session::{Closing, Session};
 use crate::backend::{BackendError, Connection, Purpose};
@@ -48,7 +50,11 @@ pub(super) async fn serve(socket: Socket, context: Arc<Context>, shutdown: shutd
         }
     };
     let mut session = Session::new(Arc::clone(&context), link, logged_in, shutdown);
-    let closing = session.run().await;
+    let card = session.card();
+    let Some(closing) = card.until_killed(pin!(session.run())).await else {
+        tracing::info!(client = ?peer, session = card.id, "session ended by KILL");
+        return;
+    };
     match &closing {
         Closing::Quit | Closing::Relay(RelayError::Client(_)) => {}
         Closing::Relay(RelayError::Server(error)) => {

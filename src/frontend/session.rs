@@ -15,6 +15,7 @@ use super::plan::Plan;
 use super::read_only::ReadOnly;
 use super::relay::{self, RelayError};
 use super::replica::{self, Lent};
+use super::roster::{Card, Presence};
 use crate::backend::{BackendError, Connection, Purpose};
 use crate::net::link::Link;
 use crate::pool::{Key, Shelf};
@@ -32,6 +33,7 @@ use crate::wire::reply::ClientForm;
 
 /// What a client has once it is logged in.
 pub(super) struct LoggedIn {
+    pub(super) id: u32,
     pub(super) user: Box<[u8]>,
     pub(super) secret: Arc<LockedBytes>,
     pub(super) collation: u16,
@@ -79,6 +81,7 @@ pub(super) struct Session {
     pub(super) looks_back: bool,
     /// When the primary connection last answered.
     pub(super) used_primary: Instant,
+    presence: Presence,
 }
 
 /// Hears of the drain. Waiting for it is begun once and not for each command: it costs a lock that all
@@ -107,6 +110,7 @@ impl Session {
         let topology = context.topology();
         let mut listener = shutdown.clone();
         let begins = Box::pin(async move { listener.reached(Phase::Draining).await });
+        let presence = context.shared.roster.register(login.id, &login.user, client.socket().peer());
         Self {
             context,
             client,
@@ -121,7 +125,13 @@ impl Session {
             patience: None,
             looks_back: false,
             used_primary: clock::now(),
+            presence,
         }
+    }
+
+    /// What the console sees of this session.
+    pub(super) fn card(&self) -> Arc<Card> {
+        self.presence.card()
     }
 
     /// Serves commands until there is a reason to stop.
@@ -132,6 +142,7 @@ impl Session {
                 self.command().await
             }
             .await;
+            self.presence.show(&self.login.state, self.lex_mode());
             let volume = self.client.take_volume();
             let traffic = &self.context.shared.counters.traffic;
             traffic.received.increment(volume.received);
@@ -328,6 +339,7 @@ impl Session {
 
     #[inline]
     pub(super) fn count(&self, target: Target, reason: Reason) {
+        self.presence.count(target, reason, clock::now());
         let statements = &self.context.shared.counters.statements;
         match target {
             Target::Primary => statements.primary.count(reason.index()),
