@@ -8,6 +8,7 @@
 pub mod app;
 
 // Layer 5: conversations.
+pub mod admin;
 pub mod frontend;
 
 // Layer 4: shells.

@@ -27,6 +27,8 @@ const SIDEWAYS: &[(&str, &str)] = &[
     ("sql", "wire"),
     // A session names the server that served it and the epoch it belongs to.
     ("session", "topology"),
+    // The console stands behind the front end, and shows what sessions share.
+    ("admin", "frontend"),
     // Shells that hold connections.
     ("pool", "backend"),
     ("monitor", "backend"),

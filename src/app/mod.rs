@@ -5,5 +5,6 @@ pub mod run;
 pub mod settings;
 
 mod build;
+mod console;
 mod reload;
 mod workers;

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::build::{self, Parts};
+use super::console;
 use super::reload::reload;
 use super::settings::{Loaded, Settings, Source, Surroundings};
 use super::workers::{self, Contexts};
@@ -61,7 +62,8 @@ async fn serve(mut start: Start) -> anyhow::Result<()> {
     };
     let shutdown = Arc::new(Shutdown::default());
     let (contexts, threads) = start_workers(&settings, &parts, &shutdown).await?;
-    serve_http(&settings, &parts, contexts).await?;
+    serve_http(&settings, &parts, contexts.clone()).await?;
+    console::serve(&settings, &parts, contexts, &shutdown).await?;
     let listen: Vec<String> = settings.front.listen.iter().map(ToString::to_string).collect();
     tracing::info!(listen = listen.join(", "), version = env!("CARGO_PKG_VERSION"), "ready");
     loop {

@@ -18,8 +18,7 @@ settings! {
             flag: "--listen" "ADDRESS",
             reload: Restart
         }
-        /// Address kept for the administration console, or `"off"`. This version has no console yet and
-        /// opens nothing there.
+        /// Address of the administration console, or `"off"`. docs/console.md says what it can do.
         admin: OnOff<Endpoint> {
             default: OnOff::On(tcp("127.0.0.1", 4307)),
             flag: "--admin-listen" "ADDRESS",
@@ -191,6 +190,30 @@ settings! {
         read_only_transactions: bool {
             default: true,
             reload: Live
+        }
+    }
+
+    /// The administration console.
+    admin: Admin {
+        /// File that holds the password of the console's user `admin` and nothing else; one line end at its
+        /// end is ignored. Without it Headgate makes a password on the first start and keeps it in
+        /// `admin-password` in the state directory.
+        password_file: Option<PathBuf> {
+            default: None,
+            flag: "--admin-password-file" "FILE",
+            reload: Restart
+        }
+        /// Most console sessions at a time; one more gets error 1040.
+        max_sessions: u32 {
+            default: 8,
+            range: 1..=1_000,
+            reload: Restart
+        }
+        /// How long a console session may say nothing before it is closed.
+        idle_timeout: Duration {
+            default: seconds(3_600),
+            range: seconds(1)..=seconds(86_400),
+            reload: Restart
         }
     }
 

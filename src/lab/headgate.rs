@@ -75,9 +75,10 @@ pub struct Headgate {
     watchdog: Child,
     folder: PathBuf,
     address: SocketAddr,
+    console: SocketAddr,
     http: SocketAddr,
     /// Nobody else's as long as this lives.
-    _ports: [Port; 2],
+    _ports: [Port; 3],
 }
 
 impl Headgate {
@@ -88,8 +89,8 @@ impl Headgate {
     pub fn start(binary: &Path, servers: &[SocketAddr], options: &Options) -> Result<Self, HeadgateError> {
         let folder = new_folder()?;
         let log = File::create(folder.join("log")).doing(|| "create the log".to_owned())?;
-        let ports = [reserve()?, reserve()?];
-        let [own, http] = ports.each_ref().map(Port::address);
+        let ports = [reserve()?, reserve()?, reserve()?];
+        let [own, console, http] = ports.each_ref().map(Port::address);
         let address = options.listen.unwrap_or(own);
         // By its full path: the folder it runs in is another.
         let binary = fs::canonicalize(binary).doing(|| format!("find {}", binary.display()))?;
@@ -99,7 +100,7 @@ impl Headgate {
             .args(servers.iter().map(|server| format!("--server={server}")))
             .arg(format!("--control-user={}", options.control_user))
             .arg(format!("--listen={address}"))
-            .arg("--admin-listen=off")
+            .arg(format!("--admin-listen={console}"))
             .arg(format!("--http-listen={http}"))
             .arg(format!("--state-dir={}", folder.join("state").display()))
             .args(&options.arguments)
@@ -113,7 +114,7 @@ impl Headgate {
             .process_group(0);
         let child = command.spawn().doing(|| format!("start {}", binary.display()))?;
         let watchdog = watchdog(child.id(), &folder)?;
-        let mut headgate = Self { child, watchdog, folder, address, http, _ports: ports };
+        let mut headgate = Self { child, watchdog, folder, address, console, http, _ports: ports };
         headgate.wait_until("greet a client", START, |headgate| greets(headgate.address))?;
         Ok(headgate)
     }
@@ -121,6 +122,26 @@ impl Headgate {
     /// Where clients are served.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the console is. Its user is `admin`.
+    pub fn console_address(&self) -> SocketAddr {
+        self.console
+    }
+
+    /// The file with the console's password, made by the program.
+    pub fn console_password_file(&self) -> PathBuf {
+        self.folder.join("state/admin-password")
+    }
+
+    /// The console's password.
+    ///
+    /// # Errors
+    /// The program has made none.
+    pub fn console_password(&self) -> Result<String, HeadgateError> {
+        let path = self.console_password_file();
+        let text = fs::read_to_string(&path).doing(|| format!("read {}", path.display()))?;
+        Ok(text.trim_end().to_owned())
     }
 
     /// Where `/metrics` and the health pages are.

@@ -126,6 +126,13 @@ impl ServerLimits {
         }
     }
 
+    /// Connections to a server, in use and idle.
+    #[must_use]
+    pub fn open(&self, id: ServerId) -> usize {
+        let free = self.servers.get(&id).map(|server| server.places.available_permits());
+        free.map_or(0, |free| self.limits.per_server.saturating_sub(free))
+    }
+
     /// Counts a connection that could not be opened.
     pub fn failed(&self, id: ServerId) {
         if let Some(server) = self.servers.get(&id) {

@@ -221,6 +221,17 @@ impl Pool {
         Some(idle.swap_remove(at).connection)
     }
 
+    /// Every shelf with idle connections: its key, how many there are, and since when the oldest waits.
+    #[must_use]
+    pub fn shelves(&self) -> Vec<(Key, usize, Option<Instant>)> {
+        let shelves = self.shelves.lock();
+        let entry = |(key, shelf): (&Key, &Arc<Shelf>)| {
+            let idle = shelf.idle.lock();
+            (key.clone(), idle.len(), idle.iter().map(|idle| idle.since).min())
+        };
+        shelves.iter().map(entry).filter(|(_, idle, _)| *idle > 0).collect()
+    }
+
     /// Idle connections at each server.
     #[must_use]
     pub fn idle(&self) -> HashMap<ServerId, usize> {

@@ -10,7 +10,7 @@ mod password;
 mod resolve;
 mod source;
 
-pub use model::{BackendLink, CertificateFiles, Control, Front, Log, Pool, Runtime, Settings};
+pub use model::{Admin, BackendLink, CertificateFiles, Control, Front, Log, Pool, Runtime, Settings};
 pub use password::{CONTROL_PASSWORD_VARIABLE, PasswordError, PasswordSource};
 pub use resolve::{Surroundings, resolve};
 pub use source::{Loaded, Source};

@@ -13,8 +13,8 @@ use crate::topology::Address;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     pub front: Front,
-    /// Where the administration console will listen; `None` when it is off.
-    pub admin: Option<Address>,
+    /// The administration console; `None` when it is off.
+    pub admin: Option<Admin>,
     /// Where metrics and health are answered; `None` when it is off.
     pub http: Option<Address>,
     /// The servers of the cluster, without repetitions, at least one.
@@ -27,6 +27,16 @@ pub struct Settings {
     /// Where Headgate keeps what it makes for itself. May not exist yet.
     pub state_dir: PathBuf,
     pub log: Log,
+}
+
+/// The administration console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin {
+    pub listen: Address,
+    /// The file with its password; `None`: Headgate's own in the state directory.
+    pub password_file: Option<PathBuf>,
+    pub max_sessions: NonZeroU32,
+    pub idle_timeout: Duration,
 }
 
 /// The side that clients see.

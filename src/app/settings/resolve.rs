@@ -3,7 +3,7 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
-use super::model::{BackendLink, CertificateFiles, Control, Front, Log, Pool, Runtime, Settings};
+use super::model::{Admin, BackendLink, CertificateFiles, Control, Front, Log, Pool, Runtime, Settings};
 use super::password::{CONTROL_PASSWORD_VARIABLE, PasswordSource};
 use crate::config::{self, BackendTls, Endpoint, Place, Problem, Problems, Reading};
 use crate::routing::{Consistency, Policy};
@@ -91,7 +91,7 @@ impl Resolver<'_> {
         let control = self.control();
         Some(Settings {
             front: front?,
-            admin: config.listen.admin.clone().on().map(address),
+            admin: self.admin()?,
             http: config.listen.http.clone().on().map(address),
             servers,
             backend,
@@ -116,6 +116,18 @@ impl Resolver<'_> {
             state_dir: config.state.dir.clone().unwrap_or_else(|| self.surroundings.state_dir.clone()),
             log: Log { filter: config.log.filter.clone(), format: config.log.format },
         })
+    }
+
+    /// The outer `None` only for numbers that the ranges of the keys rule out.
+    fn admin(&self) -> Option<Option<Admin>> {
+        let config = &self.reading.config;
+        let Some(listen) = config.listen.admin.clone().on() else { return Some(None) };
+        Some(Some(Admin {
+            listen: address(listen),
+            password_file: config.admin.password_file.clone(),
+            max_sessions: NonZeroU32::new(config.admin.max_sessions)?,
+            idle_timeout: config.admin.idle_timeout,
+        }))
     }
 
     fn front(&mut self) -> Option<Front> {

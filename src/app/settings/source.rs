@@ -15,17 +15,19 @@ const DEFAULT_FILES: [&str; 2] = ["/etc/headgate/headgate.toml", "headgate.toml"
 type PathOf = fn(&Config) -> Option<&PathBuf>;
 
 /// Keys that name a file Headgate must be able to read.
-const FILE_KEYS: [(&str, PathOf); 6] = [
+const FILE_KEYS: [(&str, PathOf); 7] = [
     ("listen.tls_cert", |config| config.listen.tls_cert.as_ref()),
     ("listen.tls_key", |config| config.listen.tls_key.as_ref()),
     ("servers.ca", |config| config.servers.ca.as_ref()),
     ("servers.cert", |config| config.servers.cert.as_ref()),
     ("servers.key", |config| config.servers.key.as_ref()),
     ("control.password_file", |config| config.control.password_file.as_ref()),
+    ("admin.password_file", |config| config.admin.password_file.as_ref()),
 ];
 
 /// Those of them that hold a secret.
-const SECRET_KEYS: [&str; 3] = ["listen.tls_key", "servers.key", "control.password_file"];
+const SECRET_KEYS: [&str; 4] =
+    ["listen.tls_key", "servers.key", "control.password_file", "admin.password_file"];
 
 /// The bit of a file's mode that lets everybody read it.
 const OTHERS_MAY_READ: u32 = 0o004;

@@ -1,0 +1,10 @@
+//! The tables of the console. One definition gives SHOW, SELECT, HELP and the documentation.
+
+mod pools;
+mod routes;
+mod servers;
+mod sessions;
+mod table;
+
+pub(super) use sessions::reads;
+pub(super) use table::{TABLES, Table, find};

@@ -1,0 +1,57 @@
+//! Opens the console.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+
+use super::build::Parts;
+use super::settings::{Admin, PasswordSource, Settings};
+use super::workers::Contexts;
+use crate::admin::{self, Bounds, Console, View};
+use crate::auth::Secret;
+use crate::net::listener::{Listener, Sharing};
+use crate::runtime::shutdown::Shutdown;
+use crate::runtime::{clock, tasks};
+use crate::topology::Address;
+
+/// Serves the console, where it is not off.
+pub(super) async fn serve(
+    settings: &Settings,
+    parts: &Parts,
+    workers: Contexts,
+    shutdown: &Shutdown,
+) -> anyhow::Result<()> {
+    let Some(own) = &settings.admin else { return Ok(()) };
+    let (file, secret) = password(own, settings)?;
+    let view = View {
+        shared: Arc::clone(&parts.shared),
+        workers,
+        registry: Arc::clone(&parts.registry),
+        started: clock::now(),
+    };
+    let bounds = Bounds { sessions: usize::try_from(own.max_sessions.get())?, idle: own.idle_timeout };
+    let console = Arc::new(Console::new(view, secret, bounds));
+    for listener in Listener::bind(&own.listen, Sharing::Alone).await? {
+        tasks::spawn("console", admin::run(listener, Arc::clone(&console), shutdown.listener()));
+    }
+    let connect = match &own.listen {
+        Address::Tcp { host, port } => format!("mysql -h {host} -P {port} -u admin -p"),
+        Address::Unix(path) => format!("mysql -S {} -u admin -p", path.display()),
+    };
+    tracing::info!(listen = %own.listen, password_file = %file.display(), connect, "console ready");
+    Ok(())
+}
+
+/// The password and the file it is in.
+fn password(own: &Admin, settings: &Settings) -> anyhow::Result<(PathBuf, Secret)> {
+    let Some(file) = &own.password_file else {
+        return admin::load_or_make(&settings.state_dir).context("the console has no password");
+    };
+    let unasked = || Err(std::io::ErrorKind::Unsupported.into());
+    let secret = PasswordSource::File(file.clone()).fetch(unasked).context("the console has no password")?;
+    if matches!(secret, Secret::Empty) {
+        bail!("admin.password_file: {} is empty; write a password into it", file.display());
+    }
+    Ok((file.clone(), secret))
+}
