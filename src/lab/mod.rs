@@ -42,5 +42,5 @@ pub use general_log::LogEntry;
 pub use headgate::Headgate;
 pub use link::{Fault, Link};
 pub use node::{Node, Role};
-pub use software::{Package, fetch};
+pub use software::{Package, fetch, unpacked};
 pub use sql::Row;

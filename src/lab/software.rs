@@ -158,6 +158,19 @@ pub fn fetch(package: Package) -> Result<()> {
     Software::locate(package)?.command(package.main_program()).map(drop)
 }
 
+/// The folder a package was unpacked to, also where the system has its programs: what an image is made
+/// from. Blocks.
+///
+/// # Errors
+/// Not in the cache, nor in an archive this machine can reach.
+pub fn unpacked(package: Package) -> Result<PathBuf> {
+    let software = Software::unpacked(package)?;
+    software.root.ok_or_else(|| LabError::Unavailable {
+        what: package.name().to_owned(),
+        why: "it was not unpacked".to_owned(),
+    })
+}
+
 fn is_installed(package: Package) -> bool {
     let program = package.main_program();
     let Some(path) = on_path(program) else { return false };
