@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,7 @@ impl Engine {
             .arg(group.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
+            .stderr(Stdio::piped())
             // A terminal's Ctrl-C is for us; what we leave it then clears up.
             .process_group(0)
             .spawn()
@@ -47,20 +49,20 @@ impl Engine {
     }
 
     fn wait(&mut self) {
-        let mut last = String::new();
-        let ready = becomes(Duration::from_secs(45), || {
-            match run(self.docker(Duration::from_secs(10)).args(["version", "--format={{.Server.Version}}"]))
-            {
-                Ok(_) => true,
-                Err(failure) => {
-                    last = failure;
-                    false
-                }
-            }
+        let mut last = Err("it was not asked".to_owned());
+        let mut ended = false;
+        becomes(Duration::from_secs(45), || {
+            last =
+                run(self.docker(Duration::from_secs(10)).args(["version", "--format={{.Server.Version}}"]));
+            ended = self.keeper.try_wait().is_ok_and(|status| status.is_some());
+            ended || last.is_ok()
         });
-        let log = fs::read_to_string(self.folder.join("dockerd.log")).unwrap_or_default();
-        assert!(
-            ready,
+        let Err(last) = last else { return };
+        let mut log = fs::read_to_string(self.folder.join("dockerd.log")).unwrap_or_default();
+        if let (true, Some(stderr)) = (ended, self.keeper.stderr.as_mut()) {
+            stderr.read_to_string(&mut log).unwrap();
+        }
+        panic!(
             "dockerd does not work on this machine. It needs root (or sudo that asks for no password) with the \
              right to make namespaces, network bridges and packet filter rules.\n{last}\nThe end of its log:\n{}",
             end_of(&log)
