@@ -17,11 +17,11 @@ const SERVICES: [&str; 5] = ["primary", "replica1", "replica2", "headgate", "sho
 const REPLICAS: [&str; 2] = ["replica1", "replica2"];
 
 /// How long `docker-compose` may take, starting three servers on a busy machine included.
-const LIMIT: Duration = Duration::from_secs(150);
+const LIMIT: Duration = Duration::from_secs(240);
 /// How long one question may take.
-const QUESTION: Duration = Duration::from_secs(20);
+const QUESTION: Duration = Duration::from_secs(40);
 /// How long something that happens every second may be waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Demo {
     database: &'static Database,
