@@ -6,6 +6,7 @@
 
 #![warn(clippy::indexing_slicing)]
 
+mod body;
 mod calls;
 mod class;
 mod comment;
@@ -28,6 +29,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use body::{LONGEST_BODY, Read, function_reads, view_reads};
 pub use calls::{calls, mentions};
 pub use class::classify;
 pub use digest::{Digest, digest};

@@ -4,6 +4,7 @@
 //! decision reads one snapshot. Freshness is dated by Headgate's own clock, see [`History`].
 
 mod address;
+mod catalog;
 mod facts;
 mod freshness;
 mod ids;
@@ -11,8 +12,12 @@ mod server;
 mod snapshot;
 
 pub use address::{Address, BadAddress};
+pub use catalog::{Catalog, Definitions, FunctionBody, ViewBody};
 pub use facts::{Collations, Facts, Flavor, Hindrance};
 pub use freshness::History;
 pub use ids::{Epoch, ServerId};
 pub use server::{NotServing, Server, ServerState};
 pub use snapshot::{NoPrimary, Topology};
+
+#[cfg(test)]
+mod tests;
