@@ -46,6 +46,9 @@ impl Session {
                 Next::Route => {}
             }
         }
+        if statement.class == Class::Calls && self.calls_only_pure(header) {
+            statement.class = Class::PlainRead;
+        }
         if statement.looks_back
             && let Some(lent) = self.lent.take()
         {
@@ -121,6 +124,12 @@ impl Session {
     pub(super) fn text(&self, header: Header) -> Option<&[u8]> {
         let payload = self.client.inbox.get(HEADER..HEADER + header.len)?;
         query_text(payload, self.login.capabilities.contains(Capabilities::QUERY_ATTRIBUTES))
+    }
+
+    fn calls_only_pure(&self, header: Header) -> bool {
+        self.text(header).zip(self.topology.facts.as_deref()).is_some_and(|(text, facts)| {
+            routing::calls_only_pure(text, self.lex_mode(), self.login.state.view(), facts)
+        })
     }
 
     pub(super) fn lex_mode(&self) -> LexMode {

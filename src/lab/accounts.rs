@@ -31,12 +31,23 @@ pub(super) const ACCOUNTS: Accounts = Accounts {
     app: Account { user: "app", password: "lab-app" },
 };
 
-/// What Headgate's control account needs: the state of replication, the names of all views, and the
-/// verifiers of native-password users. The README tells users to grant exactly this.
-pub fn control_grants(flavor: Flavor) -> [&'static str; 2] {
+/// What Headgate's control account needs: the state of replication, the names of all views, the verifiers of
+/// native-password users, and what stored functions do. The README tells users to grant exactly this; that
+/// definitions of views need SELECT on them is left to them.
+pub fn control_grants(flavor: Flavor) -> [&'static str; 4] {
     match flavor {
-        Flavor::MySql => ["REPLICATION CLIENT, SHOW VIEW ON *.*", "SELECT ON mysql.user"],
-        Flavor::MariaDb => ["REPLICA MONITOR, BINLOG MONITOR, SHOW VIEW ON *.*", "SELECT ON mysql.user"],
+        Flavor::MySql => [
+            "REPLICATION CLIENT, SHOW VIEW ON *.*",
+            "SELECT ON mysql.user",
+            "SHOW_ROUTINE ON *.*",
+            "SELECT ON performance_schema.user_defined_functions",
+        ],
+        Flavor::MariaDb => [
+            "REPLICA MONITOR, BINLOG MONITOR, SHOW VIEW ON *.*",
+            "SELECT ON mysql.user",
+            "SELECT ON mysql.proc",
+            "SELECT ON mysql.func",
+        ],
     }
 }
 

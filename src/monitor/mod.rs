@@ -5,6 +5,7 @@
 //! follows demand: slowly while nobody needs to know, at once when a session waits for a replica to
 //! have caught up, and never more often than every few milliseconds.
 
+mod definitions;
 mod picture;
 mod prober;
 mod run;

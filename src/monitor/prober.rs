@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
+use super::definitions::Reading;
 use super::picture::Seen;
 use super::run::Settings;
 use crate::backend::{BackendError, Connection, Credentials, Purpose, Target};
@@ -12,7 +13,7 @@ use crate::probing::{
     Identity, Observation, Positions, Replication, grants_show_views, log_is_filtered, queries,
 };
 use crate::runtime::clock;
-use crate::topology::{Collations, Facts, Flavor, Hindrance, ServerId, Topology};
+use crate::topology::{Catalog, Collations, Facts, Flavor, Hindrance, ServerId, Topology};
 use crate::wire::answer::Answer;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::err::ErrPacket;
@@ -79,6 +80,7 @@ impl Prober {
         let mut defaults_due = status_due;
         let mut defaults = std::collections::BTreeMap::new();
         let mut knows_facts = false;
+        let mut reading = Reading::default();
         loop {
             let now = clock::now();
             let changed = self.changed.has_changed().unwrap_or(false);
@@ -94,7 +96,7 @@ impl Prober {
                 }
                 let is_primary = self.topology.borrow().primary == Ok(self.target.server);
                 if is_primary && !knows_facts {
-                    let facts = self.ask_facts(&mut connection, defaults.clone()).await?;
+                    let facts = self.ask_facts(&mut connection, defaults.clone(), &mut reading).await?;
                     self.tell(Seen::Facts(Box::new(facts))).await;
                     knows_facts = true;
                 }
@@ -141,7 +143,7 @@ impl Prober {
         let _ = self.seen.send((self.target.server, seen)).await;
     }
 
-    async fn ask(&self, connection: &mut Connection, sql: &str) -> Result<Answer, BackendError> {
+    pub(super) async fn ask(&self, connection: &mut Connection, sql: &str) -> Result<Answer, BackendError> {
         connection.query(sql, self.settings.deadline).await
     }
 
@@ -178,15 +180,20 @@ impl Prober {
         &self,
         connection: &mut Connection,
         defaults: std::collections::BTreeMap<String, String>,
+        reading: &mut Reading,
     ) -> Result<Facts, BackendError> {
         let asked = clock::now();
         let settings = self.ask(connection, queries::FACTS).await?;
         let collations = self.ask(connection, queries::COLLATIONS).await?;
         let grants = self.ask(connection, queries::GRANTS).await?;
-        let views = self.ask(connection, queries::VIEWS).await?;
         let greeting = connection.greeting.clone().ok_or(BackendError::Closed)?;
+        let mut catalog = None;
+        if grants_show_views(&grants) {
+            let version = Flavor::version_of_greeting(&greeting.version);
+            catalog = Some(self.ask_catalog(connection, &grants, version, reading).await?);
+        }
         let log_filtered = self.asks_log_filters(connection).await?;
-        let mut facts = facts(*greeting, asked, &settings, collations, &grants, views, defaults);
+        let mut facts = facts(*greeting, asked, &settings, collations, catalog, defaults);
         if log_filtered {
             facts.hindrance.get_or_insert(Hindrance::LogFiltered);
         }
@@ -215,8 +222,7 @@ fn facts(
     asked: Instant,
     settings: &Answer,
     collations: Answer,
-    grants: &Answer,
-    views: Answer,
+    catalog: Option<Arc<Catalog>>,
     defaults: std::collections::BTreeMap<String, String>,
 ) -> Facts {
     let flavor = Flavor::of_greeting(&greeting.version);
@@ -227,8 +233,8 @@ fn facts(
         let mut row = row.into_iter();
         Some((row.next()??.parse().ok()?, row.next()??, row.next()??))
     };
-    let view = |mut row: Vec<Option<String>>| Some(row.pop()??.to_ascii_lowercase().into_bytes().into());
     Facts {
+        version_number: Flavor::version_of_greeting(&greeting.version),
         version: greeting.version,
         flavor,
         capabilities: greeting.capabilities,
@@ -246,6 +252,6 @@ fn facts(
         generation: 0,
         collations: Collations::new(collations.rows.into_iter().filter_map(collation)),
         defaults,
-        views: grants_show_views(grants).then(|| views.rows.into_iter().filter_map(view).collect()),
+        catalog,
     }
 }

@@ -156,7 +156,8 @@ fn report(before: &Topology, after: &Topology) {
             ServerState::NotServing(why) => tracing::warn!(%address, %why, "serves nothing"),
         }
     }
-    let views_known = |topology: &Topology| topology.facts.as_ref().is_none_or(|facts| facts.views.is_some());
+    let views_known =
+        |topology: &Topology| topology.facts.as_ref().is_none_or(|facts| facts.catalog.is_some());
     if views_known(before) && !views_known(after) {
         tracing::warn!(
             "the control account cannot see all views, so no read goes to a replica; GRANT SHOW VIEW ON *.* to it"

@@ -1,8 +1,9 @@
 //! What to ask a server, and what its answers mean. Pure.
 //!
 //! [`queries`] holds the questions, [`observe`] reads the answers of one server, [`roles`] compares what
-//! all of them said and names the primary and its replicas.
+//! all of them said and names the primary and its replicas. [`catalog`] asks for views and stored functions.
 
+pub mod catalog;
 pub mod queries;
 
 mod observe;

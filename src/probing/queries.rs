@@ -117,10 +117,6 @@ pub const COLLATIONS: &str = "SELECT ID, CHARACTER_SET_NAME, COLLATION_NAME \
                               FROM information_schema.COLLATIONS \
                               WHERE ID IS NOT NULL AND CHARACTER_SET_NAME IS NOT NULL";
 
-/// Names of all views but the servers' own.
-pub const VIEWS: &str = "SELECT DISTINCT TABLE_NAME FROM information_schema.VIEWS \
-                         WHERE TABLE_SCHEMA NOT IN ('sys','mysql','information_schema','performance_schema')";
-
 /// What the control account may do.
 pub const GRANTS: &str = "SHOW GRANTS";
 

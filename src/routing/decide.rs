@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::reason::Reason;
 use crate::session::SessionView;
 use crate::sql::{self, Class, LexMode, NotPlain, RouteHint, Statement, TransactionKind};
-use crate::topology::{Facts, Hindrance, Server, ServerId, Topology};
+use crate::topology::{Catalog, Facts, Hindrance, Server, ServerId, Topology};
 
 /// What an operator has decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,7 +182,9 @@ fn must_stay(question: &Question<'_>) -> Option<Reason> {
         Class::PlainRead => {}
         // The session's own variables are not on a replica, whatever a hint says.
         Class::PrimaryRead(why) if vouched && *why != NotPlain::UserVariable => {}
-        Class::Calls | Class::Inspect | Class::Describe if vouched => {}
+        // Which functions it calls is looked at below.
+        Class::Calls => {}
+        Class::Inspect | Class::Describe if vouched => {}
         Class::Transaction(TransactionKind::BeginReadOnly) if policy.read_only_transactions => {
             if session.declared_in_vain {
                 return Some(Reason::DeclaredInVain);
@@ -200,7 +202,6 @@ fn must_stay(question: &Question<'_>) -> Option<Reason> {
             return Some(Reason::SessionChange);
         }
         Class::Several(_) => return Some(Reason::Several),
-        Class::Calls => return Some(Reason::StoredFunction),
         Class::PrimaryRead(_) | Class::SetGlobal | Class::Kill(_) | Class::Other(_) => {
             return Some(Reason::NotPlain);
         }
@@ -224,22 +225,51 @@ fn must_stay(question: &Question<'_>) -> Option<Reason> {
         (facts.hindrance == Some(Hindrance::LogFiltered), Reason::LogFiltered),
         (facts.hindrance == Some(Hindrance::HandshakeIgnored), Reason::HandshakeIgnored),
         (session.defined.is_some_and(|defined| facts.asked < defined), Reason::Defined),
-        (facts.views.is_none(), Reason::ViewsUnknown),
+        (facts.catalog.is_none(), Reason::ViewsUnknown),
     ];
     checks.iter().find_map(|(holds, reason)| holds.then_some(*reason)).or_else(|| {
-        let plain = vouched || is_plain(statement, question.text, question.mode, facts);
-        (!plain).then_some(Reason::View)
+        let reaches = || reaches_unknown(statement, question.text, question.mode, facts);
+        (!vouched).then(reaches).flatten()
     })
 }
 
-/// Whether nothing that a plain read names may be a view: what that reaches is not known.
+/// Whether a read reaches no view and no function but such as are known to only read.
 #[must_use]
 pub fn is_plain(statement: &Statement, text: Option<&[u8]>, mode: LexMode, facts: &Facts) -> bool {
-    if statement.class != Class::PlainRead {
-        return matches!(statement.class, Class::Transaction(_));
+    reaches_unknown(statement, text, mode, facts).is_none()
+}
+
+fn reaches_unknown(
+    statement: &Statement,
+    text: Option<&[u8]>,
+    mode: LexMode,
+    facts: &Facts,
+) -> Option<Reason> {
+    let calls = match &statement.class {
+        Class::PlainRead => false,
+        Class::Calls => true,
+        Class::Transaction(_) => return None,
+        _ => return Some(Reason::NotPlain),
+    };
+    let Some(catalog) = facts.catalog.as_deref() else { return Some(Reason::ViewsUnknown) };
+    let may_be = |name: &[u8]| catalog.may_be_impure_view(name);
+    if !catalog.has_only_pure_views() && text.is_none_or(|text| sql::mentions(text, mode, may_be)) {
+        return Some(Reason::View);
     }
-    facts.has_no_views()
-        || text.is_some_and(|text| !sql::mentions(text, mode, |name| facts.may_be_view(name)))
+    let unknown = calls && !text.is_some_and(|text| calls_pure(text, mode, catalog));
+    unknown.then_some(Reason::StoredFunction)
+}
+
+fn calls_pure(text: &[u8], mode: LexMode, catalog: &Catalog) -> bool {
+    sql::calls(text, mode, |schema, name| catalog.is_pure_function(schema, name))
+}
+
+/// Whether a [`Class::Calls`] calls nothing but functions that are known to only read: then it is as good as a
+/// plain read on any server. What the session has defined since the servers were asked is not known.
+#[must_use]
+pub fn calls_only_pure(text: &[u8], mode: LexMode, session: &SessionView, facts: &Facts) -> bool {
+    let is_known = session.defined.is_none_or(|defined| defined <= facts.asked);
+    is_known && facts.catalog.as_deref().is_some_and(|catalog| calls_pure(text, mode, catalog))
 }
 
 /// Whether a replica is fresh enough for the session.

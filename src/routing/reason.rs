@@ -29,7 +29,7 @@ pub enum Reason {
     Describe,
     /// There are several statements in one text.
     Several,
-    /// It calls a stored function that is not known to be without effects.
+    /// It calls a function that is not built in and not known to only read.
     StoredFunction,
     /// A comment asks for the primary.
     HintPrimary,
@@ -67,7 +67,7 @@ pub enum Reason {
     LocalSchema,
     /// An error may have hidden a change of the session.
     Unreported,
-    /// It names a view: what that reaches is not known.
+    /// It names a view that is not known to only read.
     View,
     /// The control account may not see all views, so any name might be one.
     ViewsUnknown,
@@ -226,9 +226,7 @@ impl fmt::Display for Reason {
             Self::NotPlain => "it is not known to be a plain read",
             Self::Describe => "it asks what is defined",
             Self::Several => "there are several statements in one text",
-            Self::StoredFunction => {
-                "it calls a function that is not built in and not known to have no effects"
-            }
+            Self::StoredFunction => "it calls a function that is not built in and not known to only read",
             Self::HintPrimary => "a comment asks for the primary",
             Self::HintUnreadable => {
                 "its /* headgate: … */ comment cannot be understood; primary, replica and max_lag=… are known"
@@ -253,7 +251,9 @@ impl fmt::Display for Reason {
             Self::Grammar => "the primary's sql_mode names another grammar (ORACLE, MSSQL and the like)",
             Self::LocalSchema => "the current schema is one that every server has its own of",
             Self::Unreported => "an error may have hidden a change that the server is yet to report",
-            Self::View => "it names a view, and what that reaches is not known",
+            Self::View => {
+                "it names a view that is not known to only read (a view of that name, in any schema)"
+            }
             Self::ViewsUnknown => "the control account cannot see all views; GRANT SHOW VIEW ON *.* to it",
             Self::SplitOff => "splitting is off (routing.split)",
             Self::LogFiltered => {

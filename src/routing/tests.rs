@@ -10,15 +10,17 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::session::{Changed, SessionView};
-use crate::sql::{Class, Dialect, LexMode, Name, NotPlain, Statement, TransactionKind, Unclear};
+use crate::sql::{Class, Dialect, LexMode, Name, NotPlain, Statement, TransactionKind, Unclear, classify};
 use crate::topology::{
-    Address, Collations, Epoch, Facts, Flavor, Hindrance, NotServing, Server, ServerId, ServerState, Topology,
+    Address, Catalog, Collations, Definitions, Epoch, Facts, Flavor, FunctionBody, Hindrance, NotServing,
+    Server, ServerId, ServerState, Topology, ViewBody,
 };
 use crate::wire::capabilities::Capabilities;
 
 fn facts() -> Facts {
     Facts {
         version: b"9.7.4".to_vec(),
+        version_number: 90704,
         flavor: Flavor::MySql,
         capabilities: Capabilities(0),
         collation: 255,
@@ -32,7 +34,7 @@ fn facts() -> Facts {
         generation: 1,
         collations: Collations::default(),
         defaults: BTreeMap::new(),
-        views: Some(HashSet::new()),
+        catalog: Some(Arc::default()),
     }
 }
 
@@ -133,10 +135,58 @@ fn every_state_of_the_session_has_its_reason() {
     check(SessionView { unreported: true, ..CLEAN }, Reason::Unreported);
     let decision = route(&Class::PlainRead, &CLEAN, &topology, 0, now);
     assert_eq!(decision.target, Target::Replica(ServerId(1)));
-    let views = Some(HashSet::from([Box::from(&b"t"[..])]));
-    let topology = Topology { facts: Some(Arc::new(Facts { views, ..facts() })), ..topology };
-    let decision = route(&Class::PlainRead, &CLEAN, &topology, 0, now);
-    assert_eq!(decision.reason, Reason::View);
+    let definition = |text: &str| Some(text.to_owned());
+    let view = |name: &str, definition| ViewBody { name: name.into(), definition };
+    let views = vec![view("t", None), view("pure", definition("select `d`.`x`.`a` AS `a` from `d`.`x`"))];
+    let topology = with_catalog(&topology, &Definitions { views, ..Definitions::default() });
+    let read = Statement::of(Class::PlainRead);
+    let mut question = question(&read, &CLEAN, &topology, 0, now);
+    assert_eq!(decide(&question, &mut ()).reason, Reason::View);
+    question.text = Some(b"SELECT a FROM pure");
+    assert_eq!(decide(&question, &mut ()).reason, Reason::PlainRead);
+    question.text = None;
+    assert_eq!(decide(&question, &mut ()).reason, Reason::View);
+}
+
+#[test]
+fn calls_are_judged_by_what_the_functions_do() {
+    let now = Instant::now();
+    let function = |name: &str, body: &str| FunctionBody {
+        schema: "d".into(),
+        name: name.into(),
+        body: Some(body.into()),
+        charset: "utf8mb4".into(),
+        ..FunctionBody::default()
+    };
+    let functions = vec![function("reads", "RETURN 1"), function("locks", "RETURN GET_LOCK('a', 1)")];
+    let loadable = Some(Vec::new());
+    let definitions = Definitions { functions: Some(functions), loadable, ..Definitions::default() };
+    let topology = with_catalog(&cluster(now, &[Some(0)]), &definitions);
+    let facts = topology.facts.as_deref().unwrap();
+    let check = |text: &str, session: &SessionView, reason| {
+        let statement = classify(text.as_bytes(), MODE);
+        assert_eq!(statement.class, Class::Calls, "{text}");
+        let mut question = question(&statement, session, &topology, 0, now);
+        question.text = Some(text.as_bytes());
+        assert_eq!(decide(&question, &mut ()).reason, reason, "{text}");
+        let pure = reason == Reason::PlainRead;
+        assert_eq!(calls_only_pure(text.as_bytes(), MODE, session, facts), pure, "{text}");
+    };
+    check("SELECT reads(), a FROM t", &CLEAN, Reason::PlainRead);
+    check("SELECT d.reads()", &CLEAN, Reason::PlainRead);
+    check("SELECT e.reads()", &CLEAN, Reason::StoredFunction);
+    check("SELECT reads() + locks()", &CLEAN, Reason::StoredFunction);
+    check("SELECT unknown(1)", &CLEAN, Reason::StoredFunction);
+    let defined = SessionView { defined: Some(now + Duration::from_secs(1)), ..CLEAN };
+    check("SELECT reads()", &defined, Reason::Defined);
+    let calls = Statement::of(Class::Calls);
+    let unread = Question { text: None, ..question(&calls, &CLEAN, &topology, 0, now) };
+    assert_eq!(decide(&unread, &mut ()).reason, Reason::StoredFunction);
+}
+
+fn with_catalog(topology: &Topology, definitions: &Definitions) -> Topology {
+    let catalog = Some(Arc::new(Catalog::new(definitions, Dialect::MySql, 90704)));
+    Topology { facts: Some(Arc::new(Facts { catalog, ..facts() })), ..topology.clone() }
 }
 
 #[test]
@@ -150,25 +200,10 @@ fn settings_of_the_primary_keep_reads_there() {
         assert_eq!((decision.target, decision.reason), (Target::Primary, reason));
     };
     check(|facts| facts.init_connect = true, Reason::InitConnect);
-    check(|facts| facts.views = None, Reason::ViewsUnknown);
+    check(|facts| facts.catalog = None, Reason::ViewsUnknown);
     check(|facts| facts.hindrance = Some(Hindrance::NoGtids), Reason::NoGtids);
     check(|facts| facts.hindrance = Some(Hindrance::AutoIsNull), Reason::AutoIsNull);
     check(|facts| facts.hindrance = Some(Hindrance::Grammar), Reason::Grammar);
-}
-
-#[test]
-fn views_are_found_in_any_case_and_guessed_outside_ascii() {
-    let with = |names: &[&str]| Facts {
-        views: Some(names.iter().map(|name| name.as_bytes().into()).collect()),
-        ..facts()
-    };
-    let views = with(&["v", "größe"]);
-    for name in [&b"V"[..], "GRÖSSE".as_bytes(), b"gr\xf6\xdfe"] {
-        assert!(views.may_be_view(name), "{name:?}");
-    }
-    assert!(!views.may_be_view(b"w") && !views.may_be_view(&[b'v'; 300]));
-    assert!(!with(&["v"]).may_be_view("größe".as_bytes()));
-    assert!(Facts { views: None, ..facts() }.may_be_view(b"anything"));
 }
 
 #[test]

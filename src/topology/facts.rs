@@ -1,8 +1,10 @@
 //! What the primary says of itself and of its defaults.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::catalog::Catalog;
 use crate::sql::{Dialect, LexMode};
 use crate::wire::capabilities::Capabilities;
 
@@ -21,6 +23,31 @@ impl Flavor {
     pub fn of_greeting(version: &[u8]) -> Self {
         let named = version.windows(7).any(|part| part.eq_ignore_ascii_case(b"mariadb"));
         if named { Self::MariaDb } else { Self::MySql }
+    }
+
+    /// The version that a server greets with, as version comments number it: 90704 for "9.7.4", 101119 for
+    /// "10.11.19-MariaDB" and "5.5.5-10.11.19-MariaDB". 0 where it cannot be read.
+    #[must_use]
+    pub fn version_of_greeting(version: &[u8]) -> u32 {
+        let maria = Self::of_greeting(version) == Self::MariaDb;
+        // MariaDB put this before its version for clients that knew MySQL's numbers only.
+        let version = version.strip_prefix(b"5.5.5-").filter(|_| maria).unwrap_or(version);
+        let mut rest = version;
+        let mut parts = [0_u32; 3];
+        for (at, part) in parts.iter_mut().enumerate() {
+            let digits = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+            let (number, after) = rest.split_at(digits);
+            let parsed = std::str::from_utf8(number).ok().and_then(|digits| digits.parse().ok());
+            let Some(parsed) = parsed.filter(|number| *number < 100) else { return 0 };
+            *part = parsed;
+            match after.split_first() {
+                Some((b'.', next)) => rest = next,
+                _ if at == 2 => {}
+                _ => return 0,
+            }
+        }
+        let [major, minor, patch] = parts;
+        major * 10_000 + minor * 100 + patch
     }
 
     /// The SQL dialect.
@@ -99,6 +126,8 @@ impl Hindrance {
 pub struct Facts {
     /// The version string of its greeting.
     pub version: Vec<u8>,
+    /// The same as version comments number it, see [`Flavor::version_of_greeting`].
+    pub version_number: u32,
     /// MySQL or MariaDB.
     pub flavor: Flavor,
     /// Its capability flags.
@@ -125,9 +154,8 @@ pub struct Facts {
     pub collations: Collations,
     /// Defaults of new sessions that decide what a statement means or shows.
     pub defaults: BTreeMap<String, String>,
-    /// Lower-case names of all views: what they reach is not known. Nothing where the control account may
-    /// not see all of them.
-    pub views: Option<HashSet<Box<[u8]>>>,
+    /// What is known of views and stored functions. Nothing where the control account may not see all views.
+    pub catalog: Option<Arc<Catalog>>,
 }
 
 impl Facts {
@@ -139,36 +167,10 @@ impl Facts {
             no_backslash_escapes: self.no_backslash_escapes,
             charset_safe,
             dialect: self.flavor.dialect(),
-            version: 0,
+            version: self.version_number,
         }
-    }
-
-    /// True where no name can be a view's.
-    #[must_use]
-    pub fn has_no_views(&self) -> bool {
-        self.views.as_ref().is_some_and(HashSet::is_empty)
-    }
-
-    /// True when `name`, as a client sent it, may be a view's, in any schema.
-    ///
-    /// A name outside ASCII has other bytes in another character set and another case, so it may be any view
-    /// whose name is outside ASCII too.
-    #[must_use]
-    pub fn may_be_view(&self, name: &[u8]) -> bool {
-        let Some(views) = &self.views else { return true };
-        if !name.is_ascii() {
-            return views.iter().any(|view| !view.is_ascii());
-        }
-        let mut folded = [0; LONGEST_NAME];
-        let Some(folded) = folded.get_mut(..name.len()) else { return false };
-        folded.copy_from_slice(name);
-        folded.make_ascii_lowercase();
-        views.contains(&*folded)
     }
 }
-
-/// 64 characters of up to four bytes, the servers' limit for names.
-const LONGEST_NAME: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -176,6 +178,29 @@ mod tests {
 
     fn defaults(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn greetings_say_the_version_as_version_comments_number_it() {
+        for (greeting, version) in [
+            ("9.7.4", 90704),
+            ("8.0.36-0ubuntu0.22.04.1", 80036),
+            ("8.4.10-log", 80410),
+            ("5.5.5-10.11.19-MariaDB", 101_119),
+            ("5.5.5-10.11.19-MariaDB-1:10.11.19+maria~ubu2204-log", 101_119),
+            ("10.11.19-MariaDB-log", 101_119),
+            ("11.4.2-MariaDB", 110_402),
+            ("5.5.5-m3", 50505),
+            ("8.0", 0),
+            ("8.0.x", 0),
+            ("8..1", 0),
+            ("9.100.1", 0),
+            ("99999999999.1.1", 0),
+            ("ProxySQL", 0),
+            ("", 0),
+        ] {
+            assert_eq!(Flavor::version_of_greeting(greeting.as_bytes()), version, "{greeting}");
+        }
     }
 
     #[test]

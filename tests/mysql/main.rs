@@ -1,5 +1,6 @@
 //! Tests on real MySQL and MariaDB clusters.
 //!
+//! - [`catalog`]: views and stored functions, by what they reach;
 //! - [`differential`]: one script directly on the primary and through Headgate, packet for packet;
 //! - [`explain`]: the command that says where a statement would go;
 //! - [`login`]: what a login may and may not do, on every method and TLS mode;
@@ -11,6 +12,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
+mod catalog;
 mod client;
 mod differential;
 mod explain;
