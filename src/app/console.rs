@@ -15,32 +15,44 @@ use crate::runtime::shutdown::Shutdown;
 use crate::runtime::{clock, tasks};
 use crate::topology::Address;
 
-/// Serves the console, where it is not off.
-pub(super) async fn serve(
-    settings: &Settings,
-    parts: &Parts,
-    workers: Contexts,
-    shutdown: &Shutdown,
-) -> anyhow::Result<()> {
-    let Some(own) = &settings.admin else { return Ok(()) };
-    let (file, secret) = password(own, settings)?;
-    let view = View {
-        shared: Arc::clone(&parts.shared),
-        workers,
-        registry: Arc::clone(&parts.registry),
-        started: clock::now(),
-    };
-    let bounds = Bounds { sessions: usize::try_from(own.max_sessions.get())?, idle: own.idle_timeout };
-    let console = Arc::new(Console::new(view, secret, bounds));
-    for listener in Listener::bind(&own.listen, Sharing::Alone).await? {
-        tasks::spawn("console", admin::run(listener, Arc::clone(&console), shutdown.listener()));
+/// A console that has its password and its place, and serves nobody yet.
+pub(super) struct Prepared {
+    own: Admin,
+    file: PathBuf,
+    secret: Secret,
+    listeners: Vec<Listener>,
+}
+
+/// Does what can fail, before the first client is accepted. Nothing where the console is off.
+pub(super) async fn prepare(settings: &Settings) -> anyhow::Result<Option<Prepared>> {
+    let Some(own) = settings.admin.clone() else { return Ok(None) };
+    let (file, secret) = password(&own, settings)?;
+    let listeners = Listener::bind(&own.listen, Sharing::Alone).await?;
+    Ok(Some(Prepared { own, file, secret, listeners }))
+}
+
+impl Prepared {
+    /// Serves the console.
+    pub(super) fn serve(self, parts: &Parts, workers: Contexts, shutdown: &Shutdown) -> anyhow::Result<()> {
+        let Self { own, file, secret, listeners } = self;
+        let view = View {
+            shared: Arc::clone(&parts.shared),
+            workers,
+            registry: Arc::clone(&parts.registry),
+            started: clock::now(),
+        };
+        let bounds = Bounds { sessions: usize::try_from(own.max_sessions.get())?, idle: own.idle_timeout };
+        let console = Arc::new(Console::new(view, secret, bounds));
+        for listener in listeners {
+            tasks::spawn("console", admin::run(listener, Arc::clone(&console), shutdown.listener()));
+        }
+        let connect = match &own.listen {
+            Address::Tcp { host, port } => format!("mysql -h {host} -P {port} -u admin -p"),
+            Address::Unix(path) => format!("mysql -S {} -u admin -p", path.display()),
+        };
+        tracing::info!(listen = %own.listen, password_file = %file.display(), connect, "console ready");
+        Ok(())
     }
-    let connect = match &own.listen {
-        Address::Tcp { host, port } => format!("mysql -h {host} -P {port} -u admin -p"),
-        Address::Unix(path) => format!("mysql -S {} -u admin -p", path.display()),
-    };
-    tracing::info!(listen = %own.listen, password_file = %file.display(), connect, "console ready");
-    Ok(())
 }
 
 /// The password and the file it is in.

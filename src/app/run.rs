@@ -60,10 +60,13 @@ async fn serve(mut start: Start) -> anyhow::Result<()> {
         parts = build::parts(&settings, &start.password) => parts?,
         () = signals.stop() => return Ok(()),
     };
+    let console = console::prepare(&settings).await?;
     let shutdown = Arc::new(Shutdown::default());
     let (contexts, threads) = start_workers(&settings, &parts, &shutdown).await?;
     serve_http(&settings, &parts, contexts.clone()).await?;
-    console::serve(&settings, &parts, contexts, &shutdown).await?;
+    if let Some(console) = console {
+        console.serve(&parts, contexts, &shutdown)?;
+    }
     let listen: Vec<String> = settings.front.listen.iter().map(ToString::to_string).collect();
     tracing::info!(listen = listen.join(", "), version = env!("CARGO_PKG_VERSION"), "ready");
     loop {

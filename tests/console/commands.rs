@@ -1,6 +1,7 @@
 //! Every command and every table.
 
 use headgate::lab::Flavor;
+use headgate::lab::headgate::Options;
 
 use super::place::{Place, place};
 
@@ -158,4 +159,39 @@ fn what_the_documentation_shows_works() {
             place.ask(example);
         }
     }
+}
+
+/// The console is there for the day on which nothing else is.
+#[test]
+fn without_a_primary_it_says_why() {
+    let place = Place::start(Flavor::MySql, Default::default());
+    place.cluster.primary().kill();
+    place.becomes("the primary is missed", || {
+        place.ask("SELECT role FROM servers ORDER BY number").starts_with("none\n")
+    });
+    let state = place.ask("SELECT state FROM servers WHERE number = 0");
+    assert!(state.contains("cannot be reached") || state.contains("closed"), "{state}");
+    let route = place.ask("EXPLAIN ROUTE FOR 'DELETE FROM t'");
+    assert!(route.contains("Server") && route.contains("(none)"), "{route}");
+}
+
+/// Each worker has pools of its own, and sessions run on threads of their own.
+#[test]
+fn workers_with_a_runtime_of_their_own_are_all_seen() {
+    let options = Options::default().argument("--runtime=per-core").argument("--workers=2");
+    let place = Place::start(Flavor::MySql, options);
+    let mut clients: Vec<_> = (0..8).map(|_| place.client()).collect();
+    assert_eq!(place.ask("SELECT count(*), count(DISTINCT id) FROM sessions"), "8\t8\n");
+    for client in &mut clients {
+        place.number(client, "SELECT 1").unwrap();
+    }
+    let id = clients[0].id();
+    place.ask(&format!("KILL {id}"));
+    assert!(place.number(&mut clients[0], "SELECT 1").is_err());
+    clients.clear();
+    place.becomes("all are gone", || place.ask("SELECT count(*) FROM sessions") == "0\n");
+    // Seven come back to a pool, each to its worker's.
+    place.becomes("their connections wait", || {
+        place.ask("SELECT sum(idle) FROM pools WHERE purpose = 'primary'") == "7\n"
+    });
 }

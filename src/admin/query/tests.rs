@@ -1,6 +1,9 @@
 //! What runs and what does not.
 
+use proptest::prelude::*;
+
 use super::run::run_on;
+use super::translate::translate;
 use crate::admin::answer::{Answer, ConsoleError, Value};
 use crate::admin::request::Asker;
 use crate::admin::tables::Table;
@@ -163,4 +166,25 @@ fn a_statement_is_bounded() {
     refused(&format!("SELECT {}1", "1+".repeat(30_000)), "depth");
     // And the next one runs.
     check("SELECT count(*) FROM servers", &[&["2"]]);
+}
+
+proptest! {
+    /// Whatever is typed is an error or an answer.
+    #[test]
+    fn any_text_is_answered(text in "[ -~\\n]{0,60}|(SELECT|@@version|'|\\\\|\"|`|--|#|/\\*|;| |é|\\?|x){0,20}") {
+        let asker = Asker { id: 1, name: String::new() };
+        let request = crate::admin::request::Request::read(&text, &asker);
+        let _ = (request.behind(1), request.must_be_one());
+        let _ = crate::admin::request::Request::unquote(&text);
+        let _ = translate(&text);
+        let _ = ask(&format!("SELECT {text}"));
+    }
+
+    /// A string arrives as it was before a driver escaped it.
+    #[test]
+    fn escaped_strings_arrive(text in "[ -~é漢]{0,40}") {
+        let escaped = text.replace('\\', "\\\\").replace('\'', "\\'").replace('"', "\\\"");
+        let answer = ask(&format!("SELECT '{escaped}'")).unwrap();
+        prop_assert_eq!(&answer.rows, &[[Value::text(text)]]);
+    }
 }
