@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::plan::Plan;
 use super::relay::{self, Ending, RelayError};
-use super::replica;
+use super::replica::{self, Lent};
 use super::session::{Closing, Session};
 use crate::backend::{BackendError, Connection};
 use crate::pool::Shelf;
@@ -133,12 +133,15 @@ impl Session {
         let (Some(text), Some(facts)) = (self.text(header), &self.topology.facts) else {
             return Sight { tables: true, plain: false };
         };
-        let mode = self.lex_mode();
+        let (mode, view) = (self.lex_mode(), self.login.state.view());
         let names_tables =
             |name: &[u8]| name.eq_ignore_ascii_case(b"FROM") || name.eq_ignore_ascii_case(b"TABLE");
         Sight {
             tables: statement.class == Class::Calls || sql::mentions(text, mode, names_tables),
-            plain: routing::is_plain(statement, Some(text), mode, facts),
+            // The session may have changed since the transaction began.
+            plain: !view.local_schema
+                && view.changed.is_none()
+                && routing::is_plain(statement, Some(text), mode, facts),
         }
     }
 
@@ -202,7 +205,8 @@ impl Session {
         } else {
             self.login.state.read_elsewhere(false, self.login.primary.status);
             if clean && transaction.connection.is_between_replies() {
-                transaction.shelf.put(transaction.connection, now);
+                let keep = end.warnings > 0 || self.looks_back;
+                self.lent = Some(Lent::new(transaction.shelf, transaction.connection, keep));
             }
         }
         Ok(Next::Served)
@@ -216,8 +220,9 @@ impl Session {
         };
         match self.login.primary.would_run(&text, OWN_LIMIT).await {
             Ok(()) => Ok(None),
-            // ER_UNSUPPORTED_PS says nothing of the statement itself.
-            Err(BackendError::Refused { error }) => Ok(Some(error.code).filter(|code| *code != 1295)),
+            Err(BackendError::Refused { error }) => {
+                Ok(Some(error.code).filter(|code| is_verdict(*code, &text)))
+            }
             Err(error) => Err(Closing::Relay(RelayError::Server(error))),
         }
     }
@@ -297,6 +302,13 @@ impl Session {
 }
 
 const BEGIN: &str = "START TRANSACTION READ ONLY";
+
+/// Whether an error in preparing a statement is one that it would end in. ER_UNSUPPORTED_PS and
+/// ER_MAX_PREPARED_STMT_COUNT_REACHED say nothing of it, nor ER_PARSE_ERROR where there may be several in
+/// one text: the first of them would run.
+fn is_verdict(code: u16, text: &[u8]) -> bool {
+    !(matches!(code, 1295 | 1461) || (code == 1064 && text.contains(&b';')))
+}
 
 /// ER_DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_ERROR, ER_BAD_DB_ERROR, ER_BAD_FIELD_ERROR,
 /// ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR, ER_NO_SUCH_TABLE, ER_SP_DOES_NOT_EXIST,

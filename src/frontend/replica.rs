@@ -181,7 +181,7 @@ impl Session {
 }
 
 impl Lent {
-    fn new(shelf: Arc<Shelf>, connection: Connection, keep: bool) -> Self {
+    pub(super) fn new(shelf: Arc<Shelf>, connection: Connection, keep: bool) -> Self {
         let server = connection.server();
         let held = if keep {
             Held::Kept(Box::new(connection))

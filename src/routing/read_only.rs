@@ -5,7 +5,7 @@
 //! be made to take theirs at the same moment. Where one would be, the transaction ends as after a deadlock,
 //! which every client must expect, and the session's next ones run on the primary.
 
-use crate::sql::{Class, RouteHint, Statement, Then, TransactionKind};
+use crate::sql::{Class, NotPlain, RouteHint, Statement, Then, TransactionKind};
 
 /// How far such a transaction has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,7 +74,8 @@ pub fn step(statement: &Statement, sight: Sight, progress: Progress) -> Step {
         Class::PlainRead | Class::Calls if !wants_primary && (sight.plain || vouched) => {
             read(progress, sight.tables)
         }
-        Class::PrimaryRead(_) if vouched => read(progress, sight.tables),
+        // The session's own variables are not on a replica, whatever a hint says.
+        Class::PrimaryRead(why) if vouched && *why != NotPlain::UserVariable => read(progress, sight.tables),
         Class::PlainRead | Class::PrimaryRead(_) => on_primary(sight.tables),
         Class::Transaction(kind) => match kind {
             TransactionKind::Commit(then) | TransactionKind::Rollback(then)
@@ -108,11 +109,16 @@ pub fn step(statement: &Statement, sight: Sight, progress: Progress) -> Step {
     }
 }
 
-/// A plain read goes where the snapshot is.
-fn read(progress: Progress, tables: bool) -> Step {
-    match progress.snapshot {
-        Some(Holder::Primary) => Step::Primary { reads: tables },
-        Some(Holder::Replica) | None => Step::Replica { reads: tables },
+/// A plain read goes where the snapshot is. The first one takes it where the session has looked last: the
+/// replica was fresh enough when the transaction began, and may lack what the primary has shown since.
+const fn read(progress: Progress, tables: bool) -> Step {
+    match progress {
+        Progress { snapshot: Some(Holder::Primary), .. } | Progress { snapshot: None, joined: true } => {
+            Step::Primary { reads: tables }
+        }
+        Progress { snapshot: Some(Holder::Replica), .. } | Progress { snapshot: None, joined: false } => {
+            Step::Replica { reads: tables }
+        }
     }
 }
 
@@ -156,6 +162,23 @@ mod tests {
         check("SAVEPOINT a", [replica(false); 4]);
         check("BEGIN", [Step::HandOver; 4]);
         check("START TRANSACTION READ ONLY", [Step::Over; 4]);
+    }
+
+    #[test]
+    fn what_the_primary_has_shown_is_not_missed_by_the_first_read() {
+        let joined = Progress { snapshot: None, joined: true };
+        let sight = Sight { tables: true, plain: true };
+        let read = |text: &[u8]| step(&classify(text, MODE), sight, joined);
+        assert_eq!(read(b"SELECT a FROM t"), Step::Primary { reads: true });
+        assert_eq!(read(b"SAVEPOINT a"), Step::Replica { reads: false });
+    }
+
+    #[test]
+    fn a_hint_does_not_make_user_variables_known_on_the_replica() {
+        let mut statement = classify(b"SELECT @a", MODE);
+        statement.hints.route = Some(RouteHint::Replica);
+        let sight = Sight { tables: false, plain: false };
+        assert_eq!(step(&statement, sight, FRESH), Step::Primary { reads: false });
     }
 
     #[test]

@@ -131,6 +131,73 @@ async fn the_primary_when_it_must(flavor: Flavor) {
     assert!(!session.run("COMMIT").await.contains(StatusFlags::IN_TRANSACTION));
 }
 
+/// Statements that look as if they could not read a second snapshot, or as if a replica had the same to show.
+async fn nothing_else_is_shown(flavor: Flavor) {
+    let scene = Scene::set(flavor, "ro_else").await;
+    let (question, mut writer) = ("SELECT a FROM ro_else WHERE id = 1", scene.session().await);
+    // No server prepares several statements at once, and the primary would run them all the same.
+    let mut session = scene.session().await;
+    scene.begin(&mut session).await;
+    assert_eq!(session.number(question).await, 10);
+    writer.run("UPDATE ro_else SET a = 11 WHERE id = 1").await;
+    session.fails(&format!("{question}; SELECT 2"), 1213).await;
+    // Every server has its own of some schemas.
+    let mut session = scene.session().await;
+    scene.begin(&mut session).await;
+    session.run("USE information_schema").await;
+    let before = scene.on_replicas().await;
+    assert!(session.number("SELECT COUNT(*) FROM PLUGINS").await > 0);
+    assert_eq!(scene.on_replicas().await, before, "the schema is the primary's own");
+    session.run("COMMIT").await;
+    // What the primary has shown counts as seen.
+    let mut session = scene.session().await;
+    scene.begin(&mut session).await;
+    session.run("SELECT GET_LOCK('ro_else', 0)").await;
+    let before = scene.on_replicas().await;
+    assert_eq!(session.number(question).await, 11);
+    assert_eq!(scene.on_replicas().await, before, "the replica may lack what the lock stood for");
+    session.run("COMMIT").await;
+    // Who ran the end of it knows what came before.
+    let mut session = scene.session().await;
+    session.run("INSERT IGNORE INTO ro_else VALUES (1, 1)").await;
+    scene.begin(&mut session).await;
+    session.run("SELECT a FROM ro_else").await;
+    session.run("COMMIT").await;
+    assert_eq!(session.number("SELECT FOUND_ROWS()").await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_take_turns() {
+    let scene = Scene::set(Flavor::MySql, "ro_turns").await;
+    let root = scene.cluster.accounts().root;
+    let at = |address| Options::new(address, root.user, root.password);
+    let schema = "ro_turns_schema";
+    let mut setup = Session(at(scene.headgate.address()).connect().await.unwrap());
+    setup.run(&format!("CREATE DATABASE IF NOT EXISTS {schema}")).await;
+    scene.cluster.wait_caught_up(Duration::from_secs(30)).await.unwrap();
+    let mut sessions = Vec::new();
+    for _ in 0..2 {
+        let connection = at(scene.headgate.address()).schema(schema).connect().await.unwrap();
+        sessions.push(Session(connection));
+        scene.begin(sessions.last_mut().unwrap()).await;
+    }
+    for node in scene.cluster.replicas() {
+        let mut look = Session(at(node.address()).connect().await.unwrap());
+        let count = format!("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = '{schema}'");
+        assert_eq!(look.number(&count).await, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_else_is_shown_on_mysql() {
+    nothing_else_is_shown(Flavor::MySql).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_else_is_shown_on_mariadb() {
+    nothing_else_is_shown(Flavor::MariaDb).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_snapshot_on_mysql() {
     one_snapshot(Flavor::MySql).await;
