@@ -161,7 +161,8 @@ impl Session {
             shared.freshness_wanted.notify_one();
         }
         // The server closes what idles; a read now and then keeps the primary connection alive.
-        let idle_limit = topology.facts.as_ref().map(|facts| facts.wait_timeout / 2);
+        let of_others = || topology.facts.as_ref().map(|facts| facts.wait_timeout);
+        let idle_limit = state.wait_timeout().or_else(of_others).map(|limit| limit / 2);
         let idles = idle_limit.is_some_and(|limit| now.saturating_duration_since(self.used_primary) > limit);
         if idles && decision.target != Target::Primary {
             return Decision { target: Target::Primary, reason: Reason::KeepAlive, worth_waiting: false };

@@ -213,6 +213,7 @@ fn must_stay(question: &Question<'_>) -> Option<Reason> {
         (session.in_transaction, Reason::InTransaction),
         (!session.autocommit, Reason::AutocommitOff),
         (session.next_transaction_set, Reason::NextTransaction),
+        (reads_lock(question, facts), Reason::Serializable),
         (session.changed.is_some(), Reason::SessionChanged),
         (session.unreported, Reason::Unreported),
         (session.local_schema, Reason::LocalSchema),
@@ -231,6 +232,16 @@ fn must_stay(question: &Question<'_>) -> Option<Reason> {
         let reaches = || reaches_unknown(statement, question.text, question.mode, facts);
         (!vouched).then(reaches).flatten()
     })
+}
+
+/// Whether the reads of the transaction that begins lock what they read. Alone they do not.
+fn reads_lock(question: &Question<'_>, facts: &Facts) -> bool {
+    let default = || {
+        let names = ["transaction_isolation", "tx_isolation"];
+        names.iter().any(|name| facts.defaults.get(*name).is_some_and(|level| level == "SERIALIZABLE"))
+    };
+    matches!(question.statement.class, Class::Transaction(_))
+        && question.session.serializable.unwrap_or_else(default)
 }
 
 /// Whether a read reaches no view and no function but such as are known to only read.

@@ -39,6 +39,9 @@ pub enum Reason {
     KnownToWrite,
     /// An earlier transaction of the session was declared read only and needed the primary.
     DeclaredInVain,
+    /// The isolation level is SERIALIZABLE, under which the reads of a transaction lock: on a replica they
+    /// would hold up replication.
+    Serializable,
     /// SET TRANSACTION has given the next transaction characteristics of its own.
     NextTransaction,
     /// It is no COM_QUERY.
@@ -99,7 +102,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::PlainRead,
         Self::ReadOnlyTransaction,
         Self::HintReplica,
@@ -117,6 +120,7 @@ impl Reason {
         Self::HintUnreadable,
         Self::KnownToWrite,
         Self::DeclaredInVain,
+        Self::Serializable,
         Self::NextTransaction,
         Self::Command,
         Self::Unread,
@@ -171,6 +175,7 @@ impl Reason {
             Self::HintUnreadable => "hint_unreadable",
             Self::KnownToWrite => "known_to_write",
             Self::DeclaredInVain => "declared_in_vain",
+            Self::Serializable => "serializable",
             Self::NextTransaction => "next_transaction",
             Self::Command => "command",
             Self::Unread => "unread",
@@ -235,6 +240,7 @@ impl fmt::Display for Reason {
             Self::DeclaredInVain => {
                 "an earlier read-only transaction of this session needed the primary after its first read"
             }
+            Self::Serializable => "the isolation level is SERIALIZABLE, under which its reads would lock",
             Self::NextTransaction => "SET TRANSACTION has said how the next transaction shall be",
             Self::Command => "it is not a COM_QUERY",
             Self::Unread => "it is too long to be read, or carries query attributes",

@@ -190,6 +190,25 @@ fn with_catalog(topology: &Topology, definitions: &Definitions) -> Topology {
 }
 
 #[test]
+fn a_transaction_whose_reads_lock_stays_on_the_primary() {
+    let now = Instant::now();
+    let begin = Class::Transaction(TransactionKind::BeginReadOnly);
+    let check = |class: &Class, default: &str, own, reason| {
+        let defaults = BTreeMap::from([("transaction_isolation".to_owned(), default.to_owned())]);
+        let facts = Some(Arc::new(Facts { defaults, ..facts() }));
+        let topology = Topology { facts, ..cluster(now, &[Some(0)]) };
+        let session = SessionView { serializable: own, ..CLEAN };
+        assert_eq!(route(class, &session, &topology, 0, now).reason, reason, "{default} {own:?}");
+    };
+    check(&begin, "REPEATABLE-READ", None, Reason::ReadOnlyTransaction);
+    check(&begin, "REPEATABLE-READ", Some(true), Reason::Serializable);
+    check(&begin, "SERIALIZABLE", None, Reason::Serializable);
+    check(&begin, "SERIALIZABLE", Some(false), Reason::ReadOnlyTransaction);
+    // Alone it locks nothing.
+    check(&Class::PlainRead, "SERIALIZABLE", Some(true), Reason::PlainRead);
+}
+
+#[test]
 fn settings_of_the_primary_keep_reads_there() {
     let now = Instant::now();
     let check = |change: fn(&mut Facts), reason| {

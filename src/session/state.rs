@@ -5,11 +5,11 @@
 //! until the next reset (HAZARDS 1, 2).
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::charset::{Charsets, ReadBack};
 use super::outcome::{End, Source, Touched};
-use super::variables::{Handling, Variables};
+use super::variables::{Handling, Variables, seconds};
 use super::view::{Changed, SessionView};
 use crate::sql::{Class, LexMode, Name, is_local_schema};
 use crate::topology::{Collations, Facts};
@@ -36,6 +36,8 @@ pub struct State {
     unreported: u8,
     /// A transaction is open on a replica.
     reads_elsewhere: bool,
+    /// The session's own `wait_timeout`, where it has set one.
+    wait_timeout: Option<Duration>,
     view: SessionView,
 }
 
@@ -78,6 +80,7 @@ impl State {
             set_trackers: false,
             unreported: 0,
             reads_elsewhere: false,
+            wait_timeout: None,
             view,
         }
     }
@@ -105,6 +108,12 @@ impl State {
     #[must_use]
     pub const fn variables(&self) -> &Variables {
         &self.variables
+    }
+
+    /// How long the primary lets the session's connection idle, where the session has said so.
+    #[must_use]
+    pub const fn wait_timeout(&self) -> Option<Duration> {
+        self.wait_timeout
     }
 
     /// How the session's texts are read.
@@ -255,8 +264,12 @@ impl State {
             return;
         }
         match Handling::of(name) {
+            Handling::Local if name == b"wait_timeout" => self.wait_timeout = seconds(value),
             Handling::Local | Handling::Mirrored => {}
             Handling::Carried => {
+                if matches!(name, b"transaction_isolation" | b"tx_isolation") {
+                    self.view.serializable = Some(value == b"SERIALIZABLE");
+                }
                 let carried = self.variables.note(name, value);
                 if !carried || (name == b"sql_mode" && !self.take_sql_mode(value)) {
                     self.pin(Changed::Variable);
@@ -287,6 +300,8 @@ impl State {
             self.view.wrote = Some(end.now);
         }
         match end.source {
+            // A ping there shows nothing, and the primary may have shown something since.
+            Source::Replica(_) if end.touched == Touched::Nothing => {}
             Source::Replica(server) => self.view.last_replica = Some(server),
             Source::Primary => self.settle_primary(&end),
         }
@@ -332,6 +347,8 @@ impl State {
     /// A transaction that was declared read only needed the primary after all.
     pub fn keep_transactions(&mut self) {
         self.view.declared_in_vain = true;
+        // The primary may have shown more beside than that replica has.
+        self.view.last_replica = None;
     }
 
     /// The session has changed the schema, and was told so at `now`.
@@ -381,8 +398,6 @@ fn is_charset(name: &[u8]) -> bool {
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "any moment serves as a beginning")]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::sql::{Class, Dialect, Name, TransactionKind, Unclear};
     use crate::topology::ServerId;
@@ -507,6 +522,39 @@ mod tests {
             assert_eq!(state.view().unreported, expected);
             state.settle(end(StatusFlags(2), Source::Primary, Touched::Saw, now));
         }
+    }
+
+    #[test]
+    fn a_ping_on_a_replica_shows_nothing() {
+        let start = Instant::now();
+        let later = start + Duration::from_secs(1);
+        let replica = Source::Replica(ServerId(2));
+        let mut state = fresh(255);
+        state.settle(end(StatusFlags(2), replica, Touched::Saw, start));
+        state.settle(end(StatusFlags(2), replica, Touched::Nothing, later));
+        assert_eq!((state.view().seen, state.view().last_replica), (Some(start), Some(ServerId(2))));
+        state.settle(end(StatusFlags(2), Source::Primary, Touched::Saw, start));
+        state.settle(end(StatusFlags(2), replica, Touched::Nothing, later));
+        assert_eq!((state.view().seen, state.view().last_replica), (Some(start), None));
+    }
+
+    #[test]
+    fn what_decides_elsewhere_is_noted() {
+        let report = |name: &'static str, value: &'static str| Change::Variable {
+            name: name.as_bytes(),
+            value: value.as_bytes(),
+        };
+        let mut state = fresh(255);
+        state.observe(report("wait_timeout", "7"));
+        assert_eq!((state.wait_timeout(), state.view().changed), (Some(Duration::from_secs(7)), None));
+        for name in ["transaction_isolation", "tx_isolation"] {
+            state.observe(report(name, "SERIALIZABLE"));
+            assert_eq!(state.view().serializable, Some(true));
+            state.observe(report(name, "READ-COMMITTED"));
+            assert_eq!(state.view().serializable, Some(false));
+        }
+        state.reset(StatusFlags(2), 1, Instant::now());
+        assert_eq!((state.wait_timeout(), state.view().serializable), (None, None));
     }
 
     #[test]

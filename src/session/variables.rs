@@ -7,6 +7,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What becomes of a session when a variable changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +124,11 @@ impl Variables {
     pub fn list(&self) -> &[Pair] {
         self.0.as_ref().map_or(&[], |list| list)
     }
+}
+
+/// The value of a variable that is a number of seconds.
+pub(super) fn seconds(value: &[u8]) -> Option<Duration> {
+    std::str::from_utf8(value).ok()?.parse().ok().map(Duration::from_secs)
 }
 
 /// What may stand in a string in any `sql_mode`, and whose case and bytes every server keeps.
