@@ -136,6 +136,7 @@ impl Connection {
             variables: Variables::DEFAULT,
             login_ok: Vec::new(),
             uses: 0,
+            spent: false,
             in_reply: false,
             proven: clock::now(),
             greeting: Some(Box::new(greeting)),

@@ -42,6 +42,8 @@ pub struct Connection {
     pub proven: Instant,
     /// What the server greeted with; kept by control connections only.
     pub greeting: Option<Box<Greeting>>,
+    /// It ran a statement whose effects are not known, so that no other session may have it.
+    pub spent: bool,
     /// A session's command is under way.
     pub(super) in_reply: bool,
     pub(super) server: ServerId,

@@ -66,7 +66,9 @@ impl Session {
                     // A plain read that changed the session did so where the session is not.
                     self.login.state.begin_unknown();
                 } else if connection.is_idle() {
-                    let keep = end.warnings > 0 || self.looks_back;
+                    // A hint vouches for what it reads, not for the user locks it may leave behind.
+                    connection.spent = why == Reason::HintReplica;
+                    let keep = connection.spent || end.warnings > 0 || self.looks_back;
                     self.lent = Some(Lent::new(shelf, connection, keep));
                 }
                 Ok(None)

@@ -116,10 +116,10 @@ impl Shelf {
         connection.is_quiet().then_some(connection)
     }
 
-    /// Puts a clean connection back. Past the limit it is closed instead.
+    /// Puts a clean connection back. Past the limit it is closed instead, and so is one that is spent.
     pub fn put(&self, connection: Connection, now: Instant) {
         let mut idle = self.idle.lock();
-        if idle.len() < self.limits.limits().idle_per_shelf {
+        if !connection.spent && idle.len() < self.limits.limits().idle_per_shelf {
             idle.push(Idle { connection, since: now });
         } else {
             drop(idle);

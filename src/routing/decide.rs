@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::reason::Reason;
 use crate::session::SessionView;
-use crate::sql::{self, Class, LexMode, NotPlain, RouteHint, Statement, TransactionKind};
+use crate::sql::{self, Class, LexMode, RouteHint, Statement, TransactionKind};
 use crate::topology::{Catalog, Facts, Hindrance, Server, ServerId, Topology};
 
 /// What an operator has decided.
@@ -150,11 +150,15 @@ pub fn decide(question: &Question<'_>, trace: &mut impl Trace) -> Decision {
 }
 
 /// Why a replica may have it.
-const fn reason_elsewhere(question: &Question<'_>) -> Reason {
-    match (&question.statement.class, question.statement.hints.route) {
-        (Class::Transaction(_), _) => Reason::ReadOnlyTransaction,
-        (Class::PlainRead, _) | (_, None) => Reason::PlainRead,
-        (_, Some(_)) => Reason::HintReplica,
+fn reason_elsewhere(question: &Question<'_>) -> Reason {
+    let Question { statement, text, mode, topology, .. } = question;
+    if let Class::Transaction(_) = statement.class {
+        return Reason::ReadOnlyTransaction;
+    }
+    let is_plain = |facts: &Facts| is_plain(statement, *text, *mode, facts);
+    match statement.hints.route {
+        Some(_) if !topology.facts.as_deref().is_some_and(is_plain) => Reason::HintReplica,
+        _ => Reason::PlainRead,
     }
 }
 
@@ -180,8 +184,7 @@ fn must_stay(question: &Question<'_>) -> Option<Reason> {
     let vouched = hints.route == Some(RouteHint::Replica);
     match &statement.class {
         Class::PlainRead => {}
-        // The session's own variables are not on a replica, whatever a hint says.
-        Class::PrimaryRead(why) if vouched && *why != NotPlain::UserVariable => {}
+        Class::PrimaryRead(why) if vouched && why.yields_to_hint() => {}
         // Which functions it calls is looked at below.
         Class::Calls => {}
         Class::Inspect | Class::Describe if vouched => {}

@@ -74,8 +74,7 @@ pub fn step(statement: &Statement, sight: Sight, progress: Progress) -> Step {
         Class::PlainRead | Class::Calls if !wants_primary && (sight.plain || vouched) => {
             read(progress, sight.tables)
         }
-        // The session's own variables are not on a replica, whatever a hint says.
-        Class::PrimaryRead(why) if vouched && *why != NotPlain::UserVariable => read(progress, sight.tables),
+        Class::PrimaryRead(why) if vouched && why.yields_to_hint() => read(progress, sight.tables),
         Class::PlainRead | Class::PrimaryRead(_) => on_primary(sight.tables),
         Class::Transaction(kind) => match kind {
             TransactionKind::Commit(then) | TransactionKind::Rollback(then)

@@ -42,7 +42,10 @@ impl Scan {
 
     fn not_plain(&mut self, why: NotPlain) {
         self.beside |= why != NotPlain::SystemVariable;
-        self.not_plain.get_or_insert(why);
+        // What no hint may overrule outweighs what one may.
+        if self.not_plain.is_none_or(|known| known.yields_to_hint() && !why.yields_to_hint()) {
+            self.not_plain = Some(why);
+        }
     }
 
     fn unclear(&mut self, why: Unclear) {

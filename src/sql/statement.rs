@@ -169,6 +169,24 @@ pub enum NotPlain {
     VersionComment,
 }
 
+impl NotPlain {
+    /// Whether it may run on a replica all the same when a hint says so: it takes no lock, and what it reads is
+    /// not the session's own.
+    pub const fn yields_to_hint(self) -> bool {
+        match self {
+            Self::SystemVariable | Self::LocalSchema | Self::Hint => true,
+            Self::Function
+            | Self::Keyword
+            | Self::UserVariable
+            | Self::ForeignWord
+            | Self::Verb
+            | Self::Parameter
+            | Self::Symbol
+            | Self::VersionComment => false,
+        }
+    }
+}
+
 /// Why nothing is known of a statement's effects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unclear {
