@@ -14,7 +14,9 @@ mod describe;
 mod digest;
 mod lexer;
 mod mode;
+mod normal;
 mod optimizer;
+mod relations;
 mod scan;
 mod set;
 mod several;
@@ -32,9 +34,10 @@ mod tests;
 pub use body::{LONGEST_BODY, Read, function_reads, view_reads};
 pub use calls::{calls, mentions};
 pub use class::classify;
-pub use digest::{Digest, digest};
+pub use digest::{Digest, LONGEST_NORMALIZED, digest, normalize};
 pub use lexer::{Kind, Lexer, Token};
 pub use mode::{Dialect, LexMode, charset_is_safe, is_other_grammar};
+pub use relations::{Relations, relations};
 pub use statement::{
     Class, Hints, Kill, Name, NotPlain, RouteHint, Statement, Then, TransactionKind, Unclear,
 };

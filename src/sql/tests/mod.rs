@@ -3,8 +3,10 @@
 #![allow(clippy::indexing_slicing, reason = "a test that is out of bounds has failed")]
 #![allow(clippy::too_many_lines, reason = "tables of cases")]
 
+mod digest;
 mod hints;
 mod properties;
+mod relations;
 mod set;
 mod several;
 mod statements;
