@@ -36,7 +36,7 @@ macro_rules! targets {
 }
 
 targets! {
-    auth_client auth_server command frame greeting gtid handshake_response lexer ok reply reply_model
+    auth_client auth_server classify command frame greeting gtid handshake_response lexer ok reply reply_model
     session_track
 }
 

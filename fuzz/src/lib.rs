@@ -8,6 +8,7 @@
 
 pub mod auth_client;
 pub mod auth_server;
+pub mod classify;
 pub mod command;
 pub mod frame;
 pub mod greeting;
