@@ -1,0 +1,70 @@
+-- The schema, and transactions.
+
+-- ? schemas
+USE latin
+USE app
+USE `latin`
+use app;
+\schema latin
+\schema app
+USE no_such_schema
+\schema no_such_schema
+USE information_schema
+USE app
+USE mysql
+SET sql_mode = 'ANSI_QUOTES'
+USE app
+USE "latin"
+
+-- ? SET TRANSACTION
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED
+SELECT 1
+SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED
+SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE
+SET SESSION TRANSACTION READ ONLY
+SET SESSION TRANSACTION READ WRITE
+SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE
+SET LOCAL TRANSACTION ISOLATION LEVEL READ UNCOMMITTED
+SET transaction_isolation = 'READ-COMMITTED'
+SET SESSION transaction_isolation = 'REPEATABLE-READ'
+SET @@transaction_isolation = 'SERIALIZABLE'
+SET @@session.transaction_isolation = 'READ-COMMITTED'
+SET tx_isolation = 'REPEATABLE-READ'
+SET TRANSACTION READ ONLY
+SELECT COUNT(*) FROM t
+SET TRANSACTION nonsense
+
+-- ? transactions
+BEGIN
+SET sql_mode = 'ANSI_QUOTES'
+COMMIT
+START TRANSACTION
+SET NAMES latin1
+ROLLBACK
+START TRANSACTION READ ONLY
+SET time_zone = '+01:00'
+COMMIT
+BEGIN
+SET group_concat_max_len = 4096
+ROLLBACK
+START TRANSACTION WITH CONSISTENT SNAPSHOT
+COMMIT AND CHAIN
+COMMIT
+SAVEPOINT s
+BEGIN
+SAVEPOINT s
+SET div_precision_increment = 9
+ROLLBACK TO s
+COMMIT
+
+-- ? autocommit
+SET autocommit = 0
+SET sql_mode = ''
+SELECT COUNT(*) FROM t
+COMMIT
+SET autocommit = 1
+SET autocommit = 0, time_zone = '+01:00'
+SET time_zone = '+02:00', autocommit = 1
+SET AUTOCOMMIT = ON
+SET @@autocommit = 1
+SET SESSION autocommit = 1

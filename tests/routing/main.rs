@@ -1,0 +1,22 @@
+//! Which server statements run on, and what follows from it.
+//!
+//! - [`decisions`]: the corpus of statements through the library, without a server;
+//! - [`guard`]: the corpus through Headgate, and nothing was written on a replica;
+//! - [`fresh`]: replicas that are late, and no session reads less than it has written or seen;
+//! - [`share`]: how many reads the replicas serve;
+//! - [`oracle`]: what Headgate knows of a session is what the server knows.
+//!
+//! [`corpus`] reads the statements, [`stage`] has the servers.
+
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
+#[path = "../mysql/client/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "shared with tests/mysql, which uses all of it")]
+mod client;
+mod corpus;
+mod decisions;
+mod fresh;
+mod guard;
+mod oracle;
+mod share;
+mod stage;
