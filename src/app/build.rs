@@ -14,7 +14,7 @@ use super::settings::{BackendLink, CertificateFiles, Front, Settings};
 use crate::auth::{MAX_ENCODED_SECRET, Secret, Throttle, rsa, throttle};
 use crate::backend::{BackendError, Target};
 use crate::config::BackendTls;
-use crate::frontend::{AccountReader, KnownSecrets, Learned, Limits, Live, Roster, Shared};
+use crate::frontend::{AccountReader, KnownSecrets, Learned, Limits, Live, Parsed, Roster, Shared};
 use crate::monitor;
 use crate::net::tls::{self, CertificateSource, ClientSettings, ClientTls, Mode, ServerTls};
 use crate::pool;
@@ -67,6 +67,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         known: KnownSecrets::new(memory),
         accounts: AccountReader::new(settings.control.user.clone(), password.duplicate()),
         learned: Learned::default(),
+        parsed: Parsed::start(),
         throttle: parking_lot::Mutex::new(Throttle::new(throttle::Settings::default())),
         counters,
         clients: AtomicUsize::new(0),

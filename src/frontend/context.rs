@@ -18,7 +18,7 @@ use crate::topology::{ServerId, Topology};
 
 use super::accounts::AccountReader;
 use super::known::KnownSecrets;
-use super::memory::Learned;
+use super::memory::{Learned, Parsed};
 use super::roster::Roster;
 
 /// Bounds towards clients.
@@ -68,6 +68,8 @@ pub struct Shared {
     pub accounts: AccountReader,
     /// Statements that look like reads and write.
     pub learned: Learned,
+    /// The tables that statements read, where names alone do not tell.
+    pub parsed: Parsed,
     /// Slows repeated failures down.
     pub throttle: Mutex<Throttle>,
     /// Counters.

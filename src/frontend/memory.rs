@@ -1,11 +1,14 @@
-//! What replicas have taught: statements that look like reads and write.
+//! What was learned of statements while they ran: which ones write, and which tables they read.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
+use tokio::sync::mpsc;
 
-use crate::sql::Digest;
+use crate::runtime::tasks;
+use crate::sql::{self, Digest, LexMode, Relations};
 
 /// Digests of statements that a replica refused because they write (HAZARDS 10).
 ///
@@ -47,6 +50,55 @@ impl Learned {
     }
 }
 
+/// The tables of statements that name something like a view, found by a parser that is too slow for the way
+/// of a statement. Until they are found, such a statement goes to the primary.
+#[derive(Debug)]
+pub struct Parsed {
+    known: Arc<Mutex<HashMap<Key, Option<Arc<Relations>>>>>,
+    wanted: mpsc::Sender<(Key, Vec<u8>)>,
+}
+
+/// Statements are parsed as they were read.
+type Key = (Digest, LexMode);
+
+/// The most statements that wait to be parsed; one more is asked for again when it comes the next time.
+const WAITING: usize = 64;
+
+impl Parsed {
+    /// Starts the task that parses.
+    #[must_use]
+    pub fn start() -> Self {
+        let known: Arc<Mutex<HashMap<Key, Option<Arc<Relations>>>>> = Arc::default();
+        let (wanted, mut queue) = mpsc::channel::<(Key, Vec<u8>)>(WAITING);
+        let found = Arc::clone(&known);
+        tasks::spawn("parser", async move {
+            while let Some((key, text)) = queue.recv().await {
+                let parse = move || sql::relations(&text, key.1).map(Arc::new);
+                // A parser that panics has found nothing.
+                let relations = tokio::task::spawn_blocking(parse).await.unwrap_or_default();
+                let mut found = found.lock();
+                if found.len() >= KEPT {
+                    found.clear();
+                }
+                found.insert(key, relations);
+            }
+        });
+        Self { known, wanted }
+    }
+
+    /// The tables of a statement, if they are known; otherwise they will be.
+    #[must_use]
+    pub fn of(&self, text: &[u8], mode: LexMode) -> Option<Arc<Relations>> {
+        let key = (sql::digest(text, mode), mode);
+        if let Some(known) = self.known.lock().get(&key) {
+            return known.clone();
+        }
+        // Full: it will come again.
+        let _ = self.wanted.try_send((key, text.to_vec()));
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,5 +116,30 @@ mod tests {
             learned.learn(Digest(digest));
         }
         assert!(learned.digests.lock().len() <= KEPT);
+    }
+
+    #[tokio::test]
+    async fn tables_are_known_soon() {
+        let mode = LexMode {
+            ansi_quotes: false,
+            no_backslash_escapes: false,
+            charset_safe: true,
+            dialect: sql::Dialect::MySql,
+            version: 90704,
+        };
+        let parsed = Parsed::start();
+        let text = b"SELECT status FROM orders WHERE id = 1";
+        assert!(parsed.of(text, mode).is_none());
+        let relations = loop {
+            tokio::task::yield_now().await;
+            if let Some(relations) = parsed.of(text, mode) {
+                break relations;
+            }
+        };
+        assert_eq!(relations.tables.len(), 1);
+        assert!(
+            parsed.of(b"SELECT status FROM orders WHERE id = 2", mode).is_some(),
+            "the same but for literals"
+        );
     }
 }

@@ -26,5 +26,5 @@ pub use accounts::AccountReader;
 pub use caller::{Caller, LoginError, random, read_request};
 pub use context::{Context, Limits, Live, Shared};
 pub use known::KnownSecrets;
-pub use memory::Learned;
+pub use memory::{Learned, Parsed};
 pub use roster::{Card, Roster, Standing};

@@ -141,7 +141,11 @@ impl Session {
             // The session may have changed since the transaction began.
             plain: !view.local_schema
                 && view.changed.is_none()
-                && routing::is_plain(statement, Some(text), mode, facts),
+                && routing::is_plain(
+                    statement,
+                    routing::Text { bytes: Some(text), mode, relations: None },
+                    facts,
+                ),
         }
     }
 

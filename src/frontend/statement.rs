@@ -149,6 +149,7 @@ impl Session {
             statement,
             text,
             mode,
+            relations: None,
             known_to_write: shared.learned.knows(|| Some(sql::digest(text?, mode))),
             session: state.view(),
             topology,
@@ -156,7 +157,13 @@ impl Session {
             rotation: if may_leave(statement) { shared.rotation.fetch_add(1, Ordering::Relaxed) } else { 0 },
             now,
         };
-        let decision = routing::decide(&question, &mut ());
+        let mut decision = routing::decide(&question, &mut ());
+        if decision.reason == Reason::View
+            && let Some(relations) = text.and_then(|text| shared.parsed.of(text, mode))
+        {
+            let question = Question { relations: Some(&*relations), ..question };
+            decision = routing::decide(&question, &mut ());
+        }
         if matches!(decision.reason, Reason::Wrote | Reason::Seen) {
             shared.freshness_wanted.notify_one();
         }

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::reach::{Text, reaches_unknown};
 use super::reason::Reason;
 use crate::session::SessionView;
-use crate::sql::{self, Class, LexMode, RouteHint, Statement, TransactionKind};
-use crate::topology::{Catalog, Facts, Hindrance, Server, ServerId, Topology};
+use crate::sql::{Class, LexMode, Relations, RouteHint, Statement, TransactionKind};
+use crate::topology::{Facts, Hindrance, Server, ServerId, Topology};
 
 /// What an operator has decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +102,8 @@ pub struct Question<'a> {
     pub text: Option<&'a [u8]>,
     /// How it was read.
     pub mode: LexMode,
+    /// The tables that it reads, where that has been found out already.
+    pub relations: Option<&'a Relations>,
     /// A replica has refused a statement with this digest, because it writes.
     pub known_to_write: bool,
     /// Whose it is.
@@ -113,6 +116,12 @@ pub struct Question<'a> {
     pub rotation: u64,
     /// The time.
     pub now: Instant,
+}
+
+impl<'a> Question<'a> {
+    const fn sight(&self) -> Text<'a> {
+        Text { bytes: self.text, mode: self.mode, relations: self.relations }
+    }
 }
 
 /// Decides where a statement runs.
@@ -151,11 +160,11 @@ pub fn decide(question: &Question<'_>, trace: &mut impl Trace) -> Decision {
 
 /// Why a replica may have it.
 fn reason_elsewhere(question: &Question<'_>) -> Reason {
-    let Question { statement, text, mode, topology, .. } = question;
+    let Question { statement, topology, .. } = question;
     if let Class::Transaction(_) = statement.class {
         return Reason::ReadOnlyTransaction;
     }
-    let is_plain = |facts: &Facts| is_plain(statement, *text, *mode, facts);
+    let is_plain = |facts: &Facts| reaches_unknown(statement, question.sight(), facts).is_none();
     match statement.hints.route {
         Some(_) if !topology.facts.as_deref().is_some_and(is_plain) => Reason::HintReplica,
         _ => Reason::PlainRead,
@@ -232,7 +241,7 @@ fn must_stay(question: &Question<'_>) -> Option<Reason> {
         (facts.catalog.is_none(), Reason::ViewsUnknown),
     ];
     checks.iter().find_map(|(holds, reason)| holds.then_some(*reason)).or_else(|| {
-        let reaches = || reaches_unknown(statement, question.text, question.mode, facts);
+        let reaches = || reaches_unknown(statement, question.sight(), facts);
         (!vouched).then(reaches).flatten()
     })
 }
@@ -245,45 +254,6 @@ fn reads_lock(question: &Question<'_>, facts: &Facts) -> bool {
     };
     matches!(question.statement.class, Class::Transaction(_))
         && question.session.serializable.unwrap_or_else(default)
-}
-
-/// Whether a read reaches no view and no function but such as are known to only read.
-#[must_use]
-pub fn is_plain(statement: &Statement, text: Option<&[u8]>, mode: LexMode, facts: &Facts) -> bool {
-    reaches_unknown(statement, text, mode, facts).is_none()
-}
-
-fn reaches_unknown(
-    statement: &Statement,
-    text: Option<&[u8]>,
-    mode: LexMode,
-    facts: &Facts,
-) -> Option<Reason> {
-    let calls = match &statement.class {
-        Class::PlainRead => false,
-        Class::Calls => true,
-        Class::Transaction(_) => return None,
-        _ => return Some(Reason::NotPlain),
-    };
-    let Some(catalog) = facts.catalog.as_deref() else { return Some(Reason::ViewsUnknown) };
-    let may_be = |name: &[u8]| catalog.may_be_impure_view(name);
-    if !catalog.has_only_pure_views() && text.is_none_or(|text| sql::mentions(text, mode, may_be)) {
-        return Some(Reason::View);
-    }
-    let unknown = calls && !text.is_some_and(|text| calls_pure(text, mode, catalog));
-    unknown.then_some(Reason::StoredFunction)
-}
-
-fn calls_pure(text: &[u8], mode: LexMode, catalog: &Catalog) -> bool {
-    sql::calls(text, mode, |schema, name| catalog.is_pure_function(schema, name))
-}
-
-/// Whether a [`Class::Calls`] calls nothing but functions that are known to only read: then it is as good as a
-/// plain read on any server. What the session has defined since the servers were asked is not known.
-#[must_use]
-pub fn calls_only_pure(text: &[u8], mode: LexMode, session: &SessionView, facts: &Facts) -> bool {
-    let is_known = session.defined.is_none_or(|defined| defined <= facts.asked);
-    is_known && facts.catalog.as_deref().is_some_and(|catalog| calls_pure(text, mode, catalog))
 }
 
 /// Whether a replica is fresh enough for the session.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::decide::{Decision, Policy, Question, Refused, Target, decide};
 use crate::session::{Changed, SessionView, State};
-use crate::sql::{LexMode, Statement, classify};
+use crate::sql::{LexMode, Statement, classify, relations};
 use crate::topology::{Collations, Server, ServerId, ServerState, Topology};
 use crate::wire::status::StatusFlags;
 
@@ -62,10 +62,13 @@ pub fn explain(
     now: Instant,
 ) -> Explanation {
     let statement = classify(text, mode);
+    // A session's first such statement is decided without them, and so may go to the primary once more.
+    let relations = relations(text, mode);
     let question = Question {
         statement: &statement,
         text: Some(text),
         mode,
+        relations: relations.as_ref(),
         known_to_write,
         session,
         topology,

@@ -2,13 +2,13 @@
 
 mod decide;
 mod explain;
+mod reach;
 pub mod read_only;
 mod reason;
 
-pub use decide::{
-    Consistency, Decision, Policy, Question, Refused, Target, Trace, calls_only_pure, decide, is_plain,
-};
+pub use decide::{Consistency, Decision, Policy, Question, Refused, Target, Trace, decide};
 pub use explain::{Candidate, Explanation, Verdict, explain};
+pub use reach::{Text, calls_only_pure, is_plain};
 pub use reason::Reason;
 
 #[cfg(test)]

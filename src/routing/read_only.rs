@@ -5,7 +5,7 @@
 //! be made to take theirs at the same moment. Where one would be, the transaction ends as after a deadlock,
 //! which every client must expect, and the session's next ones run on the primary.
 
-use crate::sql::{Class, NotPlain, RouteHint, Statement, Then, TransactionKind};
+use crate::sql::{Class, RouteHint, Statement, Then, TransactionKind};
 
 /// How far such a transaction has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -78,6 +78,7 @@ fn question<'a>(
         statement,
         text: Some(b"SELECT a FROM t"),
         mode: MODE,
+        relations: None,
         known_to_write: false,
         session,
         topology,

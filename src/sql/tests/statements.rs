@@ -440,12 +440,7 @@ fn transactions() {
                 "START TRANSACTION READ ONLY , WITH CONSISTENT SNAPSHOT",
             ],
         ),
-        (
-            BeginReadOnly,
-            &[
-                "START /* x */ TRANSACTION READ ONLY",
-            ],
-        ),
+        (BeginReadOnly, &["START /* x */ TRANSACTION READ ONLY"]),
         (
             Commit(Then::Nothing),
             &[
