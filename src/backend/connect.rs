@@ -137,6 +137,7 @@ impl Connection {
             login_ok: Vec::new(),
             uses: 0,
             spent: false,
+            warned: false,
             in_reply: false,
             proven: clock::now(),
             greeting: Some(Box::new(greeting)),

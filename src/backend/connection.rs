@@ -44,6 +44,8 @@ pub struct Connection {
     pub greeting: Option<Box<Greeting>>,
     /// It ran a statement whose effects are not known, so that no other session may have it.
     pub spent: bool,
+    /// A session has left warnings or an error on it. MariaDB shows them until a statement names a table.
+    pub warned: bool,
     /// A session's command is under way.
     pub(super) in_reply: bool,
     pub(super) server: ServerId,

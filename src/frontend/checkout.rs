@@ -10,12 +10,16 @@ use crate::pool::{Key, Shelf};
 use crate::pooling::{Fit, Setting};
 use crate::routing::Reason;
 use crate::runtime::clock;
-use crate::topology::ServerId;
+use crate::topology::{Flavor, ServerId};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
 
 /// For getting a replica connection ready. The primary is there, so a slow replica is not waited for.
 const READY_LIMIT: Duration = Duration::from_secs(1);
+
+/// What other sessions were warned of is not the next one's business. Only a statement that names a table
+/// clears it.
+const CLEAR_WARNINGS: &str = "SELECT 1 FROM (SELECT 1) AS nothing";
 
 /// The shelves a session takes connections from, so that a statement needs no look-up by key.
 #[derive(Debug, Default)]
@@ -57,6 +61,11 @@ impl Session {
                 (connection, fit.ok_or(Reason::CharsetUnknown)?)
             }
         };
+        if connection.warned && connection.flavor() == Flavor::MariaDb {
+            let cleared = connection.query(CLEAR_WARNINGS, READY_LIMIT).await;
+            cleared.map_err(|_| Reason::ReplicaFailed)?;
+            connection.warned = false;
+        }
         if fit.round_trips() == 0 {
             return Ok(connection);
         }

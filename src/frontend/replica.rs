@@ -109,7 +109,11 @@ impl Session {
         let terms = Terms { client_write_timeout: limits.client_write_timeout, hold_error };
         self.begun(id, connection).await?;
         let see = |change: Change<'_>| *clean &= is_harmless(&change);
-        relay::reply(&mut self.client, connection, tracker, terms, see).await
+        let reply = relay::reply(&mut self.client, connection, tracker, terms, see).await;
+        if let Ok(Ending::Delivered(end) | Ending::HeldBack(end, _)) = &reply {
+            connection.warned |= end.warnings > 0 || end.error.is_some();
+        }
+        reply
     }
 
     /// Waits until a replica has begun to answer. The timer goes on through many statements and is set

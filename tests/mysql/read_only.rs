@@ -167,6 +167,25 @@ async fn nothing_else_is_shown(flavor: Flavor) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn warnings_of_other_sessions_are_not_shown_on_mariadb() {
+    let scene = Scene::set(Flavor::MariaDb, "ro_warned").await;
+    let mut others = vec![scene.session().await, scene.session().await];
+    for session in &mut others {
+        scene.begin(session).await;
+    }
+    for session in &mut others {
+        session.run("SELECT id, CAST('secret' AS SIGNED) FROM ro_warned").await;
+        session.run("COMMIT").await;
+    }
+    drop(others);
+    for _ in 0..4 {
+        let mut session = scene.session().await;
+        scene.begin(&mut session).await;
+        assert!(session.ask("SHOW WARNINGS").await.unwrap().value().is_none());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_take_turns() {
     let scene = Scene::set(Flavor::MySql, "ro_turns").await;
     let root = scene.cluster.accounts().root;
