@@ -12,7 +12,8 @@ use headgate::routing::{self, Explanation, Policy};
 use headgate::session::{SessionView, State};
 use headgate::sql::{Dialect, LexMode, charset_is_safe};
 use headgate::topology::{
-    Address, Collations, Epoch, Facts, Flavor as ServerFlavor, Server, ServerId, ServerState, Topology,
+    Address, Catalog, Collations, Definitions, Epoch, Facts, Flavor as ServerFlavor, FunctionBody, Server,
+    ServerId, ServerState, Topology, ViewBody,
 };
 use headgate::wire::capabilities::Capabilities;
 use headgate::wire::status::StatusFlags;
@@ -29,12 +30,28 @@ const VERSIONS: [(Flavor, &[u32]); 2] = [
     (Flavor::MariaDb, &[101_119, 100_600, 110_403, 110_800]),
 ];
 
-/// The views of the guard's schema.
-const VIEWS: [&str; 6] = ["v_plain", "v_writes", "v_on_view", "v_locks", "v_updatable", "ddl_view"];
+/// The views and functions of the guard's schema, as a server renders them.
+const VIEWS: [(&str, &str); 5] = [
+    ("v_plain", "select `app`.`t`.`id` AS `id`,`app`.`t`.`a` AS `a` from `app`.`t`"),
+    ("v_writes", "select `app`.`writes_no_sql`(1) AS `n`"),
+    ("v_on_view", "select `v_writes`.`n` AS `n` from `app`.`v_writes`"),
+    ("v_locks", "select `app`.`locks_no_sql`('v_locks') AS `n`"),
+    ("v_updatable", "select `app`.`t`.`a` AS `a` from `app`.`t`"),
+];
+const FUNCTIONS: [(&str, &str); 7] = [
+    ("writes_reads_sql_data", "BEGIN INSERT INTO app.log (what) VALUES ('reads_sql_data'); RETURN n; END"),
+    ("writes_no_sql", "BEGIN INSERT INTO app.log (what) VALUES ('no_sql'); RETURN n; END"),
+    ("writes_deterministic", "BEGIN UPDATE app.w SET a = n; RETURN n; END"),
+    ("writes_through_another", "RETURN app.writes_no_sql(n)"),
+    ("locks_no_sql", "RETURN GET_LOCK(name, 0)"),
+    ("sets_variable", "BEGIN SET @sets_variable = n; RETURN n; END"),
+    ("pure_add", "RETURN a + b"),
+];
 
 fn facts(flavor: Flavor) -> Facts {
     Facts {
         version: Vec::new(),
+        version_number: 0,
         flavor: server_flavor(flavor),
         capabilities: Capabilities(0),
         collation: 45,
@@ -48,8 +65,30 @@ fn facts(flavor: Flavor) -> Facts {
         generation: 1,
         collations: Collations::default(),
         defaults: BTreeMap::new(),
-        views: Some(VIEWS.iter().map(|view| view.as_bytes().into()).collect()),
+        catalog: Some(Arc::new(catalog(flavor))),
     }
+}
+
+fn catalog(flavor: Flavor) -> Catalog {
+    let view = |(name, definition): (&str, &str)| ViewBody {
+        name: name.to_owned(),
+        definition: Some(definition.to_owned()),
+    };
+    let function = |(name, body): (&str, &str)| FunctionBody {
+        schema: "app".to_owned(),
+        name: name.to_owned(),
+        body: Some(body.to_owned()),
+        sql_mode: String::new(),
+        charset: "utf8mb4".to_owned(),
+        parameters: ["n", "name", "a", "b"].map(str::to_owned).to_vec(),
+    };
+    let definitions = Definitions {
+        views: VIEWS.map(view).to_vec(),
+        functions: Some(FUNCTIONS.map(function).to_vec()),
+        loadable: Some(Vec::new()),
+    };
+    let (_, versions) = VERSIONS.iter().find(|(known, _)| *known == flavor).unwrap();
+    Catalog::new(&definitions, server_flavor(flavor).dialect(), versions[0])
 }
 
 fn server_flavor(flavor: Flavor) -> ServerFlavor {

@@ -21,11 +21,11 @@ SELECT 1 /* headgate: primary */
 /* headgate: replica */ SHOW SESSION VARIABLES
 /* headgate: replica */ SHOW TABLES
 /* headgate: replica */ EXPLAIN SELECT * FROM t
-/* headgate: replica */ SELECT * FROM v_plain
 
 -- A plain read goes there anyway.
 -- > replica plain_read
 /* headgate: replica */ SELECT 1
+/* headgate: replica */ SELECT * FROM v_plain
 /* headgate: max_lag=500ms */ SELECT 1
 /* headgate: max_lag=60s */ SELECT 1
 /* headgate: replica, max_lag=500ms */ SELECT 1

@@ -55,8 +55,9 @@ SELECT id FROM t WHERE id IN (TABLE ids)
 VALUES (1, 2), (3, 4)
 -- > mariadb: primary not_plain
 SELECT * FROM (VALUES (1), (2)) AS x
--- > mysql: primary view
+-- > mysql: replica plain_read
 TABLE v_plain
+-- > mysql: primary view
 TABLE v_writes
 -- > mysql: primary not_plain
 VALUES ROW(GET_LOCK('a', 0))

@@ -36,11 +36,24 @@ SELECT NOW ()
 SELECT 1 LIMIT 1 PROCEDURE ANALYSE()
 SELECT sys.version_major()
 
--- > primary view
+-- What only reads is a read, behind a view or a function too.
+-- > replica plain_read
 SELECT * FROM v_plain
-SELECT * FROM V_PLAIN
 SELECT * FROM app.v_plain
 SELECT * FROM `app`.`v_plain`
+SELECT x.id FROM v_plain AS x JOIN t USING (id)
+SELECT pure_add(1, 2)
+SELECT app.pure_add(1, 2)
+SELECT `app`.`pure_add`(a, b) FROM t WHERE pure_add(a, 1) > 1
+SELECT pure_add(1, pure_add(2, 3)) FROM v_plain
+
+-- > primary stored_function
+SELECT pure_add(writes_no_sql(1), 2)
+SELECT pure_add(1, 2), writes_no_sql(3)
+
+-- > primary view
+SELECT pure_add(1, 2) FROM v_writes
+SELECT v_plain.id FROM v_plain, v_writes
 SELECT * FROM v_writes
 SELECT x.n FROM t, v_writes AS x
 SELECT * FROM t WHERE id IN (SELECT n FROM v_writes)
