@@ -41,10 +41,15 @@ impl Connection {
         argument: &[u8],
         limit: Duration,
     ) -> Result<Answer, BackendError> {
-        clock::within(limit, self.command_unbounded(command, argument)).await?
+        clock::within(limit, self.command_unbounded(command, argument, &mut |_| {})).await?
     }
 
-    async fn command_unbounded(&mut self, command: Command, argument: &[u8]) -> Result<Answer, BackendError> {
+    async fn command_unbounded(
+        &mut self,
+        command: Command,
+        argument: &[u8],
+        see: &mut (dyn FnMut(Change<'_>) + Send),
+    ) -> Result<Answer, BackendError> {
         let mut payload = vec![command as u8];
         if command == Command::Query && self.capabilities.contains(Capabilities::QUERY_ATTRIBUTES) {
             // No attributes, one set of them: the form that was negotiated for the client's sake.
@@ -54,11 +59,21 @@ impl Connection {
         // Until the whole answer is there, a deadline that cuts this leaves the connection of no use.
         self.begin();
         self.send_payload(&payload).await?;
-        let answer = self.read_answer().await;
+        let answer = self.read_answer(see).await;
         if matches!(answer, Ok(_) | Err(BackendError::Refused { .. })) {
             self.finish(self.status);
         }
         answer
+    }
+
+    /// As [`Self::query`], and tells `see` every change of session state that the answer reports.
+    pub async fn query_seeing(
+        &mut self,
+        sql: &str,
+        limit: Duration,
+        see: &mut (dyn FnMut(Change<'_>) + Send),
+    ) -> Result<Answer, BackendError> {
+        clock::within(limit, self.command_unbounded(Command::Query, sql.as_bytes(), see)).await?
     }
 
     /// Whether the server would run a statement: it prepares it and forgets it again.
@@ -91,11 +106,14 @@ impl Connection {
     }
 
     /// Reads one result and refuses a second one.
-    pub(super) async fn read_answer(&mut self) -> Result<Answer, BackendError> {
+    pub(super) async fn read_answer(
+        &mut self,
+        see: &mut (dyn FnMut(Change<'_>) + Send),
+    ) -> Result<Answer, BackendError> {
         let head = self.packet().await?;
         let columns = match head.first() {
             Some(&OK | &EOF) => {
-                let variables = self.note_ok(&head)?;
+                let variables = self.note_ok(&head, see)?;
                 return Ok(Answer { variables, ..Answer::default() });
             }
             Some(&ERR) => return Err(BackendError::Refused { error: ErrPacket::parse(&head)? }),
@@ -110,7 +128,7 @@ impl Connection {
             let packet = self.packet().await?;
             match packet.first() {
                 Some(&EOF) if packet.len() < MAX_PACKET => {
-                    self.note_ok(&packet)?;
+                    self.note_ok(&packet, see)?;
                     return Ok(answer);
                 }
                 Some(&ERR) => return Err(BackendError::Refused { error: ErrPacket::parse(&packet)? }),
@@ -134,15 +152,22 @@ impl Connection {
     }
 
     /// Takes in what an OK says of the connection's own state. Gives the variables back that it reports.
-    pub(super) fn note_ok(&mut self, payload: &[u8]) -> Result<Reported, BackendError> {
+    pub(super) fn note_ok(
+        &mut self,
+        payload: &[u8],
+        see: &mut (dyn FnMut(Change<'_>) + Send),
+    ) -> Result<Reported, BackendError> {
         let ok = OkPacket::parse(payload)?;
         self.status = ok.status;
         let schema = &mut self.schema;
         let mut variables = Reported::new();
-        ok.for_each_change(|change| match change {
-            Change::Schema(name) => *schema = (!name.is_empty()).then(|| name.into()),
-            Change::Variable { name, value } => variables.push((name.to_vec(), value.to_vec())),
-            _ => {}
+        ok.for_each_change(|change| {
+            see(change);
+            match change {
+                Change::Schema(name) => *schema = (!name.is_empty()).then(|| name.into()),
+                Change::Variable { name, value } => variables.push((name.to_vec(), value.to_vec())),
+                _ => {}
+            }
         })?;
         Ok(variables)
     }

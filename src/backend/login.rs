@@ -47,7 +47,7 @@ impl Connection {
                 }
                 Step::Wait => {}
                 Step::Accepted => {
-                    self.note_ok(&payload)?;
+                    self.note_ok(&payload, &mut |_| {})?;
                     self.login_ok = payload;
                     self.proven = clock::now();
                     return Ok(());

@@ -11,6 +11,7 @@ mod context;
 mod known;
 mod login;
 mod memory;
+mod own;
 pub mod plan;
 mod primary;
 mod read_only;

@@ -8,21 +8,21 @@ use super::plan::Plan;
 use super::relay::{self, Ending, RelayError};
 use super::replica::{self, Lent};
 use super::session::{Closing, Session};
-use crate::backend::{BackendError, Connection};
+use crate::backend::Connection;
 use crate::pool::Shelf;
 use crate::routing::read_only::{Holder, Progress, Sight, Step, step};
 use crate::routing::{self, Reason, Target};
 use crate::runtime::clock;
 use crate::session::{End, Source, Touched};
-use crate::sql::{self, Class, Statement};
+use crate::sql::{self, Class, Statement, Then, TransactionKind};
 use crate::wire::command::Command;
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::Header;
 use crate::wire::reply::{Shape, Tracker};
 use crate::wire::status::StatusFlags;
 
-/// For beginning and ending it on a server beside what the client sends.
-const OWN_LIMIT: Duration = Duration::from_secs(5);
+/// For ending it on a replica, which is nothing to wait for.
+const END_LIMIT: Duration = Duration::from_secs(1);
 
 /// The transaction and its connection.
 #[derive(Debug)]
@@ -30,8 +30,17 @@ pub(super) struct ReadOnly {
     shelf: Arc<Shelf>,
     connection: Connection,
     progress: Progress,
+    /// It has savepoints, which only the replica knows.
+    savepoints: bool,
     /// Where the last statement ran: a question about it belongs there.
     last: Holder,
+}
+
+impl ReadOnly {
+    /// Its session is over.
+    pub(super) fn leave(self) {
+        self.connection.leave();
+    }
 }
 
 /// What is left to do with a command.
@@ -52,8 +61,8 @@ impl Session {
             return shelf.put(connection, clock::now());
         }
         self.login.state.read_elsewhere(true, self.login.primary.status);
-        self.read_only =
-            Some(ReadOnly { shelf, connection, progress: Progress::default(), last: Holder::Replica });
+        let (progress, last) = (Progress::default(), Holder::Replica);
+        self.read_only = Some(ReadOnly { shelf, connection, progress, savepoints: false, last });
     }
 
     /// Serves a COM_QUERY while such a transaction may be open.
@@ -63,7 +72,8 @@ impl Session {
         header: Header,
     ) -> Result<Next, Closing> {
         self.notice_implicit_end().await;
-        let Some(transaction) = &self.read_only else { return Ok(Next::Route) };
+        let Some(transaction) = &mut self.read_only else { return Ok(Next::Route) };
+        transaction.savepoints |= statement.class == Class::Transaction(TransactionKind::Savepoint);
         let progress = transaction.progress;
         if statement.looks_back && transaction.last == Holder::Replica {
             if statement.only_looks_back {
@@ -73,13 +83,7 @@ impl Session {
         }
         match step(statement, self.sight(statement, header), progress) {
             Step::Replica { reads } => self.on_its_replica(reads).await,
-            Step::EndThere => {
-                let next = self.on_its_replica(false).await;
-                if let Some(chained) = &mut self.read_only {
-                    chained.progress = Progress::default();
-                }
-                next
-            }
+            Step::EndThere => self.end_there(&statement.class).await,
             Step::Primary { reads } => self.join(reads).await,
             Step::EndHere => {
                 self.end_on_replica().await;
@@ -92,15 +96,37 @@ impl Session {
             }
             Step::Over => {
                 self.end_on_replica().await;
-                if progress.joined {
-                    self.on_primary_alone("COMMIT").await?;
+                if progress.joined
+                    && let Err(error) = self.ask_primary("COMMIT").await?
+                {
+                    return self.refuse(&error).await.map(|()| Next::Served);
                 }
+                self.login.state.read_elsewhere(false, self.login.primary.status);
                 Ok(Next::Route)
             }
             // What the primary refuses, reads nothing.
             Step::Abort if self.verdict_of_primary().await?.is_some() => self.join(false).await,
             Step::Abort => self.abort().await,
         }
+    }
+
+    /// COMMIT or ROLLBACK. A replica that is lost meanwhile has had nothing to lose, and the primary answers;
+    /// a transaction that is to follow there has not begun.
+    async fn end_there(&mut self, class: &Class) -> Result<Next, Closing> {
+        let chains = matches!(
+            class,
+            Class::Transaction(TransactionKind::Commit(Then::Chain) | TransactionKind::Rollback(Then::Chain))
+        );
+        if let Some(transaction) = self.read_only.as_mut().filter(|_| !chains) {
+            transaction.progress.snapshot = None;
+            transaction.savepoints = false;
+        }
+        let next = self.on_its_replica(false).await?;
+        if let Some(chained) = &mut self.read_only {
+            chained.progress = Progress::default();
+            chained.savepoints = false;
+        }
+        Ok(next)
     }
 
     /// Looks at another command before it is served. False where it has been served.
@@ -134,8 +160,11 @@ impl Session {
             return Sight { tables: true, plain: false };
         };
         let (mode, view) = (self.lex_mode(), self.login.state.view());
-        let names_tables =
-            |name: &[u8]| name.eq_ignore_ascii_case(b"FROM") || name.eq_ignore_ascii_case(b"TABLE");
+        let words: &[&[u8]] = match statement.class {
+            Class::Inspect => &[b"CHECKSUM", b"ANALYZE"],
+            _ => &[b"FROM", b"TABLE"],
+        };
+        let names_tables = |name: &[u8]| words.iter().any(|word| name.eq_ignore_ascii_case(word));
         Sight {
             tables: statement.class == Class::Calls || sql::mentions(text, mode, names_tables),
             // The session may have changed since the transaction began.
@@ -153,6 +182,7 @@ impl Session {
     async fn on_its_replica(&mut self, reads: bool) -> Result<Next, Closing> {
         let Some(mut transaction) = self.read_only.take() else { return Ok(Next::Route) };
         let id = transaction.connection.server();
+        self.keep_alive().await?;
         if self.realign(&mut transaction.connection).await.is_err()
             || relay::copy_command(&self.client, &mut transaction.connection).await.is_err()
         {
@@ -216,21 +246,6 @@ impl Session {
         Ok(Next::Served)
     }
 
-    /// The error with which the primary would refuse the statement at the front of the inbox.
-    async fn verdict_of_primary(&mut self) -> Result<Option<u16>, Closing> {
-        let header = Header::read(&self.client.inbox);
-        let Some(text) = header.and_then(|header| self.text(header)).map(<[u8]>::to_vec) else {
-            return Ok(None);
-        };
-        match self.login.primary.would_run(&text, OWN_LIMIT).await {
-            Ok(()) => Ok(None),
-            Err(BackendError::Refused { error }) => {
-                Ok(Some(error.code).filter(|code| is_verdict(*code, &text)))
-            }
-            Err(error) => Err(Closing::Relay(RelayError::Server(error))),
-        }
-    }
-
     /// Opens a transaction of the same kind on the primary, where the next statement runs.
     async fn join(&mut self, reads: bool) -> Result<Next, Closing> {
         let Some(transaction) = &mut self.read_only else { return Ok(Next::Route) };
@@ -238,9 +253,10 @@ impl Session {
         if reads {
             transaction.progress.snapshot = Some(Holder::Primary);
         }
-        if !transaction.progress.joined {
-            transaction.progress.joined = true;
-            self.on_primary_alone(BEGIN).await?;
+        if !std::mem::replace(&mut transaction.progress.joined, true)
+            && let Err(error) = self.ask_primary(BEGIN).await?
+        {
+            return self.refuse(&error).await.map(|()| Next::Served);
         }
         Ok(Next::Primary(Reason::InTransaction))
     }
@@ -248,13 +264,13 @@ impl Session {
     /// The replica is of no use any more. If it has shown nothing, the primary takes over.
     async fn lose_replica(&mut self, transaction: ReadOnly) -> Result<Next, Closing> {
         let Progress { snapshot, joined } = transaction.progress;
-        if snapshot == Some(Holder::Replica) {
+        if snapshot == Some(Holder::Replica) || transaction.savepoints {
             self.read_only = Some(transaction);
             return self.abort().await;
         }
         transaction.connection.leave();
-        if !joined {
-            self.on_primary_alone(BEGIN).await?;
+        if !joined && let Err(error) = self.ask_primary(BEGIN).await? {
+            return self.refuse(&error).await.map(|()| Next::Served);
         }
         self.login.state.read_elsewhere(false, self.login.primary.status);
         self.context.shared.counters.retries.increment(1);
@@ -265,8 +281,10 @@ impl Session {
     async fn abort(&mut self) -> Result<Next, Closing> {
         if let Some(transaction) = self.read_only.take() {
             transaction.connection.leave();
-            if transaction.progress.joined {
-                self.on_primary_alone("ROLLBACK").await?;
+            if transaction.progress.joined
+                && let Err(error) = self.ask_primary("ROLLBACK").await?
+            {
+                return self.refuse(&error).await.map(|()| Next::Served);
             }
         }
         self.login.state.read_elsewhere(false, self.login.primary.status);
@@ -281,7 +299,7 @@ impl Session {
     async fn end_on_replica(&mut self) {
         let Some(mut transaction) = self.read_only.take() else { return };
         self.login.state.read_elsewhere(false, self.login.primary.status);
-        match transaction.connection.query("COMMIT", OWN_LIMIT).await {
+        match transaction.connection.query("COMMIT", END_LIMIT).await {
             Ok(_) if transaction.connection.is_idle() => {
                 transaction.shelf.put(transaction.connection, clock::now());
             }
@@ -296,23 +314,9 @@ impl Session {
             self.end_on_replica().await;
         }
     }
-
-    /// Runs a statement of Headgate's own in the session.
-    async fn on_primary_alone(&mut self, sql: &str) -> Result<(), Closing> {
-        let ran = self.login.primary.query(sql, OWN_LIMIT).await;
-        ran.map_err(|error| Closing::Relay(RelayError::Server(error)))?;
-        Ok(())
-    }
 }
 
 const BEGIN: &str = "START TRANSACTION READ ONLY";
-
-/// Whether an error in preparing a statement is one that it would end in. ER_UNSUPPORTED_PS and
-/// ER_MAX_PREPARED_STMT_COUNT_REACHED say nothing of it, nor ER_PARSE_ERROR where there may be several in
-/// one text: the first of them would run.
-fn is_verdict(code: u16, text: &[u8]) -> bool {
-    !(matches!(code, 1295 | 1461) || (code == 1064 && text.contains(&b';')))
-}
 
 /// ER_DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_ERROR, ER_BAD_DB_ERROR, ER_BAD_FIELD_ERROR,
 /// ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR, ER_NO_SUCH_TABLE, ER_SP_DOES_NOT_EXIST,

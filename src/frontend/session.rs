@@ -156,6 +156,9 @@ impl Session {
     /// The client, and the primary connection with its shelf where it may serve others after a reset.
     pub(super) fn into_parts(mut self) -> (Link, Option<(Arc<Shelf>, Connection)>) {
         self.give_back_lent();
+        if let Some(transaction) = self.read_only.take() {
+            transaction.leave();
+        }
         let LoggedIn { mut primary, state, user, capabilities, secret, .. } = self.login;
         // What may have changed a role is not undone by a reset; MariaDB's connections are never proven
         // anew (HAZARDS 3).

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::plan::query_text;
 use super::read_only::Next;
-use super::relay::{self, RelayError};
+use super::relay;
 use super::session::{Closing, Session};
 use crate::routing::{self, Decision, Question, Reason, Target};
 use crate::runtime::clock;
-use crate::session::{ReadBack, Touched};
+use crate::session::Touched;
 use crate::sql::{self, Class, LexMode, RouteHint, Statement, TransactionKind, Unclear};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::err::ErrPacket;
@@ -56,7 +56,12 @@ impl Session {
         }
         self.give_back_lent();
         let mut decision = self.decide(&statement, header);
-        if decision.reason == Reason::CharsetUnknown && self.read_charsets().await? {
+        let learned = match decision.reason {
+            Reason::CharsetUnknown => self.read_charsets().await?,
+            Reason::Unreported => self.have_reported().await?,
+            _ => false,
+        };
+        if learned {
             decision = self.decide(&statement, header);
         }
         if decision.worth_waiting {
@@ -97,22 +102,6 @@ impl Session {
         }
     }
 
-    /// Asks the primary for the session's character sets where that may help. False where it does not.
-    async fn read_charsets(&mut self) -> Result<bool, Closing> {
-        let state = &mut self.login.state;
-        let view = state.view();
-        if !state.must_read_charsets() || view.in_transaction || !view.autocommit || view.changed.is_some() {
-            return Ok(false);
-        }
-        let limit = self.context.shared.limits().connect_timeout;
-        let answer = self.login.primary.query(CHARSETS, limit).await;
-        let answer = answer.map_err(|error| Closing::Relay(RelayError::Server(error)))?;
-        if let (Some(client), Some(collation)) = (answer.value("client"), answer.value("collation")) {
-            state.read_charsets(ReadBack { client, collation, results: answer.value("results") });
-        }
-        Ok(!state.must_read_charsets())
-    }
-
     /// A replica has refused the statement at the front of the inbox because it writes.
     pub(super) fn learn_write(&self) {
         if let Some(text) = Header::read(&self.client.inbox).and_then(|header| self.text(header)) {
@@ -150,7 +139,7 @@ impl Session {
             text,
             mode,
             relations: None,
-            known_to_write: shared.learned.knows(|| Some(sql::digest(text?, mode))),
+            known_to_write: may_leave(statement) && shared.learned.knows(|| Some(sql::digest(text?, mode))),
             session: state.view(),
             topology,
             policy: shared.live.load().policy,
@@ -168,10 +157,7 @@ impl Session {
             shared.freshness_wanted.notify_one();
         }
         // The server closes what idles; a read now and then keeps the primary connection alive.
-        let of_others = || topology.facts.as_ref().map(|facts| facts.wait_timeout);
-        let idle_limit = state.wait_timeout().or_else(of_others).map(|limit| limit / 2);
-        let idles = idle_limit.is_some_and(|limit| now.saturating_duration_since(self.used_primary) > limit);
-        if idles && decision.target != Target::Primary {
+        if self.idles_long(now) && decision.target != Target::Primary {
             return Decision { target: Target::Primary, reason: Reason::KeepAlive, worth_waiting: false };
         }
         decision
@@ -208,10 +194,6 @@ impl Session {
     }
 }
 
-/// What `LIKE`s and literals are read with, under names of our own.
-const CHARSETS: &str = "SELECT @@character_set_client AS client, @@collation_connection AS collation, \
-                        @@character_set_results AS results";
-
 /// Whether a statement takes a turn of the replicas. All others leave the count that sessions share alone.
 fn may_leave(statement: &Statement) -> bool {
     statement.hints.route == Some(RouteHint::Replica)
@@ -227,7 +209,13 @@ fn touched(class: &Class) -> Touched {
         Class::PlainRead | Class::PrimaryRead(_) | Class::Inspect | Class::Describe | Class::Use(_) => {
             Touched::Saw
         }
-        Class::SetNames { .. } | Class::SetTransaction => Touched::Nothing,
+        // Only `autocommit` among them ends a transaction.
+        Class::SetVariables(names) if names.iter().any(|name| name.as_bytes() == b"autocommit") => {
+            Touched::Wrote
+        }
+        Class::SetNames { .. } | Class::SetTransaction | Class::SetCharset | Class::SetVariables(_) => {
+            Touched::Nothing
+        }
         Class::Transaction(TransactionKind::BeginReadOnly) => Touched::Saw,
         _ => Touched::Wrote,
     }

@@ -225,7 +225,7 @@ fn must_stay(question: &Question<'_>) -> Option<Reason> {
         (session.in_transaction, Reason::InTransaction),
         (!session.autocommit, Reason::AutocommitOff),
         (session.next_transaction_set, Reason::NextTransaction),
-        (reads_lock(question, facts), Reason::Serializable),
+        (is_isolated_otherwise(question, facts), Reason::Isolation),
         (session.changed.is_some(), Reason::SessionChanged),
         (session.unreported, Reason::Unreported),
         (session.local_schema, Reason::LocalSchema),
@@ -246,14 +246,17 @@ fn must_stay(question: &Question<'_>) -> Option<Reason> {
     })
 }
 
-/// Whether the reads of the transaction that begins lock what they read. Alone they do not.
-fn reads_lock(question: &Question<'_>, facts: &Facts) -> bool {
+/// Whether the transaction that begins has another isolation level than REPEATABLE READ. Only there is all of it
+/// one snapshot, so that the replica needs to be fresh enough at its beginning only; under SERIALIZABLE its reads
+/// would lock, and hold up replication.
+fn is_isolated_otherwise(question: &Question<'_>, facts: &Facts) -> bool {
     let default = || {
         let names = ["transaction_isolation", "tx_isolation"];
-        names.iter().any(|name| facts.defaults.get(*name).is_some_and(|level| level == "SERIALIZABLE"))
+        let level = names.iter().find_map(|name| facts.defaults.get(*name));
+        level.is_none_or(|level| level == "REPEATABLE-READ")
     };
     matches!(question.statement.class, Class::Transaction(_))
-        && question.session.serializable.unwrap_or_else(default)
+        && !question.session.repeatable_read.unwrap_or_else(default)
 }
 
 /// Whether a replica is fresh enough for the session.

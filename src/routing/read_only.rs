@@ -55,7 +55,7 @@ pub enum Step {
 /// What is known of a statement beside its class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sight {
-    /// It may name tables.
+    /// It may read tables.
     pub tables: bool,
     /// All that it calls and names is known to be plain.
     pub plain: bool,
@@ -99,8 +99,9 @@ pub fn step(statement: &Statement, sight: Sight, progress: Progress) -> Step {
         | Class::SetCharset
         | Class::SetTransaction
         | Class::SetGlobal
-        | Class::Inspect
         | Class::Describe => on_primary(false),
+        // CHECKSUM TABLE and EXPLAIN ANALYZE read tables.
+        Class::Inspect => on_primary(sight.tables),
         Class::SetVariables(names) => on_primary(names.iter().any(|name| name.as_bytes() == b"autocommit")),
         Class::Calls | Class::SetAutocommit | Class::Kill(_) | Class::Several(_) | Class::Other(_) => {
             on_primary(true)

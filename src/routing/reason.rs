@@ -39,9 +39,8 @@ pub enum Reason {
     KnownToWrite,
     /// An earlier transaction of the session was declared read only and needed the primary.
     DeclaredInVain,
-    /// The isolation level is SERIALIZABLE, under which the reads of a transaction lock: on a replica they
-    /// would hold up replication.
-    Serializable,
+    /// A transaction is declared read only, but its isolation level is not REPEATABLE READ.
+    Isolation,
     /// SET TRANSACTION has given the next transaction characteristics of its own.
     NextTransaction,
     /// It is no COM_QUERY.
@@ -120,7 +119,7 @@ impl Reason {
         Self::HintUnreadable,
         Self::KnownToWrite,
         Self::DeclaredInVain,
-        Self::Serializable,
+        Self::Isolation,
         Self::NextTransaction,
         Self::Command,
         Self::Unread,
@@ -175,7 +174,7 @@ impl Reason {
             Self::HintUnreadable => "hint_unreadable",
             Self::KnownToWrite => "known_to_write",
             Self::DeclaredInVain => "declared_in_vain",
-            Self::Serializable => "serializable",
+            Self::Isolation => "isolation",
             Self::NextTransaction => "next_transaction",
             Self::Command => "command",
             Self::Unread => "unread",
@@ -240,7 +239,9 @@ impl fmt::Display for Reason {
             Self::DeclaredInVain => {
                 "an earlier read-only transaction of this session needed the primary after its first read"
             }
-            Self::Serializable => "the isolation level is SERIALIZABLE, under which its reads would lock",
+            Self::Isolation => {
+                "only under REPEATABLE READ is a read-only transaction one snapshot, fresh enough at its beginning"
+            }
             Self::NextTransaction => "SET TRANSACTION has said how the next transaction shall be",
             Self::Command => "it is not a COM_QUERY",
             Self::Unread => "it is too long to be read, or carries query attributes",

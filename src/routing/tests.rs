@@ -191,22 +191,23 @@ fn with_catalog(topology: &Topology, definitions: &Definitions) -> Topology {
 }
 
 #[test]
-fn a_transaction_whose_reads_lock_stays_on_the_primary() {
+fn a_transaction_that_is_not_one_snapshot_stays_on_the_primary() {
     let now = Instant::now();
     let begin = Class::Transaction(TransactionKind::BeginReadOnly);
     let check = |class: &Class, default: &str, own, reason| {
         let defaults = BTreeMap::from([("transaction_isolation".to_owned(), default.to_owned())]);
         let facts = Some(Arc::new(Facts { defaults, ..facts() }));
         let topology = Topology { facts, ..cluster(now, &[Some(0)]) };
-        let session = SessionView { serializable: own, ..CLEAN };
+        let session = SessionView { repeatable_read: own, ..CLEAN };
         assert_eq!(route(class, &session, &topology, 0, now).reason, reason, "{default} {own:?}");
     };
     check(&begin, "REPEATABLE-READ", None, Reason::ReadOnlyTransaction);
-    check(&begin, "REPEATABLE-READ", Some(true), Reason::Serializable);
-    check(&begin, "SERIALIZABLE", None, Reason::Serializable);
-    check(&begin, "SERIALIZABLE", Some(false), Reason::ReadOnlyTransaction);
-    // Alone it locks nothing.
-    check(&Class::PlainRead, "SERIALIZABLE", Some(true), Reason::PlainRead);
+    check(&begin, "REPEATABLE-READ", Some(false), Reason::Isolation);
+    check(&begin, "SERIALIZABLE", None, Reason::Isolation);
+    check(&begin, "READ-COMMITTED", None, Reason::Isolation);
+    check(&begin, "SERIALIZABLE", Some(true), Reason::ReadOnlyTransaction);
+    // Alone a read is its own snapshot, and locks nothing.
+    check(&Class::PlainRead, "SERIALIZABLE", Some(false), Reason::PlainRead);
 }
 
 #[test]

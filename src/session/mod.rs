@@ -2,6 +2,7 @@
 
 mod charset;
 mod outcome;
+mod predict;
 mod state;
 mod variables;
 mod view;

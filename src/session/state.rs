@@ -11,7 +11,7 @@ use super::charset::{Charsets, ReadBack};
 use super::outcome::{End, Source, Touched};
 use super::variables::{Handling, Variables, seconds};
 use super::view::{Changed, SessionView};
-use crate::sql::{Class, LexMode, Name, is_local_schema};
+use crate::sql::{LexMode, Name, is_local_schema};
 use crate::topology::{Collations, Facts};
 use crate::wire::session_track::Change;
 use crate::wire::status::StatusFlags;
@@ -19,26 +19,28 @@ use crate::wire::status::StatusFlags;
 /// The mirror of one session.
 #[derive(Debug, Clone)]
 pub struct State {
-    schema: Option<Box<[u8]>>,
-    charsets: Charsets,
-    variables: Variables,
+    pub(super) schema: Option<Box<[u8]>>,
+    pub(super) charsets: Charsets,
+    pub(super) variables: Variables,
     /// How the session's own `sql_mode` has its texts read, where it has set one.
-    quoting: Option<LexMode>,
+    pub(super) quoting: Option<LexMode>,
     /// Variables of the SET in progress that the server has yet to report.
-    awaited: Vec<Name>,
+    pub(super) awaited: Vec<Name>,
     /// All that the command in progress can change has a name here. Both servers report a change without a
     /// name beside that of a schema, a variable and autocommit.
-    named: bool,
+    pub(super) named: bool,
     /// The command in progress may open a transaction.
-    may_open: bool,
-    set_trackers: bool,
+    pub(super) may_open: bool,
+    pub(super) set_trackers: bool,
     /// The reply under way reports changes.
-    reports: bool,
+    pub(super) reports: bool,
+    /// The command in progress may change the session and fail all the same.
+    pub(super) may_hide: bool,
     /// A transaction is open on a replica.
-    reads_elsewhere: bool,
+    pub(super) reads_elsewhere: bool,
     /// The session's own `wait_timeout`, where it has set one.
-    wait_timeout: Option<Duration>,
-    view: SessionView,
+    pub(super) wait_timeout: Option<Duration>,
+    pub(super) view: SessionView,
 }
 
 /// ER_PARSE_ERROR: raised before anything ran.
@@ -76,6 +78,7 @@ impl State {
             may_open: true,
             set_trackers: false,
             reports: false,
+            may_hide: false,
             reads_elsewhere: false,
             wait_timeout: None,
             view,
@@ -144,91 +147,6 @@ impl State {
         self.set_trackers
     }
 
-    /// A statement is about to be sent to the primary.
-    pub fn begin(&mut self, class: &Class) {
-        self.begin_anything();
-        match class {
-            // Each may change what it names, and nothing is known of the others' moment.
-            Class::Several(parts) => parts.iter().for_each(|part| self.begin_part(part)),
-            class => self.begin_one(class),
-        }
-    }
-
-    fn begin_anything(&mut self) {
-        self.charsets.settle(false);
-        self.awaited.clear();
-        self.named = false;
-        self.may_open = true;
-    }
-
-    fn begin_one(&mut self, class: &Class) {
-        self.may_open = false;
-        match class {
-            Class::Other(_) | Class::SetGlobal | Class::Calls => self.pin(Changed::Statement),
-            Class::SetNames { charset, collation } => {
-                self.named = true;
-                self.charsets.begin(charset, collation.as_ref());
-            }
-            Class::SetCharset => {
-                self.named = true;
-                self.charsets.distrust();
-            }
-            Class::SetVariables(names) => self.begin_variables(names),
-            Class::Use(_) | Class::SetTransaction => self.named = true,
-            Class::SetAutocommit => (self.named, self.may_open) = (true, true),
-            Class::Transaction(_) | Class::Kill(_) | Class::Several(_) => self.may_open = true,
-            Class::PlainRead
-            | Class::PrimaryRead(_)
-            | Class::Data
-            | Class::Inspect
-            | Class::Describe
-            | Class::Ddl
-            | Class::Account => {}
-        }
-        self.view.charset_known = self.charsets.sql().is_some();
-    }
-
-    /// One of several statements in a text, which all were read the same way: none of them may change how
-    /// the others are read.
-    fn begin_part(&mut self, class: &Class) {
-        match class {
-            Class::SetNames { .. } | Class::SetCharset | Class::SetVariables(_) | Class::SetAutocommit => {
-                self.pin(Changed::Statement);
-            }
-            class => {
-                let named = self.named;
-                self.begin_one(class);
-                self.named |= named;
-            }
-        }
-        self.may_open = true;
-    }
-
-    fn begin_variables(&mut self, names: &[Name]) {
-        self.named = true;
-        for name in names {
-            match Handling::of(name.as_bytes()) {
-                Handling::Carried => self.awaited.push(name.clone()),
-                Handling::Local => {}
-                // Its new value decides whether a transaction is open after the SET.
-                Handling::Mirrored => self.may_open = true,
-                Handling::Pins => self.pin(Changed::Variable),
-            }
-        }
-    }
-
-    /// COM_INIT_DB is about to be sent.
-    pub fn begin_schema(&mut self) {
-        self.begin_anything();
-        self.named = true;
-    }
-
-    /// Something is about to be sent whose effects have no name here.
-    pub fn begin_unknown(&mut self) {
-        self.begin_anything();
-        self.pin(Changed::Command);
-    }
-
     /// What the session has could not be made on another connection.
     pub fn give_up_carrying(&mut self) {
         self.pin(Changed::NotCarried);
@@ -266,7 +184,7 @@ impl State {
             Handling::Local | Handling::Mirrored => {}
             Handling::Carried => {
                 if matches!(name, b"transaction_isolation" | b"tx_isolation") {
-                    self.view.serializable = Some(value == b"SERIALIZABLE");
+                    self.view.repeatable_read = Some(value == b"REPEATABLE-READ");
                 }
                 let carried = self.variables.note(name, value);
                 if !carried || (name == b"sql_mode" && !self.take_sql_mode(value)) {
@@ -286,6 +204,11 @@ impl State {
         // Neither charset nor dialect matters: only the quoting is taken from it.
         self.quoting = Some(LexMode::new(mode, "", crate::sql::Dialect::MySql));
         !crate::sql::is_other_grammar(mode)
+    }
+
+    /// A question of Headgate's own was answered on the session's connection, and what it reported observed.
+    pub fn settle_own(&mut self) {
+        self.view.unreported &= !std::mem::take(&mut self.reports);
     }
 
     /// The reply is over.
@@ -317,7 +240,7 @@ impl State {
         let reports = std::mem::take(&mut self.reports);
         match end.error {
             Some(PARSE_ERROR) => {}
-            Some(_) => self.view.unreported |= end.touched == Touched::Wrote,
+            Some(_) => self.view.unreported |= end.touched == Touched::Wrote || self.may_hide,
             None => self.view.unreported &= !reports,
         }
         if end.error.is_some() {
@@ -377,7 +300,7 @@ impl State {
         *self = Self::with(self.schema.take(), charsets, view);
     }
 
-    fn pin(&mut self, why: Changed) {
+    pub(super) fn pin(&mut self, why: Changed) {
         self.view.changed.get_or_insert(why);
     }
 }
@@ -550,12 +473,12 @@ mod tests {
         assert_eq!((state.wait_timeout(), state.view().changed), (Some(Duration::from_secs(7)), None));
         for name in ["transaction_isolation", "tx_isolation"] {
             state.observe(report(name, "SERIALIZABLE"));
-            assert_eq!(state.view().serializable, Some(true));
-            state.observe(report(name, "READ-COMMITTED"));
-            assert_eq!(state.view().serializable, Some(false));
+            assert_eq!(state.view().repeatable_read, Some(false));
+            state.observe(report(name, "REPEATABLE-READ"));
+            assert_eq!(state.view().repeatable_read, Some(true));
         }
         state.reset(StatusFlags(2), 1, Instant::now());
-        assert_eq!((state.wait_timeout(), state.view().serializable), (None, None));
+        assert_eq!((state.wait_timeout(), state.view().repeatable_read), (None, None));
     }
 
     #[test]

@@ -35,8 +35,8 @@ pub struct SessionView {
     pub next_transaction_set: bool,
     /// Transactions that are declared read only run on the primary all the same: one of them needed it.
     pub declared_in_vain: bool,
-    /// Whether its own isolation level is SERIALIZABLE, where it has set one.
-    pub serializable: Option<bool>,
+    /// Whether its own isolation level is REPEATABLE READ, where it has set one.
+    pub repeatable_read: Option<bool>,
     /// Something that is not mirrored has changed.
     pub changed: Option<Changed>,
     /// The character sets can be made on another connection.
@@ -66,7 +66,7 @@ impl SessionView {
             autocommit: true,
             next_transaction_set: false,
             declared_in_vain: false,
-            serializable: None,
+            repeatable_read: None,
             changed: None,
             charset_known: true,
             local_schema: false,

@@ -1,0 +1,94 @@
+//! The first witness: what a statement may change, before it is sent.
+
+use super::state::State;
+use super::variables::Handling;
+use super::view::Changed;
+use crate::sql::{Class, Name};
+
+impl State {
+    /// A statement is about to be sent to the primary.
+    pub fn begin(&mut self, class: &Class) {
+        self.begin_anything();
+        match class {
+            // Each may change what it names, and nothing is known of the others' moment.
+            Class::Several(parts) => parts.iter().for_each(|part| self.begin_part(part)),
+            class => self.begin_one(class),
+        }
+    }
+
+    fn begin_anything(&mut self) {
+        self.charsets.settle(false);
+        self.awaited.clear();
+        self.named = false;
+        self.may_open = true;
+        self.may_hide = false;
+    }
+
+    fn begin_one(&mut self, class: &Class) {
+        self.may_open = false;
+        match class {
+            Class::Other(_) | Class::SetGlobal | Class::Calls => self.pin(Changed::Statement),
+            Class::SetNames { charset, collation } => {
+                self.named = true;
+                self.charsets.begin(charset, collation.as_ref());
+            }
+            Class::SetCharset => {
+                (self.named, self.may_hide) = (true, true);
+                self.charsets.distrust();
+            }
+            Class::SetVariables(names) => self.begin_variables(names),
+            Class::Use(_) | Class::SetTransaction => self.named = true,
+            Class::SetAutocommit => (self.named, self.may_open) = (true, true),
+            Class::Transaction(_) | Class::Kill(_) | Class::Several(_) => self.may_open = true,
+            Class::PlainRead
+            | Class::PrimaryRead(_)
+            | Class::Data
+            | Class::Inspect
+            | Class::Describe
+            | Class::Ddl
+            | Class::Account => {}
+        }
+        self.view.charset_known = self.charsets.sql().is_some();
+    }
+
+    /// One of several statements in a text, which all were read the same way: none of them may change how
+    /// the others are read.
+    fn begin_part(&mut self, class: &Class) {
+        match class {
+            Class::SetNames { .. } | Class::SetCharset | Class::SetVariables(_) | Class::SetAutocommit => {
+                self.pin(Changed::Statement);
+            }
+            class => {
+                let named = self.named;
+                self.begin_one(class);
+                self.named |= named;
+            }
+        }
+        self.may_open = true;
+    }
+
+    fn begin_variables(&mut self, names: &[Name]) {
+        (self.named, self.may_hide) = (true, true);
+        for name in names {
+            match Handling::of(name.as_bytes()) {
+                Handling::Carried => self.awaited.push(name.clone()),
+                Handling::Local => {}
+                // Its new value decides whether a transaction is open after the SET.
+                Handling::Mirrored => self.may_open = true,
+                Handling::Pins => self.pin(Changed::Variable),
+            }
+        }
+    }
+
+    /// COM_INIT_DB is about to be sent.
+    pub fn begin_schema(&mut self) {
+        self.begin_anything();
+        self.named = true;
+    }
+
+    /// Something is about to be sent whose effects have no name here.
+    pub fn begin_unknown(&mut self) {
+        self.begin_anything();
+        self.pin(Changed::Command);
+    }
+}
