@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use headgate::lab::headgate::{Headgate, Options};
-use headgate::lab::{Cluster, Flavor};
+use headgate::lab::{Cluster, Flavor, Node};
 use tokio::runtime::Runtime;
 
 use crate::client::{Client, PASSWORD, PATIENCE};
@@ -82,12 +82,13 @@ impl Stage {
         Client::logged_in(cluster().1.primary().address(), &self.user)
     }
 
-    /// What the primary runs for this stage, the statements only.
+    /// What the servers run for this stage, the statements only.
     pub(crate) fn running(&self) -> Vec<String> {
         let user = &self.user;
-        ask(&format!(
+        let question = format!(
             "SELECT INFO FROM information_schema.PROCESSLIST WHERE USER = '{user}' AND COMMAND <> 'Sleep'"
-        ))
+        );
+        cluster().1.nodes().iter().flat_map(|node| ask_at(node, &question)).collect()
     }
 
     /// The primary's connections of this stage.
@@ -131,8 +132,11 @@ impl Stage {
 
 /// Runs a statement at the primary, as root; returns the first column.
 pub(crate) fn ask(sql: &str) -> Vec<String> {
-    let (runtime, cluster) = cluster();
-    let rows = runtime.block_on(cluster.primary().sql(sql)).unwrap();
+    ask_at(cluster().1.primary(), sql)
+}
+
+fn ask_at(node: &Node, sql: &str) -> Vec<String> {
+    let rows = cluster().0.block_on(node.sql(sql)).unwrap();
     rows.iter().map(|row| row.at(0).unwrap_or_default().to_owned()).collect()
 }
 
