@@ -110,11 +110,12 @@ fn max_lag(word: &[u8]) -> Option<Duration> {
     let digits = value.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(value.len());
     let (number, unit) = value.split_at_checked(digits)?;
     let number: u64 = std::str::from_utf8(number).ok()?.parse().ok()?;
-    match unit.to_ascii_lowercase().as_slice() {
-        b"ms" => Some(Duration::from_millis(number)),
-        b"s" => Some(Duration::from_secs(number)),
-        b"m" => number.checked_mul(60).map(Duration::from_secs),
-        b"" if number == 0 => Some(Duration::ZERO),
-        _ => None,
+    let is = |name: &[u8]| unit.eq_ignore_ascii_case(name);
+    match () {
+        () if is(b"ms") => Some(Duration::from_millis(number)),
+        () if is(b"s") => Some(Duration::from_secs(number)),
+        () if is(b"m") => number.checked_mul(60).map(Duration::from_secs),
+        () if unit.is_empty() && number == 0 => Some(Duration::ZERO),
+        () => None,
     }
 }
