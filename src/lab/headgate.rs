@@ -43,6 +43,8 @@ pub struct Options {
     pub control_password: String,
     /// Where clients are served; `None`: any free port on 127.0.0.1.
     pub listen: Option<SocketAddr>,
+    /// Where the console is; `None`: any free port on 127.0.0.1.
+    pub console: Option<SocketAddr>,
     /// More arguments of `headgate run`, such as `--runtime=per-core` or `--set=routing.split=false`.
     pub arguments: Vec<OsString>,
 }
@@ -53,6 +55,7 @@ impl Default for Options {
             control_user: "headgate".to_owned(),
             control_password: "lab-control".to_owned(),
             listen: None,
+            console: None,
             arguments: Vec::new(),
         }
     }
@@ -90,8 +93,9 @@ impl Headgate {
         let folder = new_folder()?;
         let log = File::create(folder.join("log")).doing(|| "create the log".to_owned())?;
         let ports = [reserve()?, reserve()?, reserve()?];
-        let [own, console, http] = ports.each_ref().map(Port::address);
+        let [own, own_console, http] = ports.each_ref().map(Port::address);
         let address = options.listen.unwrap_or(own);
+        let console = options.console.unwrap_or(own_console);
         // By its full path: the folder it runs in is another.
         let binary = fs::canonicalize(binary).doing(|| format!("find {}", binary.display()))?;
         let mut command = Command::new(&binary);
