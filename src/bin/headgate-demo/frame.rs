@@ -217,11 +217,11 @@ mod tests {
 
     #[test]
     fn everything_is_there() {
-        let text = text(&frame(), 100, 40).join("\n");
+        let text = text(&frame(), 120, 40).join("\n");
         for part in [
             "primary    primary       10",
-            "replica-1  replica      300 ██████████████████████ ",
-            "replica-2  replica      150 ███████████  ",
+            "replica-1  replica      300 ██████████████████████████████ ",
+            "replica-2  replica      150 ███████████████  ",
             "12 ms",
             "replica    80 %    440  a plain read",
             "primary    20 %     40  it writes data",
@@ -243,7 +243,7 @@ mod tests {
                 assert!(widest <= columns, "{columns}x{rows}: {widest}");
             }
         }
-        let small = text(&frame(), 80, 12).join("\n");
+        let small = text(&frame(), 80, 14).join("\n");
         assert!(small.contains("it writes data") && !small.contains("for example"), "{small}");
     }
 

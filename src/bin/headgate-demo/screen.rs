@@ -25,9 +25,9 @@ impl Screen {
         for (style, line) in draw(frame, size()) {
             // Writing to a String cannot fail. What was longer there is erased.
             let _ = match style {
-                Style::Plain => write!(text, "{line}\x1b[K\r\n"),
-                Style::Heading => write!(text, "\x1b[1m{line}\x1b[0m\x1b[K\r\n"),
-                Style::Alarm => write!(text, "\x1b[1;31m{line}\x1b[0m\x1b[K\r\n"),
+                Style::Plain => writeln!(text, "{line}\x1b[K"),
+                Style::Heading => writeln!(text, "\x1b[1m{line}\x1b[0m\x1b[K"),
+                Style::Alarm => writeln!(text, "\x1b[1;31m{line}\x1b[0m\x1b[K"),
             };
         }
         text.push_str("\x1b[J");
