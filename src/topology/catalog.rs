@@ -55,6 +55,8 @@ pub struct Catalog {
     impure_views: HashSet<Name>,
     /// One of those is outside ASCII.
     impure_foreign: bool,
+    /// The [`shape`]s of those: nearly every name of a statement is told from them without a look-up.
+    impure_shapes: u64,
     /// Lower-case names of stored functions of which some are pure.
     functions: HashMap<Name, Functions>,
 }
@@ -93,7 +95,12 @@ impl Catalog {
                 functions.insert(name.clone(), Functions { bare, schemas });
             }
         }
-        Self { impure_foreign: impure_views.iter().any(|name| !name.is_ascii()), impure_views, functions }
+        Self {
+            impure_foreign: impure_views.iter().any(|name| !name.is_ascii()),
+            impure_shapes: impure_views.iter().fold(0, |shapes, name| shapes | shape(name)),
+            impure_views,
+            functions,
+        }
     }
 
     /// True where no name can be that of a view that is not pure.
@@ -111,7 +118,8 @@ impl Catalog {
         if !name.is_ascii() {
             return self.impure_foreign;
         }
-        with_folded(name, |folded| self.impure_views.contains(folded)).unwrap_or(false)
+        self.impure_shapes & shape(name) != 0
+            && with_folded(name, |folded| self.impure_views.contains(folded)).unwrap_or(false)
     }
 
     /// Whether a call of a function that is not built in, as a client wrote it, is known to only read.
@@ -128,6 +136,12 @@ impl Catalog {
             }
         }
     }
+}
+
+/// One bit of 64, the same for a name in any case.
+fn shape(name: &[u8]) -> u64 {
+    let fold = |byte: Option<&u8>| byte.map_or(0, |byte| usize::from(byte.to_ascii_lowercase()));
+    1 << ((name.len() + 7 * fold(name.first()) + 13 * fold(name.last())) % 64)
 }
 
 /// Gives an ASCII name in lower case; nothing for a name outside ASCII or longer than names can be.

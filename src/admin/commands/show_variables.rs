@@ -9,7 +9,7 @@ use crate::admin::view::View;
 /// Lists what client programs ask for.
 pub(super) struct ShowVariables;
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "autocommit",
     "character_set_client",
     "character_set_connection",
@@ -23,6 +23,7 @@ const NAMES: [&str; 13] = [
     "transaction_isolation",
     "version",
     "version_comment",
+    "wait_timeout",
 ];
 
 /// The value of a system variable, as a server shows it.
@@ -41,6 +42,8 @@ pub(in crate::admin) fn value(name: &str) -> Option<String> {
         "transaction_isolation" => "REPEATABLE-READ",
         "version" => crate::admin::login::VERSION,
         "version_comment" => "Headgate console",
+        // Drivers reckon with it; what counts is `admin.idle_timeout`.
+        "wait_timeout" => "28800",
         _ => return None,
     };
     Some(value.to_owned())
