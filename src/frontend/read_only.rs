@@ -50,6 +50,8 @@ pub(super) enum Next {
     Served,
     /// It runs on the primary.
     Primary(Reason),
+    /// The same, and the primary has said that it will refuse it.
+    Refused,
     /// The transaction is over; the command is served as any other.
     Route,
 }
@@ -105,7 +107,10 @@ impl Session {
                 Ok(Next::Route)
             }
             // What the primary refuses, reads nothing.
-            Step::Abort if self.verdict_of_primary().await?.is_some() => self.join(false).await,
+            Step::Abort if self.verdict_of_primary().await?.is_some() => {
+                let next = self.join(false).await?;
+                Ok(if next == Next::Served { next } else { Next::Refused })
+            }
             Step::Abort => self.abort().await,
         }
     }

@@ -43,6 +43,12 @@ impl Session {
             match self.query_in_read_only(&statement, header).await? {
                 Next::Served => return Ok(()),
                 Next::Primary(reason) => return self.query_on_primary(&statement, reason).await,
+                Next::Refused => {
+                    let before = self.login.state.view().changed;
+                    self.query_on_primary(&statement, Reason::InTransaction).await?;
+                    self.login.state.unpin_failed(before);
+                    return Ok(());
+                }
                 Next::Route => {}
             }
         }

@@ -13,11 +13,19 @@ pub(super) struct Charsets {
     pending: Option<Known>,
     /// Something changed them that says not enough: they must be read back.
     stale: bool,
+    /// The last SET NAMES, or what was as good as one: it decides the collations that result columns tell, which
+    /// no variable shows.
+    base: Option<Known>,
+    /// Set one by one since then.
+    client_set: bool,
+    results_set: bool,
 }
 
 #[derive(Debug, Clone)]
 struct Known {
     sql: Arc<str>,
+    /// The client's character set.
+    client: Box<str>,
     safe: bool,
 }
 
@@ -37,9 +45,10 @@ impl Charsets {
     pub(super) fn of_login(collation: u16, collations: &Collations) -> Self {
         let known = collations.get(collation).map(|(charset, collation)| Known {
             sql: format!("SET NAMES {charset} COLLATE {collation}").into(),
+            client: charset.into(),
             safe: charset_is_safe(charset),
         });
-        Self { known, ..Self::default() }
+        Self { base: known.clone(), known, ..Self::default() }
     }
 
     /// The statement, if it is known.
@@ -63,7 +72,8 @@ impl Charsets {
         let charset = charset.to_string();
         // Without COLLATE the server picks: variables that tell it what are compared.
         let sql = format!("SET NAMES {charset}{}", collation.unwrap_or_default());
-        self.pending = Some(Known { sql: sql.into(), safe: charset_is_safe(&charset) });
+        self.pending =
+            Some(Known { sql: sql.into(), safe: charset_is_safe(&charset), client: charset.into() });
     }
 
     /// Whether a SET NAMES is on its way.
@@ -74,13 +84,20 @@ impl Charsets {
     /// The statement in progress has been answered.
     pub(super) fn settle(&mut self, accepted: bool) {
         if let Some(known) = self.pending.take().filter(|_| accepted) {
-            *self = Self { known: Some(known), ..Self::default() };
+            *self = Self { base: Some(known.clone()), known: Some(known), ..Self::default() };
         }
     }
 
     /// Something has changed them.
     pub(super) fn distrust(&mut self) {
         self.stale = true;
+    }
+
+    /// The server reports that one of them was set.
+    pub(super) fn reported(&mut self, name: &[u8]) {
+        self.stale = true;
+        self.client_set |= name == b"character_set_client";
+        self.results_set |= name == b"character_set_results";
     }
 
     /// Takes in what the server says. Names that are none are not believed.
@@ -92,10 +109,20 @@ impl Charsets {
             return;
         }
         let results = results.unwrap_or("NULL");
-        let sql = format!(
-            "SET character_set_client={client}, character_set_results={results}, collation_connection={collation}"
-        );
-        *self =
-            Self { known: Some(Known { sql: sql.into(), safe: charset_is_safe(client) }), ..Self::default() };
+        // What was set one by one has the default collation of its character set, here as there.
+        let was = self.base.as_ref().map(|base| &*base.client);
+        let mut sql = match &self.base {
+            Some(base) => format!("{}, ", base.sql),
+            None => "SET ".to_owned(),
+        };
+        if self.client_set || was != Some(client) {
+            sql.push_str(&format!("character_set_client={client}, "));
+        }
+        if self.results_set || was != Some(results) {
+            sql.push_str(&format!("character_set_results={results}, "));
+        }
+        sql.push_str(&format!("collation_connection={collation}"));
+        self.known = Some(Known { sql: sql.into(), client: client.into(), safe: charset_is_safe(client) });
+        self.stale = false;
     }
 }

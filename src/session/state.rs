@@ -36,6 +36,8 @@ pub struct State {
     pub(super) reports: bool,
     /// The command in progress may change the session and fail all the same.
     pub(super) may_hide: bool,
+    /// The last statement on the primary ended in an ERR.
+    pub(super) failed: bool,
     /// A transaction is open on a replica.
     pub(super) reads_elsewhere: bool,
     /// The session's own `wait_timeout`, where it has set one.
@@ -79,6 +81,7 @@ impl State {
             set_trackers: false,
             reports: false,
             may_hide: false,
+            failed: false,
             reads_elsewhere: false,
             wait_timeout: None,
             view,
@@ -147,6 +150,13 @@ impl State {
         self.set_trackers
     }
 
+    /// A statement that was foreseen to fail did so: what it might have done, it did not.
+    pub fn unpin_failed(&mut self, before: Option<Changed>) {
+        if self.failed {
+            self.view.changed = before;
+        }
+    }
+
     /// What the session has could not be made on another connection.
     pub fn give_up_carrying(&mut self) {
         self.pin(Changed::NotCarried);
@@ -174,7 +184,7 @@ impl State {
         self.awaited.retain(|awaited| awaited.as_bytes() != name);
         if is_charset(name) {
             if !self.charsets.is_pending() {
-                self.charsets.distrust();
+                self.charsets.reported(name);
                 self.view.charset_known = false;
             }
             return;
@@ -235,7 +245,8 @@ impl State {
     /// changed before it failed comes with the next OK that reports anything: on MySQL that is the next one, on
     /// MariaDB one with a change of its own, however many reads come first (HAZARDS 2).
     fn settle_primary(&mut self, end: &End) {
-        self.charsets.settle(end.error.is_none());
+        self.failed = end.error.is_some();
+        self.charsets.settle(!self.failed);
         self.view.charset_known = self.charsets.sql().is_some();
         let reports = std::mem::take(&mut self.reports);
         match end.error {
@@ -541,8 +552,13 @@ mod tests {
         state.observe(Change::Variable { name: b"character_set_results", value: b"" });
         state.settle(end(StatusFlags(2), Source::Primary, Touched::Nothing, now));
         assert!(state.must_read_charsets() && !state.view().charset_known);
-        state.read_charsets(ReadBack { client: "latin1", collation: "latin1_bin", results: None });
+        state.read_charsets(ReadBack { client: "utf8mb4", collation: "latin1_bin", results: None });
         assert!(!state.must_read_charsets() && state.view().charset_known);
+        let sql = "SET NAMES utf8mb4 COLLATE utf8mb4_0900_ai_ci, character_set_results=NULL, \
+                   collation_connection=latin1_bin";
+        assert_eq!(state.names().map(|sql| &**sql), Some(sql), "what was not set is as SET NAMES made it");
+        state.reset(StatusFlags::AUTOCOMMIT, 1, now);
+        state.read_charsets(ReadBack { client: "latin1", collation: "latin1_bin", results: None });
         let sql =
             "SET character_set_client=latin1, character_set_results=NULL, collation_connection=latin1_bin";
         assert_eq!(state.names().map(|sql| &**sql), Some(sql));
