@@ -79,12 +79,16 @@ impl Session {
         let progress = transaction.progress;
         if statement.looks_back && transaction.last == Holder::Replica {
             if statement.only_looks_back {
-                return self.on_its_replica(false).await;
+                return self.on_its_replica(false, true).await;
             }
             return self.refuse(&replica::gone()).await.map(|()| Next::Served);
         }
         match step(statement, self.sight(statement, header), progress) {
-            Step::Replica { reads } => self.on_its_replica(reads).await,
+            // Savepoints are known to the replica alone, so its word about them counts.
+            Step::Replica { reads } if matches!(statement.class, Class::Transaction(_)) => {
+                self.on_its_replica(reads, true).await
+            }
+            Step::Replica { reads } => self.on_its_replica(reads, false).await,
             Step::EndThere => self.end_there(&statement.class).await,
             Step::Primary { reads } => self.join(reads).await,
             Step::EndHere => {
@@ -126,7 +130,7 @@ impl Session {
             transaction.progress.snapshot = None;
             transaction.savepoints = false;
         }
-        let next = self.on_its_replica(false).await?;
+        let next = self.on_its_replica(false, true).await?;
         if let Some(chained) = &mut self.read_only {
             chained.progress = Progress::default();
             chained.savepoints = false;
@@ -139,7 +143,7 @@ impl Session {
         self.notice_implicit_end().await;
         let Some(transaction) = &self.read_only else { return Ok(true) };
         let next = match (plan, Command::of(byte)) {
-            (Plan::Relay(_), Some(Command::Ping)) => self.on_its_replica(false).await?,
+            (Plan::Relay(_), Some(Command::Ping)) => self.on_its_replica(false, true).await?,
             (Plan::Relay(_), Some(Command::StmtExecute)) => {
                 if transaction.progress.snapshot == Some(Holder::Replica) {
                     self.abort().await?
@@ -183,8 +187,9 @@ impl Session {
         }
     }
 
-    /// Runs the command at the front of the inbox, which has come whole, in the transaction.
-    async fn on_its_replica(&mut self, reads: bool) -> Result<Next, Closing> {
+    /// Runs the command at the front of the inbox, which has come whole, in the transaction. `final_word`: an
+    /// error is the answer, whatever the primary would say.
+    async fn on_its_replica(&mut self, reads: bool, final_word: bool) -> Result<Next, Closing> {
         let Some(mut transaction) = self.read_only.take() else { return Ok(Next::Route) };
         let id = transaction.connection.server();
         self.keep_alive().await?;
@@ -202,11 +207,12 @@ impl Session {
                 end
             }
             // What has come to the primary may not have come here yet (HAZARDS 13).
-            Ok(Ending::HeldBack(_, _)) if transaction.progress.snapshot.is_none() => {
+            Ok(Ending::HeldBack(_, _)) if !final_word && transaction.progress.snapshot.is_none() => {
                 return self.lose_replica(transaction).await;
             }
             Ok(Ending::HeldBack(end, _))
-                if end.error.is_some_and(is_lag_of_definitions)
+                if !final_word
+                    && end.error.is_some_and(is_lag_of_definitions)
                     && self.verdict_of_primary().await? != end.error =>
             {
                 return self.lose_replica(transaction).await;
