@@ -218,7 +218,12 @@ impl Visitor for Walk {
 
 /// `schema.name` or `name`.
 fn split(name: &ObjectName) -> Option<(Option<Name>, Name)> {
-    let part = |at: usize| Name::new(name.0.get(at)?.as_ident()?.value.as_bytes());
+    let part = |at: usize| {
+        let ident = name.0.get(at)?.as_ident()?;
+        // The parser takes a string for a table.
+        let is_name = matches!(ident.quote_style, None | Some('`'));
+        Name::new(ident.value.as_bytes()).filter(|_| is_name)
+    };
     match name.0.len() {
         1 => Some((None, part(0)?)),
         2 => Some((Some(part(0)?), part(1)?)),

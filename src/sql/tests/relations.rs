@@ -61,6 +61,7 @@ fn nothing_is_known_of_the_rest() {
         assert_eq!(found(text), None, "{text:.60}");
     }
     assert_eq!(relations(b"SELECT '\xff'", MODE), None);
+    assert_eq!(relations(b"SELECT 1 FROM 'w'", MODE), None, "a string is no table");
     assert_eq!(relations(b"SELECT \"a\" FROM t", ANSI), None);
     assert_eq!(relations(b"SELECT '\\' FROM t", NO_ESCAPES), None);
     assert!(relations(b"SELECT \"a\", '\\'' FROM t", MODE).is_some());
