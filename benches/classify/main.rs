@@ -27,13 +27,7 @@ use headgate::topology::{
 };
 use headgate::wire::capabilities::Capabilities;
 
-const MODE: LexMode = LexMode {
-    ansi_quotes: false,
-    no_backslash_escapes: false,
-    charset_safe: true,
-    dialect: Dialect::MySql,
-    version: 90704,
-};
+const MODE: LexMode = LexMode::usual(Dialect::MySql, 90704);
 
 /// The most that reading or deciding about a point select may take, in nanoseconds.
 const GATE: f64 = 300.0;

@@ -15,8 +15,7 @@ pub fn check(bytes: &[u8]) {
     let Some((&mode, rest)) = bytes.split_first() else { return };
     let dialect = if mode & 1 == 0 { Dialect::MySql } else { Dialect::MariaDb };
     let version = if mode & 1 == 0 { 90704 } else { 101119 };
-    let mode_of_text =
-        LexMode { ansi_quotes: false, no_backslash_escapes: false, charset_safe: true, dialect, version };
+    let mode_of_text = LexMode::usual(dialect, version);
     if mode & 2 == 0 {
         check_text(rest, mode_of_text);
     } else {

@@ -23,13 +23,7 @@ pub(super) struct Request<'a> {
 }
 
 /// Read as MySQL reads it: clients escape quotes with backslashes.
-pub(super) const MODE: LexMode = LexMode {
-    ansi_quotes: false,
-    no_backslash_escapes: false,
-    charset_safe: true,
-    dialect: Dialect::MySql,
-    version: 0,
-};
+pub(super) const MODE: LexMode = LexMode::usual(Dialect::MySql, 0);
 
 impl<'a> Request<'a> {
     /// Cuts a statement into words.

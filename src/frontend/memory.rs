@@ -120,13 +120,7 @@ mod tests {
 
     #[tokio::test]
     async fn tables_are_known_soon() {
-        let mode = LexMode {
-            ansi_quotes: false,
-            no_backslash_escapes: false,
-            charset_safe: true,
-            dialect: sql::Dialect::MySql,
-            version: 90704,
-        };
+        let mode = LexMode::usual(sql::Dialect::MySql, 90704);
         let parsed = Parsed::start();
         let text = b"SELECT status FROM orders WHERE id = 1";
         assert!(parsed.of(text, mode).is_none());

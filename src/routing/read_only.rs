@@ -127,13 +127,7 @@ mod tests {
     use super::*;
     use crate::sql::{Dialect, LexMode, classify};
 
-    const MODE: LexMode = LexMode {
-        ansi_quotes: false,
-        no_backslash_escapes: false,
-        charset_safe: true,
-        dialect: Dialect::MySql,
-        version: 90704,
-    };
+    const MODE: LexMode = LexMode::usual(Dialect::MySql, 90704);
     const FRESH: Progress = Progress { snapshot: None, joined: false };
     const READ: Progress = Progress { snapshot: Some(Holder::Replica), joined: false };
     const JOINED: Progress = Progress { snapshot: Some(Holder::Replica), joined: true };

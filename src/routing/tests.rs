@@ -58,13 +58,7 @@ fn cluster(start: Instant, dates: &[Option<u64>]) -> Topology {
 
 const CLEAN: SessionView = SessionView::fresh(1);
 
-const MODE: LexMode = LexMode {
-    ansi_quotes: false,
-    no_backslash_escapes: false,
-    charset_safe: true,
-    dialect: Dialect::MySql,
-    version: 90704,
-};
+const MODE: LexMode = LexMode::usual(Dialect::MySql, 90704);
 
 fn question<'a>(
     statement: &'a Statement,

@@ -27,21 +27,18 @@ pub struct LexMode {
 }
 
 impl LexMode {
+    /// The mode of a session with the servers' own default `sql_mode` and `utf8mb4`.
+    pub const fn usual(dialect: Dialect, version: u32) -> Self {
+        Self { ansi_quotes: false, no_backslash_escapes: false, charset_safe: true, dialect, version }
+    }
+
     /// The mode of a session from its `sql_mode` and `character_set_client`.
     pub fn new(sql_mode: &str, charset: &str, dialect: Dialect) -> Self {
-        let mut mode = Self {
-            ansi_quotes: false,
-            no_backslash_escapes: false,
-            charset_safe: charset_is_safe(charset),
-            dialect,
-            version: 0,
-        };
+        let mut mode = Self { charset_safe: charset_is_safe(charset), ..Self::usual(dialect, 0) };
         for flag in sql_mode.split(',').map(str::trim) {
             // The server spells combined modes out, so ANSI arrives with ANSI_QUOTES beside it; but a
             // client's own text need not.
-            mode.ansi_quotes |= ["ANSI_QUOTES", "ANSI", "ORACLE", "MSSQL", "DB2", "POSTGRESQL", "MAXDB"]
-                .iter()
-                .any(|name| flag.eq_ignore_ascii_case(name));
+            mode.ansi_quotes |= is_one_of(flag, &["ANSI_QUOTES", "ANSI"]) || is_one_of(flag, OTHER_GRAMMARS);
             mode.no_backslash_escapes |= flag.eq_ignore_ascii_case("NO_BACKSLASH_ESCAPES");
         }
         mode
@@ -50,10 +47,13 @@ impl LexMode {
 
 /// Whether a `sql_mode` names a grammar other than the server's own, in which words mean other things.
 pub fn is_other_grammar(sql_mode: &str) -> bool {
-    let other = |flag: &str| {
-        ["ORACLE", "MSSQL", "DB2", "POSTGRESQL", "MAXDB"].iter().any(|name| flag.eq_ignore_ascii_case(name))
-    };
-    sql_mode.split(',').map(str::trim).any(other)
+    sql_mode.split(',').any(|flag| is_one_of(flag.trim(), OTHER_GRAMMARS))
+}
+
+const OTHER_GRAMMARS: &[&str] = &["ORACLE", "MSSQL", "DB2", "POSTGRESQL", "MAXDB"];
+
+fn is_one_of(flag: &str, names: &[&str]) -> bool {
+    names.iter().any(|name| flag.eq_ignore_ascii_case(name))
 }
 
 /// Whether texts in this character set can be read byte by byte.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::catalog::Catalog;
-use crate::sql::{Dialect, LexMode};
+use crate::sql::{self, Dialect, LexMode};
 use crate::wire::capabilities::Capabilities;
 
 /// MySQL or MariaDB.
@@ -106,18 +106,13 @@ impl Hindrance {
         let is = |name: &str, value: &str| {
             defaults.get(name).is_some_and(|known| known.eq_ignore_ascii_case(value))
         };
-        let grammar = |flag: &str| {
-            ["ORACLE", "MSSQL", "DB2", "POSTGRESQL", "MAXDB"]
-                .iter()
-                .any(|name| flag.trim().eq_ignore_ascii_case(name))
-        };
         if flavor == Flavor::MySql && !is("gtid_mode", "ON") {
             return Some(Self::NoGtids);
         }
         if is("sql_auto_is_null", "ON") || is("sql_auto_is_null", "1") {
             return Some(Self::AutoIsNull);
         }
-        defaults.get("sql_mode").is_some_and(|mode| mode.split(',').any(grammar)).then_some(Self::Grammar)
+        defaults.get("sql_mode").is_some_and(|mode| sql::is_other_grammar(mode)).then_some(Self::Grammar)
     }
 }
 

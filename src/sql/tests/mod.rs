@@ -14,13 +14,7 @@ mod versions;
 
 use super::*;
 
-const MODE: LexMode = LexMode {
-    ansi_quotes: false,
-    no_backslash_escapes: false,
-    charset_safe: true,
-    dialect: Dialect::MySql,
-    version: 90704,
-};
+const MODE: LexMode = LexMode::usual(Dialect::MySql, 90704);
 const MARIADB: LexMode = LexMode { dialect: Dialect::MariaDb, version: 101119, ..MODE };
 const ANSI: LexMode = LexMode { ansi_quotes: true, ..MODE };
 const NO_ESCAPES: LexMode = LexMode { no_backslash_escapes: true, ..MODE };
