@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -62,7 +61,7 @@ pub(super) async fn run(socket: Socket, console: &Arc<Console>) -> Result<Logged
     let shared = &console.view.shared;
     let mut caller = Caller::new(socket);
     let (nonce, switch_nonce) = (Nonce::from_random(random()?), Nonce::from_random(random()?));
-    let id = shared.next_client.fetch_add(1, Ordering::Relaxed);
+    let id = shared.next_id();
     let greeting = Greeting {
         version: VERSION.as_bytes().to_vec(),
         thread_id: id,

@@ -5,16 +5,19 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
 
 use super::settings::{BackendLink, CertificateFiles, Front, Settings};
 use crate::auth::{MAX_ENCODED_SECRET, Secret, Throttle, rsa, throttle};
 use crate::backend::{BackendError, Target};
 use crate::config::BackendTls;
-use crate::frontend::{AccountReader, KnownSecrets, Learned, Limits, Live, Parsed, Roster, Shared};
+use crate::frontend::{
+    AccountReader, ClientIds, KnownSecrets, Learned, Limits, Live, Parsed, Roster, Shared,
+};
 use crate::monitor;
 use crate::net::tls::{self, CertificateSource, ClientSettings, ClientTls, Mode, ServerTls};
 use crate::pool;
@@ -25,6 +28,10 @@ use crate::topology::{Address, ServerId};
 
 /// Most different secrets of connected users held at a time.
 const MAX_SECRETS: usize = 100_000;
+
+/// Most connections at a time over which statements are ended. They come on top of the pools' bounds: what is
+/// to make room must not wait for it.
+const MAX_STRIKES: usize = 16;
 
 /// What the workers share, and what only the main task needs.
 pub(super) struct Parts {
@@ -71,7 +78,8 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         throttle: parking_lot::Mutex::new(Throttle::new(throttle::Settings::default())),
         counters,
         clients: AtomicUsize::new(0),
-        next_client: AtomicU32::new(1),
+        ids: ClientIds::new(settings.front.instance),
+        strikes: Semaphore::new(MAX_STRIKES),
         rotation: AtomicU64::new(0),
         roster: Roster::default(),
     });
@@ -92,6 +100,8 @@ pub(super) fn live(settings: &Settings) -> anyhow::Result<Live> {
         clients: usize::try_from(settings.front.max_clients.get())?,
         login_timeout: settings.front.login_timeout,
         client_write_timeout: settings.front.write_timeout,
+        statement_timeout: settings.front.statement_timeout,
+        client_idle_timeout: settings.front.client_idle_timeout,
         connect_timeout: settings.backend.connect_timeout,
         require_tls: settings.front.require_tls,
     };

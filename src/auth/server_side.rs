@@ -111,7 +111,7 @@ impl Exchange {
         Self { setup, state: State::Idle, may_switch: false, accounts: None }
     }
 
-    /// Takes the login request's (or COM_CHANGE_USER's) method and answer. `plugin` is `None` for
+    /// Takes the login request's method and answer. `plugin` is `None` for
     /// clients without PLUGIN_AUTH: they speak mysql_native_password and cannot be switched.
     pub fn start(&mut self, plugin: Option<&[u8]>, answer: &[u8]) -> Step {
         self.may_switch = plugin.is_some();
@@ -122,6 +122,14 @@ impl Exchange {
             return self.choose_method(method);
         }
         self.first_answer(method, answer)
+    }
+
+    /// Takes COM_CHANGE_USER's method. Clients differ in the nonce that their answer is made with (the
+    /// greeting's, or the one they saw last), so those that can be are asked anew, as servers do.
+    pub fn start_again(&mut self, plugin: Option<&[u8]>, answer: &[u8]) -> Step {
+        let Some(plugin) = plugin else { return self.start(None, answer) };
+        self.may_switch = true;
+        self.choose_method(Method::from_name(plugin))
     }
 
     /// Takes the client's next packet.

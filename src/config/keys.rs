@@ -44,6 +44,14 @@ settings! {
             flag: "--tls-key" "FILE",
             reload: Live
         }
+        /// The number of this Headgate, where several stand in front of the same cluster: give each its own. It
+        /// is the upper part of the connection ids that clients see, by which a KILL that comes in at another
+        /// Headgate is told from one of its own.
+        instance: u32 {
+            default: 1,
+            range: 1..=255,
+            reload: Restart
+        }
         /// Refuse clients that do not use TLS. Unix sockets are exempt.
         require_tls: bool {
             default: false,
@@ -156,6 +164,21 @@ settings! {
         client_write_timeout: Duration {
             default: seconds(60),
             range: millis(100)..=seconds(86_400),
+            reload: Live
+        }
+        /// How long a statement may run before Headgate ends it, which the client is told with error 3024;
+        /// `"off"`: as long as the servers let it. COMMIT and ROLLBACK take the time they take.
+        statement_timeout: OnOff<Duration> {
+            default: OnOff::Off,
+            range: OnOff::On(millis(1))..=OnOff::Off,
+            flag: "--statement-timeout" "DURATION",
+            reload: Live
+        }
+        /// How long a client may say nothing before it is disconnected with error 4031, in a transaction or
+        /// not; `"off"`: as long as the primary lets it (`wait_timeout`).
+        client_idle_timeout: OnOff<Duration> {
+            default: OnOff::Off,
+            range: OnOff::On(millis(1))..=OnOff::Off,
             reload: Live
         }
         /// How long statements and transactions may go on after SIGTERM before they are cut with error 1053.

@@ -3,8 +3,8 @@
 use super::setting::{Complaint, Form, Setting};
 use super::value::{Shape, Value};
 
-/// A value, or "off".
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A value, or "off", which is more than any value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd)]
 pub enum OnOff<T> {
     On(T),
     Off,

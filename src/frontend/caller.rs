@@ -44,6 +44,12 @@ impl Caller {
         Self { link: Link::new(Stream::Plain(socket)), seq: 0 }
     }
 
+    /// Somebody who has sent COM_CHANGE_USER.
+    #[must_use]
+    pub const fn resume(link: Link) -> Self {
+        Self { link, seq: 1 }
+    }
+
     /// Sends one packet.
     ///
     /// # Errors

@@ -1,12 +1,12 @@
 //! What all sessions of a worker share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::auth::{Throttle, rsa};
 use crate::backend::Target;
@@ -17,6 +17,7 @@ use crate::telemetry::Counters;
 use crate::topology::{ServerId, Topology};
 
 use super::accounts::AccountReader;
+use super::ids::ClientIds;
 use super::known::KnownSecrets;
 use super::memory::{Learned, Parsed};
 use super::roster::Roster;
@@ -30,6 +31,10 @@ pub struct Limits {
     pub login_timeout: Duration,
     /// How long a client may leave its reply unread.
     pub client_write_timeout: Duration,
+    /// How long a statement may take; nothing: as long as the servers let it.
+    pub statement_timeout: Option<Duration>,
+    /// How long a client may say nothing; nothing: as long as the primary lets it.
+    pub client_idle_timeout: Option<Duration>,
     /// For connecting to a server and logging in.
     pub connect_timeout: Duration,
     /// Refuse clients without TLS.
@@ -77,7 +82,9 @@ pub struct Shared {
     /// Clients connected now.
     pub clients: AtomicUsize,
     /// Ids for clients. They say nothing of the servers' own.
-    pub next_client: AtomicU32,
+    pub ids: ClientIds,
+    /// For the connections over which statements are ended.
+    pub strikes: Semaphore,
     /// Turns the replicas.
     pub rotation: AtomicU64,
     /// Sessions, for the console.
@@ -94,6 +101,11 @@ pub struct Context {
 }
 
 impl Shared {
+    /// An id for a client that has just connected.
+    pub fn next_id(&self) -> u32 {
+        self.ids.next(|id| self.roster.has(id))
+    }
+
     /// Bounds towards clients.
     #[must_use]
     pub fn limits(&self) -> Limits {

@@ -5,7 +5,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::caller::{Caller, LoginError, random, read_request};
 use super::context::Context;
@@ -35,15 +34,14 @@ pub(super) async fn run(socket: Socket, context: &Arc<Context>) -> Result<(Link,
     let shared = &context.shared;
     let topology = context.topology();
     let mut caller = Caller::new(socket);
-    let (facts, primary) = match (&topology.facts, &topology.primary) {
-        (Some(facts), Ok(primary)) => (Arc::clone(facts), *primary),
-        (_, Err(why)) => return Err(caller.refuse(no_primary(&why.to_string())).await),
-        (None, Ok(_)) => return Err(caller.refuse(no_primary("it has not been asked yet")).await),
+    let (facts, primary) = match reign(&topology) {
+        Ok(reign) => reign,
+        Err(error) => return Err(caller.refuse(error).await),
     };
     let offered = (Capabilities::OFFERED & facts.capabilities) | Capabilities::SSL;
-    let (nonce, switch_nonce) = (Nonce::from_random(random()?), Nonce::from_random(random()?));
+    let nonce = Nonce::from_random(random()?);
     let advertised = advertised(&facts);
-    let id = shared.next_client.fetch_add(1, Ordering::Relaxed);
+    let id = shared.next_id();
     let greeting = Greeting {
         version: facts.version.clone(),
         thread_id: id,
@@ -55,19 +53,53 @@ pub(super) async fn run(socket: Socket, context: &Arc<Context>) -> Result<(Link,
     };
     caller.send(&greeting.payload()).await?;
     let (mut caller, request) = read_request(caller, shared).await?;
-    let setup = Setup {
-        advertised,
-        nonce,
-        switch_nonce,
-        secure: caller.link.is_secure(),
-        rsa: Arc::clone(&shared.rsa),
-        known: shared.known.get(&request.user),
-    };
     let client = caller.link.socket().peer();
     let capabilities = request.capabilities & offered;
-    let candidate =
-        Candidate { id, context, topology: &topology, facts: &facts, primary, capabilities, client };
-    candidate.negotiate(&mut caller, request, setup).await.map(|logged_in| (caller.link, logged_in))
+    let (facts, topology) = (&facts, &topology);
+    let candidate = Candidate { id, context, topology, facts, primary, capabilities, client, nonce };
+    let mut exchange = Exchange::new(candidate.setup(&caller, &request.user)?);
+    let step = exchange.start(request.plugin.as_deref(), &request.auth_response);
+    candidate.negotiate(&mut caller, request, exchange, step).await.map(|logged_in| (caller.link, logged_in))
+}
+
+/// Who was logged in before a COM_CHANGE_USER.
+pub(super) struct Former {
+    pub(super) id: u32,
+    pub(super) capabilities: Capabilities,
+    pub(super) nonce: Nonce,
+}
+
+/// Logs a client in anew, on the link it has. Refused, it has to go, as on a server.
+pub(super) async fn again(
+    link: Link,
+    request: LoginRequest,
+    former: Former,
+    context: &Arc<Context>,
+) -> Result<(Link, LoggedIn), LoginError> {
+    let topology = context.topology();
+    let mut caller = Caller::resume(link);
+    let (facts, primary) = match reign(&topology) {
+        Ok(reign) => reign,
+        Err(error) => return Err(caller.refuse(error).await),
+    };
+    let client = caller.link.socket().peer();
+    let Former { id, capabilities, nonce } = former;
+    let (facts, topology) = (&facts, &topology);
+    let candidate = Candidate { id, context, topology, facts, primary, capabilities, client, nonce };
+    let mut exchange = Exchange::new(candidate.setup(&caller, &request.user)?);
+    let step = exchange.start_again(request.plugin.as_deref(), &request.auth_response);
+    let mut logged_in = candidate.negotiate(&mut caller, request, exchange, step).await?;
+    logged_in.state.goes_on(clock::now());
+    Ok((caller.link, logged_in))
+}
+
+/// The primary, and what is known of it.
+fn reign(topology: &Topology) -> Result<(Arc<Facts>, ServerId), ErrPacket> {
+    match (&topology.facts, &topology.primary) {
+        (Some(facts), Ok(primary)) => Ok((Arc::clone(facts), *primary)),
+        (_, Err(why)) => Err(no_primary(&why.to_string())),
+        (None, Ok(_)) => Err(no_primary("it has not been asked yet")),
+    }
 }
 
 /// A client about to be judged.
@@ -79,24 +111,37 @@ struct Candidate<'a> {
     primary: ServerId,
     capabilities: Capabilities,
     client: Option<std::net::SocketAddr>,
+    /// The greeting's.
+    nonce: Nonce,
 }
 
 impl Candidate<'_> {
+    fn setup(&self, caller: &Caller, user: &[u8]) -> Result<Setup, LoginError> {
+        let shared = &self.context.shared;
+        Ok(Setup {
+            advertised: advertised(self.facts),
+            nonce: self.nonce,
+            switch_nonce: Nonce::from_random(random()?),
+            secure: caller.link.is_secure(),
+            rsa: Arc::clone(&shared.rsa),
+            known: shared.known.get(user),
+        })
+    }
+
     async fn negotiate(
         &self,
         caller: &mut Caller,
         mut request: LoginRequest,
-        setup: Setup,
+        mut exchange: Exchange,
+        mut step: Step,
     ) -> Result<LoggedIn, LoginError> {
+        zeroize::Zeroize::zeroize(&mut request.auth_response);
         let shared = &self.context.shared;
         let attempt = Attempt { client: self.client.map(|client| client.ip()), user: &request.user };
         let delay = shared.throttle.lock().before(attempt, clock::now());
         if !delay.is_zero() {
             clock::sleep(delay).await;
         }
-        let mut exchange = Exchange::new(setup);
-        let mut step = exchange.start(request.plugin.as_deref(), &request.auth_response);
-        zeroize::Zeroize::zeroize(&mut request.auth_response);
         loop {
             step = match step {
                 Step::Send(payload) => {
@@ -219,6 +264,7 @@ impl Candidate<'_> {
             form,
             primary,
             state,
+            nonce: self.nonce,
         })
     }
 

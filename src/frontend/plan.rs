@@ -14,6 +14,10 @@ pub enum Plan {
     Silent,
     /// Relay it, then make the connection ready again: it has lost its trackers.
     Reset,
+    /// Run a KILL, its id made the server's.
+    Kill,
+    /// Log in anew.
+    ChangeUser,
     /// Close.
     Quit,
     /// Refuse it with this text.
@@ -46,10 +50,8 @@ impl Plan {
             C::StmtFetch => Self::Relay(Shape::Rows),
             C::StmtSendLongData | C::StmtClose => Self::Silent,
             C::ResetConnection => Self::Reset,
-            C::ChangeUser => Self::Refuse("COM_CHANGE_USER is not supported yet; open a new connection"),
-            C::ProcessKill => Self::Refuse(
-                "KILL is not supported yet: the ids that clients see are Headgate's; connect to the server itself",
-            ),
+            C::ChangeUser => Self::ChangeUser,
+            C::ProcessKill => Self::Kill,
             C::BinlogDump | C::BinlogDumpGtid | C::RegisterReplica | C::TableDump => Self::Refuse(
                 "replication through Headgate is not supported yet; connect to the server itself",
             ),

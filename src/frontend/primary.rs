@@ -1,18 +1,48 @@
 //! What runs on the session's own connection to the primary.
 
+use std::time::Duration;
+
+use super::reach::Spot;
 use super::relay::{self, Ending, RelayError, Terms};
 use super::session::{Closing, LoggedIn, Session};
 use super::statement::LONGEST_READ;
+use super::vigil::Alarm;
 use crate::backend::{BackendError, Purpose};
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
-use crate::session::{End, Source, Touched};
+use crate::session::{Abandoned, End, Source, Touched};
 use crate::sql::{self, Class};
 use crate::wire::command::Command;
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::{HEADER, Header};
 use crate::wire::reply::{Shape, Tracker};
 use crate::wire::session_track::{Change, Wish};
+
+/// A command for the primary.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Errand {
+    /// What the reply looks like.
+    pub(super) shape: Shape,
+    /// What the command may do with data.
+    pub(super) touched: Touched,
+    /// Why it runs there.
+    pub(super) reason: Reason,
+    /// What becomes of it when its client goes.
+    pub(super) abandoned: Abandoned,
+    /// How long it may take.
+    pub(super) limit: Option<Duration>,
+}
+
+impl Errand {
+    /// A command other than a statement: no limit, and nothing more is known of it.
+    pub(super) const fn command(shape: Shape, touched: Touched) -> Self {
+        let abandoned = Abandoned::command(touched);
+        Self { shape, touched, reason: Reason::Command, abandoned, limit: None }
+    }
+}
+
+/// ER_QUERY_INTERRUPTED.
+pub(super) const INTERRUPTED: u16 = 1317;
 
 impl Session {
     /// Notes what a command other than COM_QUERY may do. Nothing where it asks about a statement that ran
@@ -85,26 +115,16 @@ impl Session {
     }
 
     /// Relays the command at the front of the inbox to the primary, and its reply back.
-    pub(super) async fn on_primary(
-        &mut self,
-        shape: Shape,
-        touched: Touched,
-        reason: Reason,
-    ) -> Result<(), Closing> {
-        self.count(Target::Primary, reason);
-        let LoggedIn { primary, state, form, .. } = &mut self.login;
-        let mut tracker = Tracker::new(shape, *form, primary.status);
-        let sent = relay::forward_command(&mut self.client, primary).await;
+    pub(super) async fn on_primary(&mut self, errand: Errand) -> Result<(), Closing> {
+        self.count(Target::Primary, errand.reason);
+        let mut tracker = Tracker::new(errand.shape, self.login.form, self.login.primary.status);
+        let sent = relay::forward_command(&mut self.client, &mut self.login.primary).await;
         if let Err(error @ RelayError::Client(_)) = sent {
             return Err(error.into());
         }
         // Where the server has hung up on a command, it may have said why first.
-        let terms = Terms {
-            client_write_timeout: self.context.shared.limits().client_write_timeout,
-            hold_error: false,
-        };
-        let see = |change: Change<'_>| state.observe(change);
-        let reply = relay::reply(&mut self.client, primary, &mut tracker, terms, see).await;
+        self.vigil.begin(errand.limit);
+        let reply = self.primary_reply(&mut tracker).await;
         match (reply, sent) {
             (Ok(Ending::Delivered(end) | Ending::HeldBack(end, _)), Ok(())) => {
                 self.used_primary = clock::now();
@@ -112,10 +132,20 @@ impl Session {
                     status: end.status,
                     error: end.error,
                     source: Source::Primary,
-                    touched,
+                    touched: errand.touched,
                     now: self.used_primary,
                 });
                 Ok(())
+            }
+            (Ok(Ending::Interrupted(Alarm::Gone)), Ok(())) => {
+                Err(self.client_gone(errand.abandoned, &mut tracker).await)
+            }
+            (Ok(Ending::Interrupted(Alarm::Overtime)), Ok(())) => {
+                if tracker.between_packets() {
+                    let seq = if tracker.untouched() { 1 } else { tracker.next_client_seq() };
+                    self.tell(seq, &too_long()).await?;
+                }
+                Err(Closing::Told("a statement took too long and could not be ended"))
             }
             (Ok(_), Err(error)) => Err(error.into()),
             (Err(RelayError::Server(error)), _) => {
@@ -124,6 +154,57 @@ impl Session {
             }
             (Err(error), _) => Err(error.into()),
         }
+    }
+
+    /// Relays the primary's reply. Ends a statement that takes too long; an alarm is returned where nothing
+    /// could be done about it here.
+    async fn primary_reply(&mut self, tracker: &mut Tracker) -> Result<Ending, RelayError> {
+        let client_write_timeout = self.context.shared.limits().client_write_timeout;
+        loop {
+            let LoggedIn { primary, state, .. } = &mut self.login;
+            let terms = Terms { client_write_timeout, hold_error: false, vigil: &mut self.vigil };
+            let see = |change: Change<'_>| state.observe(change);
+            match relay::reply(&mut self.client, primary, tracker, terms, see).await? {
+                Ending::Interrupted(Alarm::Overtime) => {
+                    if self.end_statement(Spot::of(&self.login.primary)).await.is_err() {
+                        return Ok(Ending::Interrupted(Alarm::Overtime));
+                    }
+                    tracker.reword(INTERRUPTED, too_long());
+                }
+                ending => return Ok(ending),
+            }
+        }
+    }
+
+    /// Ends a statement that has run into its limit. When this returns, nothing of that is under way any more,
+    /// so it cannot hit what comes next.
+    pub(super) async fn end_statement(&mut self, spot: Spot) -> Result<(), BackendError> {
+        let struck = self.strike(spot, true, false).await;
+        match &struck {
+            Ok(()) => tracing::info!(
+                session = self.login.id, server = %spot.server,
+                "a statement took longer than limits.statement_timeout and was ended"
+            ),
+            Err(error) => tracing::warn!(
+                session = self.login.id, server = %spot.server, %error,
+                "a statement took longer than limits.statement_timeout and could not be ended"
+            ),
+        }
+        struck
+    }
+
+    /// The client has hung up while the primary was at work.
+    async fn client_gone(&mut self, abandoned: Abandoned, tracker: &mut Tracker) -> Closing {
+        let spot = Spot::of(&self.login.primary);
+        let done = match abandoned {
+            Abandoned::Ended => self.strike(spot, false, false).await,
+            // However long it takes: its client would have got no limit from the server either.
+            Abandoned::RunOut => relay::outlast(&mut self.login.primary, tracker).await,
+        };
+        if let Err(error) = done {
+            tracing::debug!(session = self.login.id, %error, "what a client left behind was not cleared away");
+        }
+        Closing::Quit
     }
 
     /// Tells the client that a server was lost in the middle of a reply, where a packet fits in.
@@ -145,7 +226,7 @@ impl Session {
     /// the client goes on.
     pub(super) async fn reset(&mut self) -> Result<(), Closing> {
         self.give_back_lent();
-        self.on_primary(Shape::Results, Touched::Wrote, Reason::Command).await?;
+        self.on_primary(Errand::command(Shape::Results, Touched::Wrote)).await?;
         let limit = self.context.shared.limits().connect_timeout;
         let prepared = self.login.primary.prepare(Purpose::Primary, limit).await;
         prepared.map_err(|error| Closing::Relay(RelayError::Server(error)))?;
@@ -156,4 +237,9 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// ER_QUERY_TIMEOUT, in place of the server's word that somebody has interrupted the statement.
+pub(super) fn too_long() -> ErrPacket {
+    ErrPacket::own(3024, b"HY000", "the statement took longer than limits.statement_timeout and was ended")
 }

@@ -151,10 +151,16 @@ impl Session {
                     self.join(true).await?
                 }
             }
-            (Plan::Relay(Shape::Text) | Plan::Silent | Plan::Quit | Plan::Refuse(_) | Plan::Unknown, _) => {
-                Next::Route
-            }
-            (Plan::Reset, _) => {
+            (
+                Plan::Relay(Shape::Text)
+                | Plan::Silent
+                | Plan::Kill
+                | Plan::Quit
+                | Plan::Refuse(_)
+                | Plan::Unknown,
+                _,
+            ) => Next::Route,
+            (Plan::Reset | Plan::ChangeUser, _) => {
                 self.end_on_replica().await;
                 Next::Route
             }
@@ -207,7 +213,11 @@ impl Session {
                 end
             }
             // What has come to the primary may not have come here yet (HAZARDS 13).
-            Ok(Ending::HeldBack(_, _)) if !final_word && transaction.progress.snapshot.is_none() => {
+            Ok(Ending::HeldBack(end, _))
+                if !final_word
+                    && transaction.progress.snapshot.is_none()
+                    && !end.error.is_some_and(replica::is_final) =>
+            {
                 return self.lose_replica(transaction).await;
             }
             Ok(Ending::HeldBack(end, _))
@@ -223,6 +233,7 @@ impl Session {
                 self.client.send(&error, limit).await.map_err(RelayError::Client)?;
                 end
             }
+            Ok(Ending::Interrupted(_)) => return Err(Closing::Told("a statement was left without a reply")),
             Err(RelayError::Server(error)) if tracker.untouched() => {
                 tracing::info!(server = %id, %error, "a replica failed in a read-only transaction");
                 return self.lose_replica(transaction).await;

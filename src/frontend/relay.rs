@@ -3,9 +3,13 @@
 //! Neither is ever held whole: commands longer than a buffer stream through, replies go out as they
 //! come in, and who reads slowly slows who sends.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
+use super::vigil::{Alarm, Vigil};
 use crate::backend::{BackendError, Connection, WRITE_LIMIT};
 use crate::net::link::Link;
 use crate::runtime::clock;
@@ -34,15 +38,19 @@ pub(super) enum Ending {
     Delivered(End),
     /// It was an ERR at once, and it was to be held back: the client has seen nothing of these bytes.
     HeldBack(End, Vec<u8>),
+    /// It has not ended; the relay can go on where it stopped.
+    Interrupted(Alarm),
 }
 
 /// What the relay needs to know of its client.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Terms {
+#[derive(Debug)]
+pub(super) struct Terms<'a> {
     /// How long a client may leave bytes unread.
     pub(super) client_write_timeout: Duration,
     /// Hold an ERR back where it is the first packet of the reply.
     pub(super) hold_error: bool,
+    /// What else is looked at meanwhile.
+    pub(super) vigil: &'a mut Vigil,
 }
 
 /// Passes the command at the front of the client's inbox on, however long it is.
@@ -138,7 +146,7 @@ pub(super) async fn reply(
     client: &mut Link,
     server: &mut Connection,
     tracker: &mut Tracker,
-    terms: Terms,
+    terms: Terms<'_>,
     mut see: impl FnMut(Change<'_>),
 ) -> Result<Ending, RelayError> {
     loop {
@@ -161,11 +169,12 @@ pub(super) async fn reply(
                 server.finish(end.status);
                 return Ok(Ending::Delivered(end));
             }
-            Progress::More => {
-                if server.link.fill().await.map_err(BackendError::from)? == 0 {
-                    return Err(BackendError::Closed.into());
-                }
-            }
+            Progress::More => match fill(client, server, terms.vigil).await {
+                Ok(Ok(0)) => return Err(BackendError::Closed.into()),
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => return Err(BackendError::from(error).into()),
+                Err(alarm) => return Ok(Ending::Interrupted(alarm)),
+            },
             Progress::FileWanted => {
                 // The file ends with an empty packet; the server says nothing before it.
                 stream_packets(
@@ -176,6 +185,37 @@ pub(super) async fn reply(
                 )
                 .await?;
             }
+        }
+    }
+}
+
+/// Reads more of a reply, unless something else comes up before.
+async fn fill(
+    client: &mut Link,
+    server: &mut Connection,
+    vigil: &mut Vigil,
+) -> Result<io::Result<usize>, Alarm> {
+    let mut filled = pin!(server.link.fill());
+    poll_fn(|cx| match filled.as_mut().poll(cx) {
+        Poll::Ready(filled) => Poll::Ready(Ok(filled)),
+        Poll::Pending => vigil.poll(client, cx).map(Err),
+    })
+    .await
+}
+
+/// Reads the rest of a reply that nobody waits for any more.
+pub(super) async fn outlast(server: &mut Connection, tracker: &mut Tracker) -> Result<(), BackendError> {
+    loop {
+        let step = tracker.advance(&mut server.link.inbox, &mut |_| {})?;
+        server.link.consume(step.ready);
+        match step.progress {
+            Progress::Complete(end) => {
+                server.finish(end.status);
+                return Ok(());
+            }
+            Progress::More if server.link.fill().await? > 0 => {}
+            // The client's file is wanted, and there is no client.
+            Progress::More | Progress::FileWanted => return Err(BackendError::Closed),
         }
     }
 }

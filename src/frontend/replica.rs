@@ -1,10 +1,16 @@
 //! Plain reads on replicas.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use super::primary::{Errand, INTERRUPTED, too_long};
+use super::reach::Spot;
 use super::relay::{self, Ending, RelayError, Terms};
 use super::session::{Closing, Session};
+use super::vigil::Alarm;
 use crate::backend::{BackendError, Connection};
 use crate::pool::{Shelf, Ticket};
 use crate::routing::{Reason, Target};
@@ -13,7 +19,7 @@ use crate::session::{End, Source, Touched};
 use crate::sql::{Class, Statement};
 use crate::topology::{ServerId, ServerState};
 use crate::wire::err::ErrPacket;
-use crate::wire::reply::{Shape, Tracker};
+use crate::wire::reply::{self, Shape, Tracker};
 use crate::wire::session_track::Change;
 use crate::wire::status::StatusFlags;
 
@@ -73,6 +79,14 @@ impl Session {
                 }
                 Ok(None)
             }
+            Ok(Ending::HeldBack(end, held)) if end.error.is_some_and(is_final) => {
+                if clean && connection.is_idle() {
+                    self.lent = Some(Lent::new(shelf, connection, true));
+                }
+                self.count(Target::Replica(id), why);
+                self.deliver_held(id, end, &held).await.map(|()| None)
+            }
+            Ok(Ending::Interrupted(_)) => Err(Closing::Told("a statement was left without a reply")),
             Ok(Ending::HeldBack(end, _)) => {
                 tracing::debug!(server = %id, code = end.error, "a replica refused a read; the primary is asked");
                 if clean && connection.is_idle() {
@@ -96,6 +110,22 @@ impl Session {
         }
     }
 
+    /// An error that was held back is the answer after all.
+    pub(super) async fn deliver_held(
+        &mut self,
+        id: ServerId,
+        end: reply::End,
+        held: &[u8],
+    ) -> Result<(), Closing> {
+        relay::discard_command(&mut self.client).await?;
+        let limit = self.context.shared.limits().client_write_timeout;
+        self.client.send(held, limit).await.map_err(RelayError::Client)?;
+        let (status, error, source) = (end.status, end.error, Source::Replica(id));
+        let (touched, now) = (Touched::Saw, clock::now());
+        self.login.state.settle(End { status, error, source, touched, now });
+        Ok(())
+    }
+
     /// Relays a replica's reply. Gives up on a replica that has not begun to answer and no longer serves.
     pub(super) async fn replica_reply(
         &mut self,
@@ -105,30 +135,79 @@ impl Session {
         clean: &mut bool,
         hold_error: bool,
     ) -> Result<Ending, RelayError> {
-        let limits = self.context.shared.limits();
-        let terms = Terms { client_write_timeout: limits.client_write_timeout, hold_error };
-        self.begun(id, connection).await?;
-        let see = |change: Change<'_>| *clean &= is_harmless(&change);
-        let reply = relay::reply(&mut self.client, connection, tracker, terms, see).await;
+        let spot = Spot::of(connection);
+        self.reach().lend(spot);
+        let reply = self.watched_reply(id, connection, tracker, clean, hold_error).await;
+        // At what a KILL was aimed, the KILL may still arrive.
+        connection.spent |= !self.reach().take_back();
         if let Ok(Ending::Delivered(end) | Ending::HeldBack(end, _)) = &reply {
             connection.warned |= end.warnings > 0 || end.error.is_some();
         }
         reply
     }
 
-    /// Waits until a replica has begun to answer. The timer goes on through many statements and is set
-    /// again only when it has run out: most replies come long before, and setting it costs more than they do.
-    async fn begun(&mut self, id: ServerId, connection: &mut Connection) -> Result<(), BackendError> {
-        let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(LOOK_UP_EVERY)));
+    async fn watched_reply(
+        &mut self,
+        id: ServerId,
+        connection: &mut Connection,
+        tracker: &mut Tracker,
+        clean: &mut bool,
+        hold_error: bool,
+    ) -> Result<Ending, RelayError> {
+        let client_write_timeout = self.context.shared.limits().client_write_timeout;
+        self.vigil.begin(self.context.shared.limits().statement_timeout);
         loop {
-            tokio::select! {
-                biased;
-                read = connection.link.fill_if_empty() => {
-                    return if read? == 0 { Err(BackendError::Closed) } else { Ok(()) };
+            let ending = match self.begun(id, connection).await? {
+                Some(alarm) => Ending::Interrupted(alarm),
+                None => {
+                    let terms = Terms { client_write_timeout, hold_error, vigil: &mut self.vigil };
+                    let see = |change: Change<'_>| *clean &= is_harmless(&change);
+                    relay::reply(&mut self.client, connection, tracker, terms, see).await?
                 }
-                () = patience.as_mut() => {}
+            };
+            match ending {
+                Ending::Interrupted(Alarm::Overtime) => {
+                    self.end_statement(Spot::of(connection)).await?;
+                    tracker.reword(INTERRUPTED, too_long());
+                }
+                Ending::Interrupted(Alarm::Gone) => {
+                    // Nobody waits for what is only read.
+                    if let Err(error) = self.strike(Spot::of(connection), false, false).await {
+                        tracing::debug!(server = %id, %error, "a read whose client has gone was not ended");
+                    }
+                    return Err(RelayError::Client(std::io::ErrorKind::UnexpectedEof.into()));
+                }
+                ending => return Ok(ending),
             }
-            patience.as_mut().reset(tokio::time::Instant::now() + LOOK_UP_EVERY);
+        }
+    }
+
+    /// Waits until a replica has begun to answer, or something else comes up. The timer goes on through many
+    /// statements and is set again only when it has run out: most replies come long before, and setting it
+    /// costs more than they do.
+    async fn begun(
+        &mut self,
+        id: ServerId,
+        connection: &mut Connection,
+    ) -> Result<Option<Alarm>, BackendError> {
+        loop {
+            let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(LOOK_UP_EVERY)));
+            let (client, vigil) = (&mut self.client, &mut self.vigil);
+            let mut filled = pin!(connection.link.fill_if_empty());
+            let come = poll_fn(|cx| {
+                if let Poll::Ready(read) = filled.as_mut().poll(cx) {
+                    return Poll::Ready(Some(Ok(read)));
+                }
+                if let Poll::Ready(alarm) = vigil.poll(client, cx) {
+                    return Poll::Ready(Some(Err(alarm)));
+                }
+                patience.as_mut().poll(cx).map(|()| None)
+            });
+            match come.await {
+                Some(Ok(read)) => return if read? == 0 { Err(BackendError::Closed) } else { Ok(None) },
+                Some(Err(alarm)) => return Ok(Some(alarm)),
+                None => patience.as_mut().reset(tokio::time::Instant::now() + LOOK_UP_EVERY),
+            }
             let topology = self.context.topology();
             let serves = topology.server(id).is_some_and(|server| server.state == ServerState::Replica);
             if !serves {
@@ -174,7 +253,7 @@ impl Session {
         let question = Statement { looks_back: true, only_looks_back: true, ..Statement::of(Class::Inspect) };
         match self.lent.take() {
             Some(lent) => self.look_back(lent, &question).await,
-            None => self.on_primary(Shape::Results, Touched::Nothing, Reason::Command).await,
+            None => self.on_primary(Errand::command(Shape::Results, Touched::Nothing)).await,
         }
     }
 
@@ -225,6 +304,12 @@ pub(super) fn gone() -> ErrPacket {
 /// like a read writes.
 const fn is_refusal_to_write(code: u16) -> bool {
     matches!(code, 1792 | 1290 | 1836)
+}
+
+/// ER_QUERY_INTERRUPTED, ER_QUERY_TIMEOUT, MariaDB's ER_STATEMENT_TIMEOUT: somebody wanted the statement to
+/// end, so it does not run a second time.
+pub(super) const fn is_final(code: u16) -> bool {
+    matches!(code, INTERRUPTED | 3024 | 1969)
 }
 
 /// Whether a change that a plain read on a replica reports may be ignored.

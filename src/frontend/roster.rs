@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
+use super::reach::{Reach, Spot};
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
 use crate::session::{SessionView, State};
@@ -42,6 +43,7 @@ pub struct Card {
     /// [`Reason::index`] of that statement, and one more; 0 before the first.
     last_reason: AtomicU32,
     standing: Mutex<Option<Standing>>,
+    pub(super) reach: Reach,
     killed: AtomicBool,
     waker: Mutex<Option<Waker>>,
 }
@@ -66,7 +68,13 @@ pub(super) struct Presence {
 
 impl Roster {
     /// Puts a session on the roster.
-    pub(super) fn register(&self, id: u32, user: &[u8], client: Option<SocketAddr>) -> Presence {
+    pub(super) fn register(
+        &self,
+        id: u32,
+        user: &[u8],
+        client: Option<SocketAddr>,
+        primary: Spot,
+    ) -> Presence {
         let card = Arc::new(Card {
             id,
             user: user.into(),
@@ -77,6 +85,7 @@ impl Roster {
             last_at: AtomicU64::new(0),
             last_reason: AtomicU32::new(0),
             standing: Mutex::new(None),
+            reach: Reach::of(primary),
             killed: AtomicBool::new(false),
             waker: Mutex::new(None),
         });
@@ -89,6 +98,17 @@ impl Roster {
     #[must_use]
     pub fn card(&self, id: u32) -> Option<Arc<Card>> {
         self.0.get(&id).map(|card| Arc::clone(&card))
+    }
+
+    /// Whether a session has this id.
+    #[must_use]
+    pub fn has(&self, id: u32) -> bool {
+        self.0.contains_key(&id)
+    }
+
+    /// The card of the session whose connection to the primary has this id there.
+    pub(super) fn at_primary(&self, spot: Spot) -> Option<Arc<Card>> {
+        self.0.iter().find(|card| card.reach.primary() == Some(spot)).map(|card| Arc::clone(&card))
     }
 
     /// All cards, by id.
@@ -163,6 +183,10 @@ impl Presence {
         Arc::clone(&self.card)
     }
 
+    pub(super) fn reach(&self) -> &Reach {
+        &self.card.reach
+    }
+
     /// Notes a statement that is about to run.
     #[inline]
     pub(super) fn count(&self, target: Target, reason: Reason, now: Instant) {
@@ -209,14 +233,20 @@ mod tests {
     use std::pin::pin;
 
     use super::*;
+    use crate::topology::ServerId;
+
+    fn spot(thread_id: u32) -> Spot {
+        Spot { server: ServerId(0), thread_id }
+    }
 
     #[test]
     fn a_session_is_on_the_roster_as_long_as_it_lives() {
         let roster = Roster::default();
-        let (first, second) = (roster.register(1, b"app", None), roster.register(2, b"app", None));
+        let (first, second) =
+            (roster.register(1, b"app", None, spot(1)), roster.register(2, b"app", None, spot(2)));
         first.count(Target::Primary, Reason::Write, first.card.since + Duration::from_millis(5));
         first.count(
-            Target::Replica(crate::topology::ServerId(1)),
+            Target::Replica(ServerId(1)),
             Reason::PlainRead,
             first.card.since + Duration::from_millis(7),
         );
@@ -227,10 +257,12 @@ mod tests {
         assert_eq!(card.last_at(), card.since + Duration::from_millis(7));
         assert_eq!(card.last_reason(), Some(Reason::PlainRead));
         assert_eq!(roster.card(2).unwrap().last_reason(), None);
+        assert_eq!(roster.at_primary(spot(2)).map(|card| card.id), Some(2));
+        assert!(roster.at_primary(spot(3)).is_none() && roster.has(2) && !roster.has(3));
         drop(first);
         assert_eq!(ids(), [2]);
         // Its id was given to somebody else in the meantime.
-        let third = roster.register(2, b"app", None);
+        let third = roster.register(2, b"app", None, spot(2));
         drop(second);
         assert_eq!(ids(), [2]);
         drop(third);
@@ -240,7 +272,7 @@ mod tests {
     #[tokio::test]
     async fn a_killed_session_ends_whatever_it_waits_for() {
         let roster = Roster::default();
-        let presence = roster.register(1, b"app", None);
+        let presence = roster.register(1, b"app", None, spot(1));
         let card = presence.card();
         let waiting = tokio::task::LocalSet::new();
         let ended = waiting
@@ -257,6 +289,9 @@ mod tests {
         assert_eq!(ended, None);
         // Killed before it began to listen.
         assert_eq!(card.until_killed(pin!(async { 1 })).await, None);
-        assert_eq!(roster.register(2, b"app", None).card().until_killed(pin!(async { 1 })).await, Some(1));
+        assert_eq!(
+            roster.register(2, b"app", None, spot(2)).card().until_killed(pin!(async { 1 })).await,
+            Some(1)
+        );
     }
 }

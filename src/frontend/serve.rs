@@ -1,21 +1,23 @@
 //! One client, from accept to close.
 
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
 use super::caller::LoginError;
-use super::context::{Admission, Context};
+use super::context::{Admission, Context, Shared};
 use super::login;
 use super::relay::RelayError;
-use super::session::{Closing, Session};
+use super::session::{Closing, LoggedIn, Session};
 use crate::backend::{BackendError, Connection, Purpose};
 use crate::net::link::{Link, Stream};
 use crate::net::socket::Socket;
 use crate::pool::Shelf;
-use crate::runtime::shutdown;
-use crate::runtime::{clock, tasks};
+use crate::runtime::clock::Late;
+use crate::runtime::{clock, shutdown, tasks};
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::put_packet;
+use crate::wire::login_request::LoginRequest;
 
 /// Serves one client.
 pub(super) async fn serve(socket: Socket, context: Arc<Context>, shutdown: shutdown::Listener) {
@@ -31,42 +33,77 @@ pub(super) async fn serve(socket: Socket, context: Arc<Context>, shutdown: shutd
     let peer = socket.peer();
     // On the heap, and gone with the login: what a login needs is many times what a session needs.
     let login = Box::pin(clock::within(shared.limits().login_timeout, login::run(socket, &context)));
-    let (link, logged_in) = match login.await {
-        Ok(Ok(done)) => done,
-        Ok(Err(LoginError::Refused(error))) => {
-            shared.counters.logins.refused.increment(1);
-            tracing::info!(client = ?peer, %error, "login refused");
+    let mut login = judged(login.await, peer, &shared);
+    while let Some((link, logged_in)) = login.take() {
+        let former = logged_in.former();
+        let Some((link, request)) = converse(link, logged_in, &context, shutdown.clone()).await else {
             return;
+        };
+        let again = Box::pin(login::again(link, request, former, &context));
+        login = judged(clock::within(shared.limits().login_timeout, again).await, peer, &shared);
+    }
+}
+
+/// Counts and logs a login that came to nothing.
+fn judged(
+    login: Result<Result<(Link, LoggedIn), LoginError>, Late>,
+    peer: Option<SocketAddr>,
+    shared: &Shared,
+) -> Option<(Link, LoggedIn)> {
+    let logins = &shared.counters.logins;
+    match login {
+        Ok(Ok(done)) => return Some(done),
+        Ok(Err(LoginError::Refused(error))) => {
+            logins.refused.increment(1);
+            tracing::info!(client = ?peer, %error, "login refused");
         }
         Ok(Err(LoginError::Io(error))) => {
-            shared.counters.logins.failed.increment(1);
+            logins.failed.increment(1);
             tracing::debug!(client = ?peer, %error, "login abandoned");
-            return;
         }
         Err(late) => {
-            shared.counters.logins.failed.increment(1);
+            logins.failed.increment(1);
             tracing::info!(client = ?peer, %late, "login abandoned");
-            return;
         }
-    };
-    let mut session = Session::new(Arc::clone(&context), link, logged_in, shutdown);
+    }
+    None
+}
+
+/// Serves a client that is logged in, to the end. Gives its link back where it logs in anew.
+async fn converse(
+    link: Link,
+    logged_in: LoggedIn,
+    context: &Arc<Context>,
+    shutdown: shutdown::Listener,
+) -> Option<(Link, LoginRequest)> {
+    let shared = &context.shared;
+    let mut session = Session::new(Arc::clone(context), link, logged_in, shutdown);
     let card = session.card();
+    let client = card.client;
     let Some(closing) = card.until_killed(pin!(session.run())).await else {
-        tracing::info!(client = ?peer, session = card.id, "session ended by KILL");
-        return;
+        tracing::info!(?client, session = card.id, "session ended by KILL");
+        return None;
     };
-    match &closing {
+    let mut again = None;
+    match closing {
         Closing::Quit | Closing::Relay(RelayError::Client(_)) => {}
         Closing::Relay(RelayError::Server(error)) => {
             shared.counters.errors.count(error.kind());
-            tracing::warn!(client = ?peer, %error, "session ended by its server");
+            tracing::warn!(?client, %error, "session ended by its server");
         }
-        Closing::Told(why) => tracing::debug!(client = ?peer, why, "session ended"),
+        Closing::Told(why) => tracing::debug!(?client, why, "session ended"),
+        Closing::ChangeUser(request) => again = Some(*request),
     }
-    let (client, primary) = session.into_parts();
-    client.close().await;
+    let (link, primary) = session.into_parts();
     if let Some((shelf, connection)) = primary {
         reclaim(shelf, connection);
+    }
+    match again {
+        Some(request) => Some((link, request)),
+        None => {
+            link.close().await;
+            None
+        }
     }
 }
 

@@ -1,9 +1,7 @@
 //! The command loop of one client.
 
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{self, Poll};
 use std::time::Instant;
 
 use tokio::sync::watch;
@@ -11,24 +9,32 @@ use tokio::time::Sleep;
 
 use super::checkout::Shelves;
 use super::context::Context;
+use super::idle::Idle;
+use super::login::Former;
 use super::plan::Plan;
+use super::primary::Errand;
+use super::reach::{Reach, Spot};
 use super::read_only::ReadOnly;
 use super::relay::{self, RelayError};
 use super::replica::{self, Lent};
 use super::roster::{Card, Presence};
-use crate::backend::{BackendError, Connection, Purpose};
+use super::vigil::Vigil;
+use crate::auth::Nonce;
+use crate::backend::{Connection, Purpose};
 use crate::net::link::Link;
 use crate::pool::{Key, Shelf};
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
 use crate::runtime::locked::LockedBytes;
-use crate::runtime::shutdown::{self, Phase};
+use crate::runtime::shutdown;
 use crate::session::State;
 use crate::topology::{Flavor, Topology};
 use crate::wire::capabilities::Capabilities;
+use crate::wire::change_user;
 use crate::wire::command::Command;
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::{HEADER, Header, put_packet};
+use crate::wire::login_request::LoginRequest;
 use crate::wire::reply::ClientForm;
 
 /// What a client has once it is logged in.
@@ -41,6 +47,15 @@ pub(super) struct LoggedIn {
     pub(super) form: ClientForm,
     pub(super) primary: Connection,
     pub(super) state: State,
+    /// The greeting's, for a COM_CHANGE_USER of a client that cannot be given another.
+    pub(super) nonce: Nonce,
+}
+
+impl LoggedIn {
+    /// What is left of it when the client logs in anew.
+    pub(super) const fn former(&self) -> Former {
+        Former { id: self.id, capabilities: self.capabilities, nonce: self.nonce }
+    }
 }
 
 /// Why a session ends.
@@ -52,6 +67,8 @@ pub(super) enum Closing {
     Relay(RelayError),
     /// The client was told why.
     Told(&'static str),
+    /// The client logs in anew, on the same connection.
+    ChangeUser(Box<LoginRequest>),
 }
 
 impl From<RelayError> for Closing {
@@ -73,8 +90,9 @@ pub(super) struct Session {
     pub(super) published: watch::Receiver<Arc<Topology>>,
     /// The snapshot that the present statement is decided on.
     pub(super) topology: Arc<Topology>,
-    shutdown: shutdown::Listener,
-    drain: Drain,
+    pub(super) idle: Idle,
+    /// Looks on while a server is at work.
+    pub(super) vigil: Vigil,
     /// Wakes a session that waits for a replica. Armed once for many statements: see [`Session::on_replica`].
     pub(super) patience: Option<Pin<Box<Sleep>>>,
     /// The client asks about the statement before, so its replica connections are kept until the next.
@@ -82,21 +100,6 @@ pub(super) struct Session {
     /// When the primary connection last answered.
     pub(super) used_primary: Instant,
     presence: Presence,
-}
-
-/// Hears of the drain. Waiting for it is begun once and not for each command: it costs a lock that all
-/// sessions share.
-struct Drain {
-    begins: Pin<Box<dyn Future<Output = ()> + Send>>,
-    /// It has been polled by this task, which will be woken.
-    heard: bool,
-}
-
-/// What ends the wait for a command.
-enum Woken {
-    Client,
-    Primary,
-    Shutdown,
 }
 
 impl Session {
@@ -108,9 +111,8 @@ impl Session {
     ) -> Self {
         let published = context.shared.topology.clone();
         let topology = context.topology();
-        let mut listener = shutdown.clone();
-        let begins = Box::pin(async move { listener.reached(Phase::Draining).await });
-        let presence = context.shared.roster.register(login.id, &login.user, client.socket().peer());
+        let (peer, primary) = (client.socket().peer(), Spot::of(&login.primary));
+        let presence = context.shared.roster.register(login.id, &login.user, peer, primary);
         Self {
             context,
             client,
@@ -120,13 +122,18 @@ impl Session {
             read_only: None,
             published,
             topology,
-            shutdown,
-            drain: Drain { begins, heard: false },
+            idle: Idle::new(shutdown),
+            vigil: Vigil::default(),
             patience: None,
             looks_back: false,
             used_primary: clock::now(),
             presence,
         }
+    }
+
+    /// Where a KILL finds this session.
+    pub(super) fn reach(&self) -> &Reach {
+        self.presence.reach()
     }
 
     /// What the console sees of this session.
@@ -159,10 +166,12 @@ impl Session {
         if let Some(transaction) = self.read_only.take() {
             transaction.leave();
         }
+        let spared = self.reach().give_up_primary();
         let LoggedIn { mut primary, state, user, capabilities, secret, .. } = self.login;
         // What may have changed a role is not undone by a reset; MariaDB's connections are never proven
         // anew (HAZARDS 3).
         let reusable = primary.flavor() == Flavor::MySql
+            && spared
             && primary.is_between_replies()
             && state.view().changed.is_none();
         if !reusable {
@@ -177,88 +186,6 @@ impl Session {
         });
         primary.credential = Some(secret);
         (self.client, Some((shelf, primary)))
-    }
-
-    /// Waits until a command has begun to arrive.
-    async fn next_command(&mut self) -> Result<(), Closing> {
-        while !has_begun(&self.client.inbox) {
-            if !self.client.inbox.is_empty() {
-                relay::more_from_client(&mut self.client).await?;
-                continue;
-            }
-            let idle = !self.login.state.view().in_transaction;
-            let wanted = if idle { Phase::Draining } else { Phase::Ending };
-            let phase = self.shutdown.phase();
-            if phase >= wanted {
-                return Err(self.shut_down().await);
-            }
-            let woken = if phase == Phase::Running {
-                self.wait().await
-            } else {
-                // Draining, with a transaction open: until it is over, or the end.
-                let (client, primary) = (&mut self.client, &mut self.login.primary.link);
-                tokio::select! {
-                    biased;
-                    woken = poll_fn(|cx| poll_either(client, primary, cx)) => woken,
-                    () = self.shutdown.reached(Phase::Ending) => Woken::Shutdown,
-                }
-            };
-            match woken {
-                Woken::Client => {
-                    if !matches!(self.client.fill_if_empty().await, Ok(n) if n > 0) {
-                        return Err(Closing::Quit);
-                    }
-                }
-                Woken::Primary => return Err(self.primary_spoke().await),
-                // The loop looks what it means for this session.
-                Woken::Shutdown => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits for the client, the primary, or the beginning of the drain.
-    async fn wait(&mut self) -> Woken {
-        let (client, primary) = (&mut self.client, &mut self.login.primary.link);
-        let Drain { begins, heard } = &mut self.drain;
-        let mut woken_before = false;
-        poll_fn(|cx| {
-            let ready = poll_either(client, primary, cx);
-            if ready.is_ready() {
-                return ready;
-            }
-            // Neither spoke: it may be the drain that woke this task.
-            if (woken_before || !*heard) && begins.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Woken::Shutdown);
-            }
-            (woken_before, *heard) = (true, true);
-            Poll::Pending
-        })
-        .await
-    }
-
-    /// Tells an idle client that Headgate is going.
-    async fn shut_down(&mut self) -> Closing {
-        // ER_SERVER_SHUTDOWN.
-        let error = ErrPacket::own(1053, b"08S01", "Headgate is shutting down; connect again");
-        match self.tell(0, &error).await {
-            Ok(()) => Closing::Told("shutdown"),
-            Err(closing) => closing,
-        }
-    }
-
-    /// The primary has hung up on an idle session, perhaps with a last word (ER_CLIENT_INTERACTION_TIMEOUT):
-    /// the client is told what it would be told directly.
-    async fn primary_spoke(&mut self) -> Closing {
-        let link = &mut self.login.primary.link;
-        if matches!(link.fill_if_empty().await, Ok(n) if n > 0) {
-            let n = link.inbox.len();
-            let limit = self.context.shared.limits().client_write_timeout;
-            if let Err(error) = link.pass_on(n, &mut self.client, limit).await {
-                return RelayError::Client(error).into();
-            }
-        }
-        RelayError::Server(BackendError::Closed).into()
     }
 
     /// Serves the command at the front of the inbox.
@@ -281,6 +208,7 @@ impl Session {
         match plan {
             Plan::Query => self.query(header).await,
             Plan::Quit => Err(Closing::Quit),
+            Plan::Kill => self.kill_command(header).await,
             // The OK of a ping repeats the warning count of the statement before.
             Plan::Relay(_)
                 if byte == Command::Ping as u8 && self.lent.as_ref().is_some_and(Lent::is_kept) =>
@@ -290,7 +218,9 @@ impl Session {
             Plan::Relay(shape) => match self.prepare_command(byte, header).await? {
                 Some(touched) => {
                     let shape = self.settle_shape(shape, header).await?;
-                    self.on_primary(shape, touched, Reason::Command).await
+                    let limit = self.context.shared.limits().statement_timeout;
+                    let limit = limit.filter(|_| byte == Command::StmtExecute as u8);
+                    self.on_primary(Errand { limit, ..Errand::command(shape, touched) }).await
                 }
                 None => self.refuse(&replica::gone()).await,
             },
@@ -301,6 +231,7 @@ impl Session {
                 primary.finish(primary.status);
                 Ok(())
             }
+            Plan::ChangeUser => Err(self.change_user(header).await?),
             Plan::Reset => self.reset().await,
             // ER_NOT_SUPPORTED_YET, ER_UNKNOWN_COM_ERROR.
             Plan::Refuse(text) => self.refuse(&ErrPacket::own(1235, b"42000", text)).await,
@@ -326,6 +257,24 @@ impl Session {
         Err(Closing::Told("the primary has changed"))
     }
 
+    /// COM_CHANGE_USER ends this session; another follows on the same link.
+    async fn change_user(&mut self, header: Header) -> Result<Closing, Closing> {
+        let readable = header.len <= change_user::MAX_PAYLOAD;
+        while readable && self.client.inbox.len() < HEADER + header.len {
+            relay::more_from_client(&mut self.client).await?;
+        }
+        let payload = self.client.inbox.get(HEADER..HEADER + header.len).filter(|_| readable);
+        let request = payload.and_then(|payload| change_user::parse(payload, self.login.capabilities).ok());
+        let Some(request) = request else {
+            // ER_UNKNOWN_COM_ERROR, as servers call it.
+            let text = "COM_CHANGE_USER cannot be read";
+            self.refuse(&ErrPacket::own(1047, b"08S01", text)).await?;
+            return Err(Closing::Told(text));
+        };
+        relay::discard_command(&mut self.client).await?;
+        Ok(Closing::ChangeUser(Box::new(request)))
+    }
+
     /// Refuses the command at the front of the inbox.
     pub(super) async fn refuse(&mut self, error: &ErrPacket) -> Result<(), Closing> {
         let seq = relay::discard_command(&mut self.client).await?;
@@ -348,31 +297,5 @@ impl Session {
             Target::Primary => statements.primary.count(reason.index()),
             Target::Replica(_) => statements.replica.count(reason.index()),
         }
-    }
-}
-
-/// Whether a command stands at the front of `inbox`, by its first byte at least; an empty packet has none.
-fn has_begun(inbox: &[u8]) -> bool {
-    Header::read(inbox).is_some_and(|header| header.len == 0 || inbox.len() > HEADER)
-}
-
-/// Ready when the client or the primary has something to say.
-fn poll_either(client: &mut Link, primary: &mut Link, cx: &mut task::Context<'_>) -> Poll<Woken> {
-    if client.poll_readable(cx).is_ready() {
-        return Poll::Ready(Woken::Client);
-    }
-    primary.poll_readable(cx).map(|()| Woken::Primary)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_empty_packet_is_a_command_without_its_byte() {
-        assert!(has_begun(&[0, 0, 0, 0]));
-        assert!(has_begun(&[1, 0, 0, 0, 0x0E]));
-        assert!(!has_begun(&[1, 0, 0, 0]));
-        assert!(!has_begun(&[0, 0, 0]));
     }
 }

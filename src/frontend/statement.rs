@@ -5,15 +5,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::plan::query_text;
+use super::primary::Errand;
 use super::read_only::Next;
 use super::relay;
 use super::session::{Closing, Session};
 use crate::routing::{self, Decision, Question, Reason, Target};
 use crate::runtime::clock;
-use crate::session::Touched;
+use crate::session::{Abandoned, Touched};
 use crate::sql::{self, Class, LexMode, RouteHint, Statement, TransactionKind, Unclear};
 use crate::wire::capabilities::Capabilities;
-use crate::wire::err::ErrPacket;
 use crate::wire::frame::{HEADER, Header};
 use crate::wire::reply::Shape;
 use crate::wire::session_track::Wish;
@@ -35,9 +35,10 @@ impl Session {
         if statement.class == Class::Other(Unclear::Charset) && self.read_charsets().await? {
             statement = self.classify(header);
         }
-        if let Class::Kill(_) = statement.class {
-            let text = "KILL is not supported yet: the ids that clients see are Headgate's; connect to the server itself";
-            return self.refuse(&ErrPacket::own(1235, b"42000", text)).await;
+        if let Class::Kill(kill) = statement.class
+            && self.kill(kill).await?
+        {
+            return Ok(());
         }
         if self.read_only.is_some() {
             match self.query_in_read_only(&statement, header).await? {
@@ -89,7 +90,10 @@ impl Session {
     /// Runs the statement at the front of the inbox on the primary.
     async fn query_on_primary(&mut self, statement: &Statement, reason: Reason) -> Result<(), Closing> {
         self.login.state.begin(&statement.class);
-        self.on_primary(Shape::Results, touched(&statement.class), reason).await?;
+        let touched = touched(&statement.class);
+        let abandoned = Abandoned::statement(&statement.class, touched, self.login.state.view());
+        let limit = self.statement_limit(&statement.class);
+        self.on_primary(Errand { shape: Shape::Results, touched, reason, abandoned, limit }).await?;
         if self.login.form.wish == Wish::Defaults && self.login.state.has_set_trackers() {
             // The session has asked for session tracking of its own.
             self.login.form.wish = Wish::Everything;
@@ -99,6 +103,12 @@ impl Session {
             self.something_changed(statement);
         }
         Ok(())
+    }
+
+    /// How long a statement may take. The end of a transaction takes the time it takes.
+    pub(super) fn statement_limit(&self, class: &Class) -> Option<Duration> {
+        let limit = self.context.shared.limits().statement_timeout;
+        limit.filter(|_| !matches!(class, Class::Transaction(_) | Class::Kill(_)))
     }
 
     fn classify(&self, header: Header) -> Statement {

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, BytesMut};
@@ -83,6 +83,23 @@ impl Link {
         if !self.inbox.is_empty() || self.ended {
             return Poll::Ready(());
         }
+        self.poll_more(cx)
+    }
+
+    /// Ready when the peer has ended the stream. What it sends before that is kept, up to a bound: somebody who
+    /// sends ahead is there, and is not looked at any further.
+    pub fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.ended {
+            if self.inbox.len() >= buffer::SMALL {
+                return Poll::Pending;
+            }
+            ready!(self.poll_more(cx));
+        }
+        Poll::Ready(())
+    }
+
+    /// Ready when bytes have been read behind those of the inbox, or the end of the stream.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Stream::Plain(socket) = &self.stream
             && socket.poll_read_ready(cx).is_pending()
         {
@@ -102,7 +119,7 @@ impl Link {
                 Poll::Ready(())
             }
             Poll::Pending => {
-                if matches!(self.stream, Stream::Plain(_)) {
+                if self.inbox.is_empty() && matches!(self.stream, Stream::Plain(_)) {
                     self.rest();
                 }
                 Poll::Pending

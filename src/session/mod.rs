@@ -1,5 +1,6 @@
 //! What a session has changed, and how far it has read and written. Pure.
 
+mod abandoned;
 mod charset;
 mod outcome;
 mod predict;
@@ -7,6 +8,7 @@ mod state;
 mod variables;
 mod view;
 
+pub use abandoned::Abandoned;
 pub use charset::ReadBack;
 pub use outcome::{End, Source, Touched};
 pub use state::State;

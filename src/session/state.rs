@@ -288,6 +288,12 @@ impl State {
         self.view.defined = Some(now);
     }
 
+    /// The client was another user before, and does not forget what it saw and wrote as that.
+    pub fn goes_on(&mut self, now: Instant) {
+        (self.view.wrote, self.view.seen) = (Some(now), Some(now));
+        self.view.defined = Some(now);
+    }
+
     /// COM_RESET_CONNECTION was answered with OK: nothing is left but the schema, and the character sets
     /// are the server's own choice.
     pub fn reset(&mut self, status: StatusFlags, generation: u64, now: Instant) {

@@ -257,15 +257,17 @@ fn flush(mut lexer: Lexer<'_>) -> Statement {
 
 fn kill(mut lexer: Lexer<'_>) -> Statement {
     let mut next = lexer.next();
+    let soft = next.is_some_and(|token| token.is_word(b"SOFT"));
+    if soft || next.is_some_and(|token| token.is_word(b"HARD")) {
+        next = lexer.next();
+    }
     let query = next.is_some_and(|token| token.is_word(b"QUERY"));
     if query || next.is_some_and(|token| token.is_word(b"CONNECTION")) {
         next = lexer.next();
     }
     let id = next.and_then(|token| std::str::from_utf8(token.text).ok()?.parse().ok());
     match id {
-        Some(id) if ends(lexer) => {
-            known(Class::Kill(if query { Kill::Query(id) } else { Kill::Connection(id) }))
-        }
+        Some(id) if ends(lexer) => known(Class::Kill(Kill::Id { id, query, soft })),
         _ => known(Class::Kill(Kill::Elsewise)),
     }
 }

@@ -34,7 +34,7 @@ impl fmt::Display for Class {
             Self::Ddl => f.write_str("a change of the schema"),
             Self::Account => f.write_str("a change of accounts or privileges"),
             Self::SetGlobal => f.write_str("a SET beyond the session"),
-            Self::Kill(Kill::Query(_)) => f.write_str("KILL QUERY"),
+            Self::Kill(Kill::Id { query: true, .. }) => f.write_str("KILL QUERY"),
             Self::Kill(_) => f.write_str("KILL"),
             Self::Several(parts) => write!(f, "{} statements in one text", parts.len()),
             Self::Other(why) => why.fmt(f),

@@ -138,8 +138,14 @@ pub enum RouteHint {
 /// The target of a KILL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kill {
-    Connection(u64),
-    Query(u64),
+    /// A connection by its id.
+    Id {
+        id: u64,
+        /// What it runs, and not the connection itself.
+        query: bool,
+        /// MariaDB's SOFT: not where data would be left half changed.
+        soft: bool,
+    },
     /// An expression, or MariaDB's forms by user or query id.
     Elsewise,
 }

@@ -84,24 +84,8 @@ impl LoginRequest {
         } else {
             None
         };
-        let plugin = if capabilities.contains(Capabilities::PLUGIN_AUTH) && !cursor.is_empty() {
-            // Some clients forget the NUL at the packet's end.
-            let rest = cursor.rest();
-            Some(match cursor.nul_terminated("authentication method") {
-                Ok(name) => name.to_vec(),
-                Err(_) => {
-                    cursor.remaining();
-                    rest.to_vec()
-                }
-            })
-        } else {
-            None
-        };
-        let attributes = if capabilities.contains(Capabilities::CONNECT_ATTRS) && !cursor.is_empty() {
-            attributes(&mut cursor)?
-        } else {
-            Vec::new()
-        };
+        let plugin = plugin(&mut cursor, capabilities);
+        let attributes = attributes(&mut cursor, capabilities)?;
         Ok(Self { capabilities, max_packet, collation, user, auth_response, schema, plugin, attributes })
     }
 
@@ -163,7 +147,27 @@ pub fn put_attributes(out: &mut Vec<u8>, attributes: &[Attribute]) {
     out.extend_from_slice(&body);
 }
 
-fn attributes(cursor: &mut Cursor<'_>) -> Result<Vec<Attribute>, Malformed> {
+/// The name of the method, where it was agreed to name it.
+pub(super) fn plugin(cursor: &mut Cursor<'_>, agreed: Capabilities) -> Option<Vec<u8>> {
+    if !agreed.contains(Capabilities::PLUGIN_AUTH) || cursor.is_empty() {
+        return None;
+    }
+    // Some clients forget the NUL at the packet's end.
+    let rest = cursor.rest();
+    Some(match cursor.nul_terminated("authentication method") {
+        Ok(name) => name.to_vec(),
+        Err(_) => {
+            cursor.remaining();
+            rest.to_vec()
+        }
+    })
+}
+
+/// The connection attributes, where it was agreed to send them.
+pub(super) fn attributes(cursor: &mut Cursor<'_>, agreed: Capabilities) -> Result<Vec<Attribute>, Malformed> {
+    if !agreed.contains(Capabilities::CONNECT_ATTRS) || cursor.is_empty() {
+        return Ok(Vec::new());
+    }
     let body = cursor.lenenc_bytes("connection attributes")?;
     if body.len() > MAX_ATTRIBUTES {
         return Err(Malformed::new("connection attributes (more than 64 KiB)"));

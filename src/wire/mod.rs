@@ -12,6 +12,7 @@
 pub mod answer;
 pub mod auth_switch;
 pub mod capabilities;
+pub mod change_user;
 pub mod column;
 pub mod command;
 pub mod cursor;

@@ -53,6 +53,13 @@ impl<'a> OkPacket<'a> {
         Ok(Self { header, affected_rows, last_insert_id, status, warnings, info, session_state })
     }
 
+    /// The payload of an OK that says nothing but how things stand.
+    #[must_use]
+    pub fn plain_payload(status: StatusFlags) -> Vec<u8> {
+        let [s0, s1] = status.without(StatusFlags::SESSION_STATE_CHANGED).0.to_le_bytes();
+        vec![OK, 0, 0, s0, s1, 0, 0]
+    }
+
     /// Calls `see` for each reported change.
     pub fn for_each_change(&self, mut see: impl FnMut(Change<'_>)) -> Result<(), Malformed> {
         session_track::entries(self.session_state).try_for_each(|entry| {

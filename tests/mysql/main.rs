@@ -1,8 +1,10 @@
 //! Tests on real MySQL and MariaDB clusters.
 //!
 //! - [`catalog`]: views and stored functions, by what they reach;
+//! - [`change_user`]: COM_CHANGE_USER, directly and through Headgate;
 //! - [`differential`]: one script directly on the primary and through Headgate, packet for packet;
 //! - [`explain`]: the command that says where a statement would go;
+//! - [`kill`]: KILL, time limits and clients that vanish, and nobody else is hit;
 //! - [`login`]: what a login may and may not do, on every method and TLS mode;
 //! - [`variables`]: what is known of session variables is so on every server;
 //! - [`read_only`]: transactions that are declared read only, on replicas;
@@ -13,10 +15,12 @@
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 mod catalog;
+mod change_user;
 mod client;
 mod differential;
 mod explain;
 mod headgate;
+mod kill;
 mod login;
 mod read_only;
 mod script;

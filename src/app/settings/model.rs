@@ -53,7 +53,13 @@ pub struct Front {
     /// How long a write to a client may make no progress.
     pub write_timeout: Duration,
     /// From SIGTERM until what still runs is cut.
+    /// How long a statement may take, where that is bounded.
+    pub statement_timeout: Option<Duration>,
+    /// How long a client may say nothing, where that is bounded.
+    pub client_idle_timeout: Option<Duration>,
     pub drain_timeout: Duration,
+    /// The number of this Headgate among several.
+    pub instance: u8,
 }
 
 /// A certificate chain and its private key, both PEM files.

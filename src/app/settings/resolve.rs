@@ -144,7 +144,10 @@ impl Resolver<'_> {
             max_clients: NonZeroU32::new(config.limits.max_clients)?,
             login_timeout: config.limits.login_timeout,
             write_timeout: config.limits.client_write_timeout,
+            statement_timeout: config.limits.statement_timeout.clone().on(),
+            client_idle_timeout: config.limits.client_idle_timeout.clone().on(),
             drain_timeout: config.limits.drain_timeout,
+            instance: u8::try_from(config.listen.instance).ok()?,
         })
     }
 

@@ -35,6 +35,16 @@ pub(super) fn shorten(buf: &mut BytesMut, at: usize, header: Header, len: usize)
     buf.truncate(buf.len() - (old_end - new_end));
 }
 
+/// Gives the packet at `at`, which has arrived whole, another payload; returns its length.
+pub(super) fn replace(buf: &mut BytesMut, at: usize, header: Header, payload: &[u8]) -> usize {
+    let behind = buf.split_off((at + HEADER + header.len).min(buf.len()));
+    buf.truncate(at);
+    buf.extend_from_slice(&Header { len: payload.len(), seq: header.seq }.bytes());
+    buf.extend_from_slice(payload);
+    buf.unsplit(behind);
+    payload.len()
+}
+
 /// Puts a packet of its own in at `at`; returns where the next one begins.
 pub(super) fn insert(buf: &mut BytesMut, at: usize, seq: u8, payload: &[u8]) -> usize {
     let added = HEADER + payload.len();
@@ -62,5 +72,10 @@ mod tests {
         assert_eq!(&buf[..], b"\x01\0\0\x05a\x02\0\0\x09xy\x01\0\0\x06b\x01\0\0\x07e");
         shift_sequence(&mut buf, 5, Header { len: 2, seq: 9 }, 250);
         assert_eq!(buf.get(8), Some(&3));
+        let mut buf = BytesMut::from(&b"\x01\0\0\x05a\x03\0\0\x06bcd\x01\0\0\x07e"[..]);
+        assert_eq!(replace(&mut buf, 5, Header { len: 3, seq: 6 }, b"wxyz"), 4);
+        assert_eq!(&buf[..], b"\x01\0\0\x05a\x04\0\0\x06wxyz\x01\0\0\x07e");
+        assert_eq!(replace(&mut buf, 5, Header { len: 4, seq: 6 }, b""), 0);
+        assert_eq!(&buf[..], b"\x01\0\0\x05a\0\0\0\x06\x01\0\0\x07e");
     }
 }

@@ -9,9 +9,11 @@
 //! Source: MySQL Internals, "Command Phase"; cursors: `sql/sql_cursor.cc`.
 
 mod edit;
+mod shape;
 mod tracker;
 
-pub use tracker::{ClientForm, End, Progress, Shape, Step, Tracker};
+pub use shape::{ClientForm, Shape};
+pub use tracker::{End, Progress, Step, Tracker};
 
 #[cfg(test)]
 mod tests;

@@ -3,42 +3,16 @@
 use bytes::BytesMut;
 
 use super::edit;
+use super::shape::{ClientForm, Shape};
 use crate::wire::cursor::{Cursor, Malformed};
 use crate::wire::err::{ERR, ErrPacket};
 use crate::wire::frame::{HEADER, Header, MAX_PAYLOAD};
 use crate::wire::ok::{EOF, OK, OkPacket, eof_payload};
-use crate::wire::session_track::{Change, Wish};
+use crate::wire::session_track::Change;
 use crate::wire::status::StatusFlags;
 
 /// First byte of a request for the client's file (LOAD DATA LOCAL INFILE).
 const LOCAL_INFILE: u8 = 0xFB;
-
-/// What kind of reply a command has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
-    /// OK, ERR, or result sets: COM_QUERY, COM_STMT_EXECUTE, and all commands that answer OK alone.
-    Results,
-    /// The same to a COM_STMT_EXECUTE that asked for a cursor. Only there CURSOR_EXISTS means that no rows
-    /// follow: a procedure with a cursor of its own leaves the flag in ordinary results.
-    Executed,
-    /// COM_STMT_PREPARE.
-    Prepare,
-    /// Rows without a head: COM_STMT_FETCH.
-    Rows,
-    /// Column definitions without a count: COM_FIELD_LIST.
-    Fields,
-    /// One packet of text, or ERR: COM_STATISTICS.
-    Text,
-}
-
-/// What the client can read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientForm {
-    /// The client negotiated DEPRECATE_EOF.
-    pub deprecate_eof: bool,
-    /// Which session-state changes it is told about.
-    pub wish: Wish,
-}
 
 /// How a reply ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +95,8 @@ pub struct Tracker {
     begun: bool,
     status: StatusFlags,
     warnings: u16,
+    /// An ERR with this number is told in other words.
+    reworded: Option<(u16, Box<ErrPacket>)>,
 }
 
 impl Tracker {
@@ -143,7 +119,13 @@ impl Tracker {
             begun: false,
             status,
             warnings: 0,
+            reworded: None,
         }
+    }
+
+    /// Should the reply end in an ERR with this number, the client gets another in its place.
+    pub fn reword(&mut self, code: u16, instead: ErrPacket) {
+        self.reworded = Some((code, Box::new(instead)));
     }
 
     /// Difference between the client's and the server's sequence numbers, for the packets of a file
@@ -306,9 +288,13 @@ impl Tracker {
         match (self.state, first) {
             (State::Over, _) => return Err(Malformed::new("reply (packets behind its end)")),
             (_, ERR) => {
-                let code = ErrPacket::parse(payload)?.code;
+                let mut code = ErrPacket::parse(payload)?.code;
                 if self.state == (State::Rows { eof_owed: true }) {
                     *at = self.insert_eof(buf, start, header.seq.wrapping_sub(1));
+                }
+                if let Some((_, instead)) = self.reworded.take_if(|(replaced, _)| *replaced == code) {
+                    code = instead.code;
+                    len = edit::replace(buf, *at, header, &instead.payload());
                 }
                 progress = Some(Progress::Complete(self.end(Some(code), at_once)));
             }

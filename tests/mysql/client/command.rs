@@ -4,6 +4,7 @@ use anyhow::Result;
 use headgate::wire::capabilities::Capabilities;
 use headgate::wire::command::Command;
 use headgate::wire::encode::{put_lenenc, put_lenenc_bytes};
+use headgate::wire::err::ErrPacket;
 
 use super::connection::Connection;
 use super::reply::Reply;
@@ -71,6 +72,17 @@ impl Connection {
         self.seq = 0;
         self.send(payload).await?;
         self.read_reply(shape, file, types).await
+    }
+
+    /// Sends a COM_QUERY and does not wait for the reply.
+    pub(crate) async fn send_query(&mut self, sql: &str) -> Result<()> {
+        self.seq = 0;
+        self.send(&[&[Command::Query as u8], sql.as_bytes()].concat()).await
+    }
+
+    /// An ERR that comes unasked.
+    pub(crate) async fn receive_error(&mut self) -> Result<ErrPacket> {
+        Ok(ErrPacket::parse(&self.receive().await?.payload)?)
     }
 
     fn has_attributes(&self) -> bool {

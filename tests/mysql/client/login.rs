@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use headgate::wire::auth_switch::{AuthSwitch, MORE_DATA};
 use headgate::wire::capabilities::Capabilities;
+use headgate::wire::command::Command;
 use headgate::wire::encode::{put_lenenc_bytes, put_nul_terminated};
 use headgate::wire::err::{ERR, ErrPacket};
 use headgate::wire::frame::put_packet;
@@ -201,7 +202,7 @@ impl Options {
     }
 
     async fn prove(&self, connection: &mut Connection) -> Result<Option<ErrPacket>> {
-        let mut nonce = connection.greeting.nonce.clone();
+        let nonce = connection.greeting.nonce.clone();
         let proposed = String::from_utf8_lossy(&connection.greeting.plugin).into_owned();
         let mut plugin = self.plugin.map_or(proposed, str::to_owned);
         if !connection.capabilities.contains(Capabilities::PLUGIN_AUTH) {
@@ -210,6 +211,36 @@ impl Options {
         let response = self.first_response(&plugin, &nonce)?;
         let request = self.request(connection.capabilities, &plugin, &response)?;
         connection.send(&request).await?;
+        self.verdict(connection, nonce).await
+    }
+
+    /// COM_CHANGE_USER, from which the server goes on as after a login request.
+    pub(crate) async fn change_user(&self, connection: &mut Connection) -> Result<Option<ErrPacket>> {
+        let capabilities = connection.capabilities;
+        let nonce = connection.greeting.nonce.clone();
+        let proposed = String::from_utf8_lossy(&connection.greeting.plugin).into_owned();
+        let plugin = self.plugin.map_or(proposed, str::to_owned);
+        let response = self.first_response(&plugin, &nonce)?;
+        let mut payload = vec![Command::ChangeUser as u8];
+        put_nul_terminated(&mut payload, self.user.as_bytes());
+        payload.push(u8::try_from(response.len())?);
+        payload.extend_from_slice(&response);
+        put_nul_terminated(&mut payload, self.schema.as_deref().unwrap_or_default().as_bytes());
+        payload.extend_from_slice(&45_u16.to_le_bytes());
+        if capabilities.contains(Capabilities::PLUGIN_AUTH) {
+            put_nul_terminated(&mut payload, plugin.as_bytes());
+        }
+        if capabilities.contains(Capabilities::CONNECT_ATTRS) {
+            payload.push(0);
+        }
+        connection.exchange.clear();
+        connection.seq = 0;
+        connection.send(&payload).await?;
+        self.verdict(connection, nonce).await
+    }
+
+    /// Answers until the server has decided.
+    async fn verdict(&self, connection: &mut Connection, mut nonce: Vec<u8>) -> Result<Option<ErrPacket>> {
         loop {
             let packet = connection.receive().await.context("waiting for the verdict")?;
             let payload = &packet.payload;
@@ -222,7 +253,7 @@ impl Options {
                 Some(&ERR) => return Ok(Some(ErrPacket::parse(payload)?)),
                 Some(&EOF) => {
                     let switch = AuthSwitch::parse(payload)?;
-                    plugin = String::from_utf8_lossy(switch.plugin).into_owned();
+                    let plugin = String::from_utf8_lossy(switch.plugin).into_owned();
                     nonce = switch.data.to_vec();
                     connection.exchange.push(format!("switch {plugin}"));
                     let response = self.first_response(&plugin, &nonce)?;

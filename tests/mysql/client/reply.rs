@@ -61,7 +61,7 @@ struct Reading {
 
 impl Connection {
     /// Reads a reply. `file` is what a LOAD DATA LOCAL gets.
-    pub(super) async fn read_reply(
+    pub(crate) async fn read_reply(
         &mut self,
         shape: Shape,
         file: &[u8],

@@ -1,0 +1,172 @@
+//! Between two commands: who speaks first, the client, the primary, the clock, or the drain.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{self, Poll};
+
+use super::relay::{self, RelayError};
+use super::session::{Closing, Session};
+use crate::backend::BackendError;
+use crate::net::link::Link;
+use crate::runtime::clock::{self, LazyTimer};
+use crate::runtime::shutdown::{self, Phase};
+use crate::wire::err::ErrPacket;
+use crate::wire::frame::{HEADER, Header};
+
+/// What ends the wait for a command beside the client and the primary.
+pub(super) struct Idle {
+    shutdown: shutdown::Listener,
+    drain: Drain,
+    /// Wakes a session whose client says nothing.
+    timer: LazyTimer,
+}
+
+/// Hears of the drain. Waiting for it is begun once and not for each command: it costs a lock that all
+/// sessions share.
+struct Drain {
+    begins: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// It has been polled by this task, which will be woken.
+    heard: bool,
+}
+
+/// What ends the wait for a command.
+enum Woken {
+    Client,
+    Primary,
+    Shutdown,
+    /// The client has said nothing for too long.
+    Idle,
+}
+
+impl Idle {
+    pub(super) fn new(shutdown: shutdown::Listener) -> Self {
+        let mut listener = shutdown.clone();
+        let begins = Box::pin(async move { listener.reached(Phase::Draining).await });
+        Self { shutdown, drain: Drain { begins, heard: false }, timer: LazyTimer::default() }
+    }
+}
+
+impl Session {
+    /// Waits until a command has begun to arrive.
+    pub(super) async fn next_command(&mut self) -> Result<(), Closing> {
+        while !has_begun(&self.client.inbox) {
+            if !self.client.inbox.is_empty() {
+                relay::more_from_client(&mut self.client).await?;
+                continue;
+            }
+            let idle = !self.login.state.view().in_transaction;
+            let wanted = if idle { Phase::Draining } else { Phase::Ending };
+            let phase = self.idle.shutdown.phase();
+            if phase >= wanted {
+                return Err(self.shut_down().await);
+            }
+            let woken = if phase == Phase::Running {
+                self.wait().await
+            } else {
+                // Draining, with a transaction open: until it is over, or the end.
+                let (client, primary) = (&mut self.client, &mut self.login.primary.link);
+                tokio::select! {
+                    biased;
+                    woken = poll_fn(|cx| poll_either(client, primary, cx)) => woken,
+                    () = self.idle.shutdown.reached(Phase::Ending) => Woken::Shutdown,
+                }
+            };
+            match woken {
+                Woken::Client => {
+                    if !matches!(self.client.fill_if_empty().await, Ok(n) if n > 0) {
+                        return Err(Closing::Quit);
+                    }
+                }
+                Woken::Primary => return Err(self.primary_spoke().await),
+                Woken::Idle => return Err(self.idled().await),
+                // The loop looks what it means for this session.
+                Woken::Shutdown => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the client, the primary, or the beginning of the drain.
+    async fn wait(&mut self) -> Woken {
+        let (client, primary) = (&mut self.client, &mut self.login.primary.link);
+        let Idle { drain: Drain { begins, heard }, timer, .. } = &mut self.idle;
+        let due = self.context.shared.limits().client_idle_timeout.map(|limit| clock::now() + limit);
+        let mut woken_before = false;
+        poll_fn(|cx| {
+            let ready = poll_either(client, primary, cx);
+            if ready.is_ready() {
+                return ready;
+            }
+            if due.is_some_and(|due| timer.poll_due(due, cx).is_ready()) {
+                return Poll::Ready(Woken::Idle);
+            }
+            // Neither spoke: it may be the drain that woke this task.
+            if (woken_before || !*heard) && begins.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Woken::Shutdown);
+            }
+            (woken_before, *heard) = (true, true);
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Tells an idle client that Headgate is going.
+    async fn shut_down(&mut self) -> Closing {
+        // ER_SERVER_SHUTDOWN.
+        let error = ErrPacket::own(1053, b"08S01", "Headgate is shutting down; connect again");
+        match self.tell(0, &error).await {
+            Ok(()) => Closing::Told("shutdown"),
+            Err(closing) => closing,
+        }
+    }
+
+    /// Tells a client that it has said nothing for too long.
+    async fn idled(&mut self) -> Closing {
+        // ER_CLIENT_INTERACTION_TIMEOUT.
+        let text = "disconnected after saying nothing for limits.client_idle_timeout";
+        match self.tell(0, &ErrPacket::own(4031, b"HY000", text)).await {
+            Ok(()) => Closing::Told("idle for too long"),
+            Err(closing) => closing,
+        }
+    }
+
+    /// The primary has hung up on an idle session, perhaps with a last word (ER_CLIENT_INTERACTION_TIMEOUT):
+    /// the client is told what it would be told directly.
+    async fn primary_spoke(&mut self) -> Closing {
+        let link = &mut self.login.primary.link;
+        if matches!(link.fill_if_empty().await, Ok(n) if n > 0) {
+            let n = link.inbox.len();
+            let limit = self.context.shared.limits().client_write_timeout;
+            if let Err(error) = link.pass_on(n, &mut self.client, limit).await {
+                return RelayError::Client(error).into();
+            }
+        }
+        RelayError::Server(BackendError::Closed).into()
+    }
+}
+
+/// Whether a command stands at the front of `inbox`, by its first byte at least; an empty packet has none.
+fn has_begun(inbox: &[u8]) -> bool {
+    Header::read(inbox).is_some_and(|header| header.len == 0 || inbox.len() > HEADER)
+}
+
+/// Ready when the client or the primary has something to say.
+fn poll_either(client: &mut Link, primary: &mut Link, cx: &mut task::Context<'_>) -> Poll<Woken> {
+    if client.poll_readable(cx).is_ready() {
+        return Poll::Ready(Woken::Client);
+    }
+    primary.poll_readable(cx).map(|()| Woken::Primary)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_packet_is_a_command_without_its_byte() {
+        assert!(has_begun(&[0, 0, 0, 0]));
+        assert!(has_begun(&[1, 0, 0, 0, 0x0E]));
+        assert!(!has_begun(&[1, 0, 0, 0]));
+        assert!(!has_begun(&[0, 0, 0]));
+    }
+}

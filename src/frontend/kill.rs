@@ -1,0 +1,214 @@
+//! KILL: of what a client, or Headgate itself, wants ended.
+//!
+//! A client's KILL runs on its own connection to the primary, so the server decides whether it may: who is told
+//! what, is the server's own word. What runs on a replica is ended there after that, over a connection in the
+//! same name.
+
+use super::context::Context;
+use super::ids::Owner;
+use super::reach::Spot;
+use super::relay::{self, RelayError};
+use super::roster::Card;
+use super::session::{Closing, Session};
+use crate::auth::Secret;
+use crate::backend::{BackendError, Connection, Credentials, Purpose};
+use crate::routing::{Reason, Target};
+use crate::runtime::clock;
+use crate::runtime::locked::LockedBytes;
+use crate::sql::Kill;
+use crate::wire::answer::Answer;
+use crate::wire::capabilities::Capabilities;
+use crate::wire::command::Command;
+use crate::wire::cursor::Cursor;
+use crate::wire::err::ErrPacket;
+use crate::wire::frame::{HEADER, Header, put_packet};
+use crate::wire::ok::OkPacket;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// For a KILL on the session's own connection, which is at rest.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// ER_NO_SUCH_THREAD.
+const NO_SUCH_THREAD: u16 = 1094;
+
+/// How a client asked.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Text {
+        query: bool,
+        soft: bool,
+    },
+    /// COM_PROCESS_KILL.
+    Command,
+}
+
+/// What it asked for.
+#[derive(Debug)]
+enum Aim {
+    Session(Arc<Card>),
+    /// A connection that Headgate does not know: the primary may.
+    Unknown(u64),
+}
+
+impl Session {
+    /// Serves a KILL by id. Nothing where the statement is the server's alone to understand.
+    pub(super) async fn kill(&mut self, kill: Kill) -> Result<bool, Closing> {
+        let Kill::Id { id, query, soft } = kill else { return Ok(false) };
+        self.kill_by_id(id, Form::Text { query, soft }).await.map(|()| true)
+    }
+
+    /// Serves a COM_PROCESS_KILL.
+    pub(super) async fn kill_command(&mut self, header: Header) -> Result<(), Closing> {
+        while self.client.inbox.len() < HEADER + header.len.min(5) {
+            relay::more_from_client(&mut self.client).await?;
+        }
+        let argument = self.client.inbox.get(HEADER + 1..HEADER + header.len.min(5)).unwrap_or_default();
+        match Cursor::new(argument).u32("connection id") {
+            Ok(id) => self.kill_by_id(u64::from(id), Form::Command).await,
+            // ER_MALFORMED_PACKET.
+            Err(_) => self.refuse(&ErrPacket::own(1835, b"HY000", "COM_PROCESS_KILL has no id")).await,
+        }
+    }
+
+    async fn kill_by_id(&mut self, id: u64, form: Form) -> Result<(), Closing> {
+        self.give_back_lent();
+        let aim = match self.aim(id) {
+            Ok(aim) => aim,
+            Err(error) => return self.refuse(&error).await,
+        };
+        self.count(Target::Primary, Reason::Command);
+        let verdict = match &aim {
+            Aim::Unknown(id) => self.run_kill(*id, form).await?,
+            Aim::Session(card) => match card.reach.aim_at_primary() {
+                Some(spot) if spot.server == self.login.primary.server() => {
+                    self.run_kill(u64::from(spot.thread_id), form).await?
+                }
+                // It is about to end by itself: its primary is none any more.
+                Some(_) | None => Err(no_such_thread(id)),
+            },
+        };
+        if let (Ok(_), Aim::Session(card)) = (&verdict, aim) {
+            self.kill_on_replica(&card, form).await;
+        }
+        match verdict {
+            Ok(_) => self.tell_ok().await,
+            // The server speaks of its own id, the client knows another.
+            Err(error) if error.code == NO_SUCH_THREAD => self.refuse(&no_such_thread(id)).await,
+            Err(error) => self.refuse(&error).await,
+        }
+    }
+
+    /// What an id stands for.
+    fn aim(&self, id: u64) -> Result<Aim, ErrPacket> {
+        let shared = &self.context.shared;
+        match shared.ids.owner(id) {
+            Owner::Ours(ours) => shared.roster.card(ours).map(Aim::Session).ok_or_else(|| no_such_thread(id)),
+            Owner::Server => {
+                let thread_id = u32::try_from(id).unwrap_or(0);
+                let spot = Spot { server: self.login.primary.server(), thread_id };
+                Ok(shared.roster.at_primary(spot).map_or(Aim::Unknown(id), Aim::Session))
+            }
+            Owner::Another(instance) => {
+                let text = format!(
+                    "Unknown thread id: {id} (a client of the Headgate with listen.instance = {instance}; \
+                     this one is {})",
+                    shared.ids.instance()
+                );
+                Err(ErrPacket { code: NO_SUCH_THREAD, state: *b"HY000", message: text.into_bytes() })
+            }
+        }
+    }
+
+    /// The primary's verdict.
+    async fn run_kill(&mut self, id: u64, form: Form) -> Result<Result<Answer, ErrPacket>, Closing> {
+        let (command, argument) = match form {
+            Form::Text { query, soft } => (Command::Query, statement(id, query, soft).into_bytes()),
+            Form::Command => (Command::ProcessKill, u32::try_from(id).unwrap_or(0).to_le_bytes().to_vec()),
+        };
+        let answer = self.login.primary.command(command, &argument, LIMIT).await;
+        self.used_primary = clock::now();
+        match answer {
+            Ok(answer) => Ok(Ok(answer)),
+            Err(BackendError::Refused { error }) => Ok(Err(error)),
+            Err(error) => Err(RelayError::Server(error).into()),
+        }
+    }
+
+    /// The primary has let the KILL pass. Where the session's statement runs on a replica, it is ended there.
+    async fn kill_on_replica(&mut self, card: &Card, form: Form) {
+        let Some(spot) = card.reach.aim_at_replica() else { return };
+        let (query, soft) = match form {
+            Form::Text { query, soft } => (query, soft),
+            Form::Command => (false, false),
+        };
+        if let Err(error) = self.strike(spot, query, soft).await {
+            tracing::warn!(session = card.id, server = %spot.server, %error, "KILL did not reach a replica");
+            if !query {
+                card.kill();
+            }
+        }
+    }
+
+    /// Ends what a connection does, in this session's name.
+    pub(super) async fn strike(&mut self, spot: Spot, query: bool, soft: bool) -> Result<(), BackendError> {
+        let striker = Striker { context: &self.context, user: &self.login.user, secret: &self.login.secret };
+        striker.strike(spot, &statement(u64::from(spot.thread_id), query, soft)).await
+    }
+
+    /// Answers the command at the front of the inbox with an OK.
+    async fn tell_ok(&mut self) -> Result<(), Closing> {
+        let mut seq = relay::discard_command(&mut self.client).await?;
+        let mut out = Vec::new();
+        put_packet(&mut out, &mut seq, &OkPacket::plain_payload(self.login.primary.status));
+        let limit = self.context.shared.limits().client_write_timeout;
+        self.client.send(&out, limit).await.map_err(|error| RelayError::Client(error).into())
+    }
+}
+
+/// In whose name statements are ended.
+pub(super) struct Striker<'a> {
+    pub(super) context: &'a Context,
+    pub(super) user: &'a [u8],
+    pub(super) secret: &'a LockedBytes,
+}
+
+impl Striker<'_> {
+    /// Runs a KILL over a connection of its own.
+    pub(super) async fn strike(&self, spot: Spot, sql: &str) -> Result<(), BackendError> {
+        let shared = &self.context.shared;
+        let limit = shared.limits().connect_timeout;
+        // The semaphore is never closed, and those who hold it are held to deadlines.
+        let _turn = clock::within(limit, shared.strikes.acquire()).await?;
+        let target =
+            self.context.target(&self.context.topology(), spot.server).ok_or(BackendError::Closed)?;
+        let secret = self.secret.read(Secret::decode).ok_or(BackendError::Closed)?;
+        let credentials = Credentials {
+            user: self.user,
+            secret: &secret,
+            schema: None,
+            collation: 45,
+            capabilities: Capabilities::default(),
+            attributes: &[],
+        };
+        let mut connection = Connection::open(&target, credentials, Purpose::Control).await?;
+        let answer = connection.query(sql, limit).await;
+        connection.leave();
+        match answer {
+            // It had ended by itself.
+            Err(BackendError::Refused { error }) if error.code == NO_SUCH_THREAD => Ok(()),
+            answer => answer.map(|_| ()),
+        }
+    }
+}
+
+fn statement(id: u64, query: bool, soft: bool) -> String {
+    let (soft, query) = (if soft { "SOFT " } else { "" }, if query { "QUERY " } else { "" });
+    format!("KILL {soft}{query}{id}")
+}
+
+/// In the server's own words.
+fn no_such_thread(id: u64) -> ErrPacket {
+    let message = format!("Unknown thread id: {id}").into_bytes();
+    ErrPacket { code: NO_SUCH_THREAD, state: *b"HY000", message }
+}

@@ -1,0 +1,135 @@
+//! COM_CHANGE_USER: as on the server itself, and nothing of the one is left to the other.
+
+use headgate::lab::{Cluster, Flavor};
+use headgate::wire::capabilities::Capabilities;
+
+use crate::client::{Connection, Options, PLAIN_CLIENT};
+use crate::headgate::Headgate;
+use crate::servers::cluster;
+
+const ACCESS_DENIED: u16 = 1045;
+
+/// Two accounts, each with a table of its own in `app`.
+async fn accounts(cluster: &Cluster) {
+    for user in ["change_one", "change_two"] {
+        for statement in [
+            format!("CREATE USER IF NOT EXISTS {user}@'%' IDENTIFIED BY '{user}-pw'"),
+            format!("CREATE TABLE IF NOT EXISTS app.{user} (a INT)"),
+            format!("GRANT SELECT, INSERT, CREATE TEMPORARY TABLES ON app.* TO {user}@'%'"),
+            format!("REVOKE SELECT, INSERT ON app.* FROM {user}@'%'"),
+            format!("GRANT SELECT, INSERT ON app.{user} TO {user}@'%'"),
+        ] {
+            cluster.primary().sql(statement).await.unwrap();
+        }
+    }
+    cluster.wait_caught_up(std::time::Duration::from_secs(60)).await.unwrap();
+}
+
+fn options(at: std::net::SocketAddr, user: &str) -> Options {
+    Options::new(at, user, &format!("{user}-pw"))
+}
+
+/// What the statement is answered, without what differs between two connections.
+async fn answer(connection: &mut Connection, statement: &str) -> String {
+    let reply = connection.query(statement).await.unwrap();
+    match (&reply.error, reply.value()) {
+        (Some(error), _) => error.to_string(),
+        (None, Some(value)) => value,
+        (None, None) => reply.lines.join("\n"),
+    }
+}
+
+/// The life of a connection that changes hands; everything it is told.
+async fn life(at: std::net::SocketAddr, tls: bool, capabilities: Capabilities) -> (Vec<String>, Connection) {
+    let one = options(at, "change_one").tls(tls).capabilities(capabilities).schema("app");
+    let two = Options { schema: None, ..options(at, "change_two").tls(tls).capabilities(capabilities) };
+    let mut told = Vec::new();
+    let mut connection = one.connect().await.unwrap();
+    for statement in [
+        "SET @a = 1, sql_mode = 'ANSI', autocommit = 0",
+        "CREATE TEMPORARY TABLE of_one (a INT)",
+        "INSERT INTO change_one VALUES (1)",
+    ] {
+        told.push(answer(&mut connection, statement).await);
+    }
+    assert_eq!(two.change_user(&mut connection).await.unwrap(), None);
+    told.extend(connection.login_reply.clone());
+    for statement in [
+        "SELECT SUBSTRING_INDEX(USER(), '@', 1)",
+        "SELECT DATABASE() IS NULL",
+        "SELECT @a IS NULL AND @@autocommit = 1 AND @@sql_mode NOT LIKE '%ANSI%'",
+        "SELECT * FROM app.of_one",
+        "SELECT COUNT(*) FROM app.change_one",
+        "SELECT COUNT(*) FROM app.change_two",
+        "INSERT INTO app.change_two VALUES (2)",
+    ] {
+        told.push(answer(&mut connection, statement).await);
+    }
+    // To the same user again, into a schema.
+    let two = two.schema("app");
+    assert_eq!(two.change_user(&mut connection).await.unwrap(), None);
+    told.push(answer(&mut connection, "SELECT DATABASE()").await);
+    told.push(answer(&mut connection, "SELECT SUM(a) FROM change_two").await);
+    // What change_one had not committed is gone.
+    assert_eq!(one.change_user(&mut connection).await.unwrap(), None);
+    told.push(answer(&mut connection, "SELECT COUNT(*) FROM change_one").await);
+    told.push(answer(&mut connection, "SELECT * FROM change_two").await);
+    let wrong = Options { password: "wrong".to_owned(), ..one };
+    told.push(wrong.change_user(&mut connection).await.unwrap().expect("a refusal").to_string());
+    (told, connection)
+}
+
+async fn as_on_the_server(flavor: Flavor) {
+    let cluster = cluster(flavor).await;
+    accounts(cluster).await;
+    let headgate = Headgate::start(cluster, &[]).await.unwrap();
+    let forms = [
+        (true, PLAIN_CLIENT | Capabilities::DEPRECATE_EOF | Capabilities::SESSION_TRACK),
+        (false, PLAIN_CLIENT),
+    ];
+    for (tls, capabilities) in forms {
+        let mut lives = Vec::new();
+        for at in [cluster.primary().address(), headgate.address()] {
+            cluster.primary().sql("TRUNCATE TABLE app.change_two").await.unwrap();
+            let (told, mut connection) = life(at, tls, capabilities).await;
+            lives.push(told);
+            // MariaDB leaves who was refused connected, as who it was.
+            if flavor == Flavor::MySql || at == headgate.address() {
+                assert!(connection.is_closed().await, "who is refused has to go");
+            }
+        }
+        assert_eq!(lives[1], lives[0], "TLS {tls}");
+        assert!(lives[0].last().unwrap().starts_with("1045"), "{:?}", lives[0]);
+    }
+    // Nothing was learned of the one who was refused, and the log has no password.
+    assert!(!headgate.log().contains("-pw"));
+    headgate.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_on_mysql() {
+    as_on_the_server(Flavor::MySql).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_on_mariadb() {
+    as_on_the_server(Flavor::MariaDb).await;
+}
+
+/// A client without PLUGIN_AUTH cannot be given another nonce: it answers with the greeting's.
+#[tokio::test]
+async fn old_clients_change_users_on_mariadb() {
+    let cluster = cluster(Flavor::MariaDb).await;
+    accounts(cluster).await;
+    let headgate = Headgate::start(cluster, &[]).await.unwrap();
+    let old = PLAIN_CLIENT.without(Capabilities::PLUGIN_AUTH);
+    let [one, two] =
+        ["change_one", "change_two"].map(|user| options(headgate.address(), user).capabilities(old));
+    let mut connection = one.plugin("mysql_native_password").connect().await.unwrap();
+    let two = two.plugin("mysql_native_password");
+    assert_eq!(two.change_user(&mut connection).await.unwrap(), None);
+    assert_eq!(answer(&mut connection, "SELECT SUBSTRING_INDEX(USER(), '@', 1)").await, "change_two");
+    let wrong = Options { password: "wrong".to_owned(), ..two };
+    assert_eq!(wrong.change_user(&mut connection).await.unwrap().unwrap().code, ACCESS_DENIED);
+    headgate.stop().await.unwrap();
+}
