@@ -4,8 +4,12 @@
 //! what, is the server's own word. What runs on a replica is ended there after that, over a connection in the
 //! same name.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::context::Context;
 use super::ids::Owner;
+use super::primary::Errand;
 use super::reach::Spot;
 use super::relay::{self, RelayError};
 use super::roster::Card;
@@ -15,6 +19,7 @@ use crate::backend::{BackendError, Connection, Credentials, Purpose};
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
 use crate::runtime::locked::LockedBytes;
+use crate::session::Touched;
 use crate::sql::Kill;
 use crate::wire::answer::Answer;
 use crate::wire::capabilities::Capabilities;
@@ -23,8 +28,7 @@ use crate::wire::cursor::Cursor;
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::{HEADER, Header, put_packet};
 use crate::wire::ok::OkPacket;
-use std::sync::Arc;
-use std::time::Duration;
+use crate::wire::reply::Shape;
 
 /// For a KILL on the session's own connection, which is at rest.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -66,8 +70,8 @@ impl Session {
         let argument = self.client.inbox.get(HEADER + 1..HEADER + header.len.min(5)).unwrap_or_default();
         match Cursor::new(argument).u32("connection id") {
             Ok(id) => self.kill_by_id(u64::from(id), Form::Command).await,
-            // ER_MALFORMED_PACKET.
-            Err(_) => self.refuse(&ErrPacket::own(1835, b"HY000", "COM_PROCESS_KILL has no id")).await,
+            // Without an id it reaches nobody; what is wrong with it, the primary says.
+            Err(_) => self.on_primary(Errand::command(Shape::Results, Touched::Nothing)).await,
         }
     }
 
