@@ -31,6 +31,8 @@ pub(super) enum ConsoleError {
     Several,
     #[error("there is no session {id}; SHOW SESSIONS lists them")]
     NoSession { id: u64 },
+    #[error("the statement could not be ended: {why}")]
+    NotEnded { why: String },
     #[error("the console has no variable `{name}` that can be set; settings are in the configuration file")]
     UnknownVariable { name: String },
     #[error("{problem}")]

@@ -170,6 +170,18 @@ impl Session {
     }
 }
 
+/// Ends what a session does at the moment, in its own name. The session goes on.
+///
+/// # Errors
+/// Its server could not be reached.
+pub async fn end_statement_of(card: &Card, context: &Context) -> Result<(), BackendError> {
+    let Some(spot) = card.reach.aim_at_replica().or_else(|| card.reach.aim_at_primary()) else {
+        return Ok(());
+    };
+    let striker = Striker { context, user: &card.user, secret: &card.secret };
+    striker.strike(spot, &statement(u64::from(spot.thread_id), true, false)).await
+}
+
 /// In whose name statements are ended.
 pub(super) struct Striker<'a> {
     pub(super) context: &'a Context,

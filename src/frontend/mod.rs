@@ -32,6 +32,7 @@ pub use accounts::AccountReader;
 pub use caller::{Caller, LoginError, random, read_request};
 pub use context::{Context, Limits, Live, Shared};
 pub use ids::ClientIds;
+pub use kill::end_statement_of;
 pub use known::KnownSecrets;
 pub use memory::{Learned, Parsed};
 pub use roster::{Card, Roster, Standing};

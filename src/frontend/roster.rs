@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use super::reach::{Reach, Spot};
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
+use crate::runtime::locked::LockedBytes;
 use crate::session::{SessionView, State};
 use crate::sql::LexMode;
 
@@ -44,8 +45,20 @@ pub struct Card {
     last_reason: AtomicU32,
     standing: Mutex<Option<Standing>>,
     pub(super) reach: Reach,
+    /// What proves its user, for a KILL in its own name.
+    pub(super) secret: Arc<LockedBytes>,
     killed: AtomicBool,
     waker: Mutex<Option<Waker>>,
+}
+
+/// A session that begins.
+#[derive(Debug)]
+pub(super) struct Newcomer {
+    pub(super) id: u32,
+    pub(super) user: Box<[u8]>,
+    pub(super) client: Option<SocketAddr>,
+    pub(super) primary: Spot,
+    pub(super) secret: Arc<LockedBytes>,
 }
 
 /// Where a session stands between two statements.
@@ -68,16 +81,11 @@ pub(super) struct Presence {
 
 impl Roster {
     /// Puts a session on the roster.
-    pub(super) fn register(
-        &self,
-        id: u32,
-        user: &[u8],
-        client: Option<SocketAddr>,
-        primary: Spot,
-    ) -> Presence {
+    pub(super) fn register(&self, newcomer: Newcomer) -> Presence {
+        let Newcomer { id, user, client, primary, secret } = newcomer;
         let card = Arc::new(Card {
             id,
-            user: user.into(),
+            user,
             client,
             since: clock::now(),
             statements: AtomicU64::new(0),
@@ -86,6 +94,7 @@ impl Roster {
             last_reason: AtomicU32::new(0),
             standing: Mutex::new(None),
             reach: Reach::of(primary),
+            secret,
             killed: AtomicBool::new(false),
             waker: Mutex::new(None),
         });
@@ -233,17 +242,23 @@ mod tests {
     use std::pin::pin;
 
     use super::*;
+    use crate::runtime::locked::LockedMemory;
     use crate::topology::ServerId;
 
     fn spot(thread_id: u32) -> Spot {
         Spot { server: ServerId(0), thread_id }
     }
 
+    fn app(id: u32) -> Newcomer {
+        let secret = Arc::new(LockedMemory::new(16, 1).0.store(b"secret").unwrap());
+        Newcomer { id, user: (*b"app").into(), client: None, primary: spot(id), secret }
+    }
+
     #[test]
     fn a_session_is_on_the_roster_as_long_as_it_lives() {
         let roster = Roster::default();
         let (first, second) =
-            (roster.register(1, b"app", None, spot(1)), roster.register(2, b"app", None, spot(2)));
+            (roster.register(app(1)), roster.register(app(2)));
         first.count(Target::Primary, Reason::Write, first.card.since + Duration::from_millis(5));
         first.count(
             Target::Replica(ServerId(1)),
@@ -262,7 +277,7 @@ mod tests {
         drop(first);
         assert_eq!(ids(), [2]);
         // Its id was given to somebody else in the meantime.
-        let third = roster.register(2, b"app", None, spot(2));
+        let third = roster.register(app(2));
         drop(second);
         assert_eq!(ids(), [2]);
         drop(third);
@@ -272,7 +287,7 @@ mod tests {
     #[tokio::test]
     async fn a_killed_session_ends_whatever_it_waits_for() {
         let roster = Roster::default();
-        let presence = roster.register(1, b"app", None, spot(1));
+        let presence = roster.register(app(1));
         let card = presence.card();
         let waiting = tokio::task::LocalSet::new();
         let ended = waiting
@@ -290,7 +305,7 @@ mod tests {
         // Killed before it began to listen.
         assert_eq!(card.until_killed(pin!(async { 1 })).await, None);
         assert_eq!(
-            roster.register(2, b"app", None, spot(2)).card().until_killed(pin!(async { 1 })).await,
+            roster.register(app(2)).card().until_killed(pin!(async { 1 })).await,
             Some(1)
         );
     }

@@ -17,7 +17,7 @@ use super::reach::{Reach, Spot};
 use super::read_only::ReadOnly;
 use super::relay::{self, RelayError};
 use super::replica::{self, Lent};
-use super::roster::{Card, Presence};
+use super::roster::{Card, Newcomer, Presence};
 use super::vigil::Vigil;
 use crate::auth::Nonce;
 use crate::backend::{Connection, Purpose};
@@ -111,8 +111,13 @@ impl Session {
     ) -> Self {
         let published = context.shared.topology.clone();
         let topology = context.topology();
-        let (peer, primary) = (client.socket().peer(), Spot::of(&login.primary));
-        let presence = context.shared.roster.register(login.id, &login.user, peer, primary);
+        let presence = context.shared.roster.register(Newcomer {
+            id: login.id,
+            user: login.user.clone(),
+            client: client.socket().peer(),
+            primary: Spot::of(&login.primary),
+            secret: Arc::clone(&login.secret),
+        });
         Self {
             context,
             client,

@@ -108,7 +108,7 @@ fn routes_are_explained() {
 fn help_tells_about_commands_and_tables() {
     let place = place(Flavor::MySql);
     let all = place.ask("SHOW HELP");
-    for name in ["SHOW SERVERS", "EXPLAIN ROUTE", "KILL id", "SELECT"] {
+    for name in ["SHOW SERVERS", "EXPLAIN ROUTE", "KILL [QUERY] id", "SELECT"] {
         assert!(all.contains(name), "{all}");
     }
     assert!(!all.contains("SHOW WARNINGS"), "what client programs send is not for people: {all}");
@@ -130,8 +130,8 @@ fn errors_say_what_to_do() {
         ("SELECT load_extension('x')", ["ERROR 1290", "only reads"]),
         ("SELECT * FROM pragma_table_info('servers')", ["ERROR 1290", "only reads"]),
         ("SET GLOBAL read_only = 1", ["ERROR 1193", "no variable `global`"]),
-        ("KILL", ["ERROR 1064", "write KILL id"]),
-        ("KILL 1 2", ["ERROR 1064", "write KILL id"]),
+        ("KILL", ["ERROR 1064", "write KILL [QUERY] id"]),
+        ("KILL 1 2", ["ERROR 1064", "write KILL [QUERY] id"]),
         ("KILL 4000000000", ["ERROR 1094", "SHOW SESSIONS lists them"]),
         ("KILL 99999999999", ["ERROR 1094", "SHOW SESSIONS lists them"]),
         ("SELECT weight FROM servers", ["ERROR 1064", "no such column: weight"]),

@@ -71,6 +71,30 @@ fn ends_a_session_that_waits_for_its_server() {
     place.becomes("no connection of a killed session is kept", || connections(&place) == 0);
 }
 
+/// KILL QUERY ends what a session does, and the session goes on.
+#[test]
+fn ends_a_statement_and_not_its_session() {
+    let place = place(Flavor::MySql);
+    let mut client = place.client();
+    let id = client.id();
+    std::thread::scope(|scope| {
+        let long = "SELECT SLEEP(60) FROM information_schema.ENGINES";
+        let asked = scope.spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let result: mysql_async::Result<Option<i64>> = runtime.block_on(client.query_first(long));
+            (result, client)
+        });
+        place.becomes("the statement runs", || {
+            let statement = format!("SELECT ID FROM information_schema.PROCESSLIST WHERE INFO = '{long}'");
+            !place.runtime.block_on(place.cluster.primary().sql(statement)).unwrap().is_empty()
+        });
+        place.ask(&format!("KILL QUERY {id}"));
+        let (result, mut client) = asked.join().unwrap();
+        assert!(result.unwrap_err().to_string().contains("interrupted"));
+        assert_eq!(place.number(&mut client, "SELECT 1 + 1").unwrap(), Some(2));
+    });
+}
+
 fn place_block(client: &mut mysql_async::Conn) -> mysql_async::Result<Option<i64>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(client.query_first("SELECT SLEEP(60)"))

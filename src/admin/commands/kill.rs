@@ -1,11 +1,14 @@
 //! KILL.
 
+use tokio::runtime::Handle;
+
 use super::command::Command;
 use crate::admin::answer::{Answer, ConsoleError};
 use crate::admin::request::Request;
 use crate::admin::view::View;
+use crate::frontend::end_statement_of;
 
-/// Ends a client's session.
+/// Ends a client's session, or what it does.
 pub(super) struct Kill;
 
 impl Command for Kill {
@@ -14,12 +17,13 @@ impl Command for Kill {
     }
 
     fn usage(&self) -> &'static str {
-        "KILL id"
+        "KILL [QUERY] id"
     }
 
     fn meaning(&self) -> &'static str {
         "Ends a client's session at once, whatever it does. Its connections to the servers are closed with \
-         it, so that an open transaction is rolled back there."
+         it, so that an open transaction is rolled back there. With QUERY, ends the statement that it runs and \
+         nothing else."
     }
 
     fn example(&self) -> &'static str {
@@ -27,18 +31,23 @@ impl Command for Kill {
     }
 
     fn run(&self, request: &Request<'_>, view: &View) -> Result<Answer, ConsoleError> {
-        let at = if request.begins_with("KILL CONNECTION") { 2 } else { 1 };
+        let query = request.begins_with("KILL QUERY");
+        let at = if query || request.begins_with("KILL CONNECTION") { 2 } else { 1 };
         let usage = |why: &str| ConsoleError::Usage { why: why.to_owned(), usage: self.usage() };
-        if request.begins_with("KILL QUERY") {
-            return Err(usage("a statement alone cannot be ended yet"));
-        }
         let id = request.number(at).ok_or_else(|| usage("there is no id"))?;
         if request.tokens.len() > at + 1 {
             return Err(usage("there is something behind the id"));
         }
         let card = u32::try_from(id).ok().and_then(|id| view.shared.roster.card(id));
-        card.ok_or(ConsoleError::NoSession { id })?.kill();
-        tracing::info!(session = id, by = request.asker.name, "KILL from the console");
+        let card = card.ok_or(ConsoleError::NoSession { id })?;
+        if !query {
+            card.kill();
+        } else if let Some(worker) = view.workers.first() {
+            // Statements of the console run where waiting is allowed.
+            let ended = Handle::current().block_on(end_statement_of(&card, worker));
+            ended.map_err(|error| ConsoleError::NotEnded { why: error.to_string() })?;
+        }
+        tracing::info!(session = id, query, by = request.asker.name, "KILL from the console");
         Ok(Answer::done())
     }
 }
