@@ -35,6 +35,9 @@ macro_rules! mysql_gtids {
     };
 }
 
+/// ER_MUST_CHANGE_PASSWORD, to everything but that (HAZARDS 18).
+const MUST_CHANGE_PASSWORD: u16 = 1820;
+
 /// What a connection is for. It decides what is set on it after the login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Purpose {
@@ -137,6 +140,7 @@ impl Connection {
             login_ok: Vec::new(),
             uses: 0,
             spent: false,
+            sandboxed: false,
             warned: false,
             in_reply: false,
             proven: clock::now(),
@@ -170,7 +174,14 @@ impl Connection {
             (Flavor::MariaDb, Purpose::Primary) => trackers!(),
             (Flavor::MariaDb, Purpose::Replica) => concat!(trackers!(), ", tx_read_only=1"),
         };
-        self.query(sql, limit).await?;
+        match self.query(sql, limit).await {
+            Err(BackendError::Refused { error })
+                if error.code == MUST_CHANGE_PASSWORD && purpose == Purpose::Primary =>
+            {
+                self.sandboxed = true;
+            }
+            answer => _ = answer?,
+        }
         Ok(())
     }
 }

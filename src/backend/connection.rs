@@ -44,6 +44,8 @@ pub struct Connection {
     pub greeting: Option<Box<Greeting>>,
     /// It ran a statement whose effects are not known, so that no other session may have it.
     pub spent: bool,
+    /// The account's password has expired: the server takes nothing but a new one. Nothing is tracked.
+    pub sandboxed: bool,
     /// A session has left warnings or an error on it. MariaDB shows them until a statement names a table.
     pub warned: bool,
     /// A session's command is under way.

@@ -248,13 +248,16 @@ impl Candidate<'_> {
         let attempt = Attempt { client: self.client.map(|client| client.ip()), user: &request.user };
         shared.throttle.lock().succeeded(attempt);
         shared.counters.logins.accepted.increment(1);
-        let state = State::new(
+        let mut state = State::new(
             primary.schema.clone(),
             request.collation,
             &self.facts.collations,
             primary.status,
             self.facts.generation,
         );
+        if primary.sandboxed {
+            state.begin_expired();
+        }
         Ok(LoggedIn {
             id: self.id,
             secret: held,

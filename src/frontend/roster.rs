@@ -257,8 +257,7 @@ mod tests {
     #[test]
     fn a_session_is_on_the_roster_as_long_as_it_lives() {
         let roster = Roster::default();
-        let (first, second) =
-            (roster.register(app(1)), roster.register(app(2)));
+        let (first, second) = (roster.register(app(1)), roster.register(app(2)));
         first.count(Target::Primary, Reason::Write, first.card.since + Duration::from_millis(5));
         first.count(
             Target::Replica(ServerId(1)),
@@ -304,9 +303,6 @@ mod tests {
         assert_eq!(ended, None);
         // Killed before it began to listen.
         assert_eq!(card.until_killed(pin!(async { 1 })).await, None);
-        assert_eq!(
-            roster.register(app(2)).card().until_killed(pin!(async { 1 })).await,
-            Some(1)
-        );
+        assert_eq!(roster.register(app(2)).card().until_killed(pin!(async { 1 })).await, Some(1));
     }
 }

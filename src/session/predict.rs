@@ -86,6 +86,11 @@ impl State {
         self.named = true;
     }
 
+    /// The password has expired: the server tracks nothing, and takes nothing but a new one.
+    pub fn begin_expired(&mut self) {
+        self.pin(Changed::Expired);
+    }
+
     /// Something is about to be sent whose effects have no name here.
     pub fn begin_unknown(&mut self) {
         self.begin_anything();

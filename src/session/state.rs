@@ -301,7 +301,10 @@ impl State {
             in_transaction: status.contains(StatusFlags::IN_TRANSACTION),
             autocommit: status.contains(StatusFlags::AUTOCOMMIT),
             // A reset keeps the active role (HAZARDS 3), and what is not understood may have set one.
-            changed: self.view.changed.filter(|why| matches!(why, Changed::Statement | Changed::Command)),
+            changed: self
+                .view
+                .changed
+                .filter(|why| matches!(why, Changed::Statement | Changed::Command | Changed::Expired)),
             charset_known: false,
             local_schema: self.view.local_schema,
             declared_in_vain: self.view.declared_in_vain,

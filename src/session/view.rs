@@ -20,6 +20,8 @@ pub enum Changed {
     Unconfirmed,
     /// A transaction was open where none was to be expected.
     Transaction,
+    /// It began with an expired password, so that nothing is tracked.
+    Expired,
     /// What the session has could not be made on another connection.
     NotCarried,
 }
@@ -89,6 +91,7 @@ impl fmt::Display for Changed {
             Self::Command => "a command with effects that cannot be named",
             Self::Unconfirmed => "the server did not report a variable that was set",
             Self::Transaction => "a transaction was open where none was to be expected",
+            Self::Expired => "it began with an expired password",
             Self::NotCarried => "a replica would not take the session's variables",
         })
     }

@@ -69,7 +69,7 @@ impl Capabilities {
 
     /// What Headgate offers to clients, as far as the primary offers it too.
     ///
-    /// Compression, optional metadata, sandboxed logins, multi-factor authentication and MariaDB's
+    /// Compression, optional metadata, multi-factor authentication and MariaDB's
     /// extended flags are not offered: each changes what the relay would have to follow.
     pub const OFFERED: Self = Self(
         Self::LONG_PASSWORD.0
@@ -92,6 +92,7 @@ impl Capabilities {
             | Self::PLUGIN_AUTH.0
             | Self::CONNECT_ATTRS.0
             | Self::PLUGIN_AUTH_LENENC.0
+            | Self::EXPIRED_PASSWORDS.0
             | Self::SESSION_TRACK.0
             | Self::DEPRECATE_EOF.0
             | Self::QUERY_ATTRIBUTES.0,
@@ -108,6 +109,7 @@ impl Capabilities {
             | Self::MULTI_STATEMENTS.0
             | Self::MULTI_RESULTS.0
             | Self::PS_MULTI_RESULTS.0
+            | Self::EXPIRED_PASSWORDS.0
             | Self::QUERY_ATTRIBUTES.0,
     );
 

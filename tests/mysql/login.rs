@@ -306,3 +306,61 @@ async fn guessing_gets_slower_and_does_not_slow_the_right_password() {
     assert!(begun.elapsed() < last / 2, "another user's login took {:?}", begun.elapsed());
     headgate.stop().await.unwrap();
 }
+
+/// An expired password lets its owner in to change it, and to nothing else; as on the server itself.
+#[tokio::test]
+async fn an_expired_password_is_good_for_a_new_one() {
+    for flavor in FLAVORS {
+        let cluster = cluster(flavor).await;
+        let headgate = Headgate::start(cluster, &[]).await.unwrap();
+        let ways = Ways { cluster, headgate: &headgate };
+        let user = "login_expired";
+        let handles = PLAIN_CLIENT | Capabilities::EXPIRED_PASSWORDS;
+        let mut told = Vec::new();
+        for direct in [true, false] {
+            account(cluster, user, methods(flavor)[0]).await;
+            let way = |password: &str| {
+                let options =
+                    if direct { ways.direct(user, password) } else { ways.headgate(user, password) };
+                options.tls(true).capabilities(handles)
+            };
+            if !direct {
+                ways.warm(user, &secret(user)).await;
+            }
+            sql(cluster, &format!("ALTER USER {user} PASSWORD EXPIRE")).await;
+            if flavor == Flavor::MySql {
+                // A client that would not know what to do is not let in.
+                assert_eq!(refusal(&way(&secret(user)).capabilities(PLAIN_CLIENT)).await.code, 1862);
+            }
+            let mut connection = way(&secret(user)).connect().await.unwrap();
+            let mut told_here = Vec::new();
+            for statement in [
+                "SELECT 1".to_owned(),
+                "USE app".to_owned(),
+                "SET PASSWORD = PASSWORD('x') WHERE".to_owned(),
+                "ALTER USER USER() IDENTIFIED BY 'a-new-secret'".to_owned(),
+                "SELECT 2".to_owned(),
+                "SET @a = 3".to_owned(),
+                "SELECT @a".to_owned(),
+            ] {
+                let statement = match flavor {
+                    // MariaDB's ALTER USER takes no function.
+                    Flavor::MariaDb => statement.replace(
+                        "ALTER USER USER() IDENTIFIED BY 'a-new-secret'",
+                        "SET PASSWORD = PASSWORD('a-new-secret')",
+                    ),
+                    Flavor::MySql => statement,
+                };
+                told_here.push(connection.query(&statement).await.unwrap().lines.join(" / "));
+            }
+            connection.quit().await.unwrap();
+            assert!(told_here[0].contains("1820") && told_here[4].contains("row"), "{told_here:#?}");
+            told.push(told_here);
+            let again = way("a-new-secret").connect().await.unwrap();
+            again.quit().await.unwrap();
+            assert_eq!(refusal(&way(&secret(user))).await.code, ACCESS_DENIED);
+        }
+        assert_eq!(told[0], told[1], "{flavor:?}");
+        headgate.stop().await.unwrap();
+    }
+}
