@@ -73,7 +73,7 @@ impl Session {
                     self.login.state.begin_unknown();
                 } else if connection.is_idle() {
                     // A hint vouches for what it reads, not for the user locks it may leave behind.
-                    connection.spent = why == Reason::HintReplica;
+                    connection.spent |= why == Reason::HintReplica;
                     let keep = connection.spent || end.warnings > 0 || self.looks_back;
                     self.lent = Some(Lent::new(shelf, connection, keep));
                 }

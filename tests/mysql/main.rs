@@ -21,6 +21,7 @@ mod differential;
 mod explain;
 mod headgate;
 mod kill;
+mod kill_race;
 mod login;
 mod read_only;
 mod script;
