@@ -162,7 +162,8 @@ impl Session {
         let client_write_timeout = self.context.shared.limits().client_write_timeout;
         loop {
             let LoggedIn { primary, state, .. } = &mut self.login;
-            let terms = Terms { client_write_timeout, hold_error: false, vigil: &mut self.vigil };
+            let vigil = &mut self.vigil;
+            let terms = Terms { client_write_timeout, hold_error: false, vigil, lender: None };
             let see = |change: Change<'_>| state.observe(change);
             match relay::reply(&mut self.client, primary, tracker, terms, see).await? {
                 Ending::Interrupted(Alarm::Overtime) => {

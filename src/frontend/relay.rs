@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::vigil::{Alarm, Vigil};
 use crate::backend::{BackendError, Connection, WRITE_LIMIT};
 use crate::net::link::Link;
+use crate::pool::ServerLimits;
 use crate::runtime::clock;
 use crate::wire::frame::{HEADER, Header};
 use crate::wire::reply::{End, Progress, Tracker};
@@ -51,7 +52,13 @@ pub(super) struct Terms<'a> {
     pub(super) hold_error: bool,
     /// What else is looked at meanwhile.
     pub(super) vigil: &'a mut Vigil,
+    /// The bounds of a pool whose connection the client holds while it does not read; nothing where the
+    /// connection is the session's own.
+    pub(super) lender: Option<&'a ServerLimits>,
 }
+
+/// After this long without taking anything a client counts as one that does not read.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Passes the command at the front of the client's inbox on, however long it is.
 pub(super) async fn forward_command(client: &mut Link, server: &mut Connection) -> Result<(), RelayError> {
@@ -159,11 +166,7 @@ pub(super) async fn reply(
             server.finish(end.status);
             return Ok(Ending::HeldBack(end, held));
         }
-        server
-            .link
-            .pass_on(step.ready, client, terms.client_write_timeout)
-            .await
-            .map_err(RelayError::Client)?;
+        deliver(client, server, step.ready, &terms).await.map_err(RelayError::Client)?;
         match step.progress {
             Progress::Complete(end) => {
                 server.finish(end.status);
@@ -187,6 +190,23 @@ pub(super) async fn reply(
             }
         }
     }
+}
+
+/// Gives the client what is ready of a reply.
+async fn deliver(
+    client: &mut Link,
+    server: &mut Connection,
+    ready: usize,
+    terms: &Terms<'_>,
+) -> io::Result<()> {
+    let (limit, id) = (terms.client_write_timeout, server.server());
+    let Some(lender) = terms.lender.filter(|_| ready > 0) else {
+        return server.link.pass_on(ready, client, limit).await;
+    };
+    let bytes = server.link.inbox.get(..ready).unwrap_or_default();
+    client.send_patiently(bytes, GRACE, limit, || lender.may_stall(id)).await?;
+    server.link.consume(ready);
+    Ok(())
 }
 
 /// Reads more of a reply, unless something else comes up before.

@@ -160,7 +160,8 @@ impl Session {
             let ending = match self.begun(id, connection).await? {
                 Some(alarm) => Ending::Interrupted(alarm),
                 None => {
-                    let terms = Terms { client_write_timeout, hold_error, vigil: &mut self.vigil };
+                    let lender = Some(&**self.context.pool.limits());
+                    let terms = Terms { client_write_timeout, hold_error, vigil: &mut self.vigil, lender };
                     let see = |change: Change<'_>| *clean &= is_harmless(&change);
                     relay::reply(&mut self.client, connection, tracker, terms, see).await?
                 }

@@ -86,6 +86,9 @@ async fn converse(
     };
     let mut again = None;
     match closing {
+        Closing::Relay(RelayError::Client(error)) if error.kind() == std::io::ErrorKind::TimedOut => {
+            tracing::info!(?client, session = card.id, %error, "session ended: its client does not read or write");
+        }
         Closing::Quit | Closing::Relay(RelayError::Client(_)) => {}
         Closing::Relay(RelayError::Server(error)) => {
             shared.counters.errors.count(error.kind());

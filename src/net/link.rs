@@ -207,6 +207,28 @@ impl Link {
         send(&mut self.stream, bytes, limit).await
     }
 
+    /// As [`Self::send`] to a peer that may be slow. When it has taken nothing more for `grace`, `may_stall` is
+    /// asked whether it may be waited for; what that gives is held until all is sent.
+    pub async fn send_patiently<G>(
+        &mut self,
+        bytes: &[u8],
+        grace: Duration,
+        limit: Duration,
+        may_stall: impl FnOnce() -> Option<G>,
+    ) -> io::Result<()> {
+        self.volume.sent += bytes.len() as u64;
+        let mut sending = std::pin::pin!(write(&mut self.stream, bytes));
+        if let Ok(sent) = clock::within_if_slow(grace.min(limit), sending.as_mut()).await {
+            return sent;
+        }
+        let Some(_held) = may_stall() else {
+            let text = "too many clients leave their replies unread";
+            return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+        };
+        let sent = clock::within(limit.saturating_sub(grace), sending).await;
+        sent.unwrap_or_else(|late| Err(io::Error::new(io::ErrorKind::TimedOut, late)))
+    }
+
     /// The bytes that went through since the last call.
     pub fn take_volume(&mut self) -> Volume {
         std::mem::take(&mut self.volume)
@@ -263,17 +285,18 @@ impl Link {
 }
 
 async fn send(stream: &mut Stream, bytes: &[u8], limit: Duration) -> io::Result<()> {
-    let sent = clock::within_if_slow(limit, async {
-        match stream {
-            Stream::Plain(socket) => socket.write_all(bytes).await,
-            Stream::Tls(stream) => {
-                stream.write_all(bytes).await?;
-                stream.flush().await
-            }
-        }
-    })
-    .await;
+    let sent = clock::within_if_slow(limit, write(stream, bytes)).await;
     sent.unwrap_or_else(|late| Err(io::Error::new(io::ErrorKind::TimedOut, late)))
+}
+
+async fn write(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
+    match stream {
+        Stream::Plain(socket) => socket.write_all(bytes).await,
+        Stream::Tls(stream) => {
+            stream.write_all(bytes).await?;
+            stream.flush().await
+        }
+    }
 }
 
 #[cfg(test)]

@@ -53,6 +53,8 @@ pub struct ServerLimits {
 #[derive(Debug)]
 struct Server {
     places: Arc<Semaphore>,
+    /// Half as many: for clients that leave a reply unread while they hold a connection (HAZARDS 27).
+    stalls: Arc<Semaphore>,
     counters: telemetry::Server,
 }
 
@@ -70,8 +72,11 @@ impl ServerLimits {
         limits: Limits,
         counters: impl IntoIterator<Item = (ServerId, telemetry::Server)>,
     ) -> Arc<Self> {
-        let server =
-            |(id, counters)| (id, Server { places: Arc::new(Semaphore::new(limits.per_server)), counters });
+        let server = |(id, counters)| {
+            let places = Arc::new(Semaphore::new(limits.per_server));
+            let stalls = Arc::new(Semaphore::new(limits.per_server.div_ceil(2)));
+            (id, Server { places, stalls, counters })
+        };
         let servers = counters.into_iter().map(server).collect();
         Arc::new(Self { limits, servers, aged_at: Mutex::new(None) })
     }
@@ -126,6 +131,12 @@ impl ServerLimits {
         }
     }
 
+    /// Lets a client hold a connection that it does not read from, unless half of them are held so already.
+    #[must_use]
+    pub fn may_stall(&self, id: ServerId) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.servers.get(&id)?.stalls).try_acquire_owned().ok()
+    }
+
     /// Connections to a server, in use and idle.
     #[must_use]
     pub fn open(&self, id: ServerId) -> usize {
@@ -178,5 +189,9 @@ mod tests {
         drop(held);
         assert!(limits.place_now(ServerId(1)).is_ok());
         assert!(limits.place_now(ServerId(9)).is_err());
+        let stalled = limits.may_stall(ServerId(1));
+        assert!(stalled.is_some() && limits.may_stall(ServerId(1)).is_none());
+        drop(stalled);
+        assert!(limits.may_stall(ServerId(1)).is_some() && limits.may_stall(ServerId(9)).is_none());
     }
 }

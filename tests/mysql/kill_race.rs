@@ -11,7 +11,7 @@ use headgate::lab::{Cluster, Flavor};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::client::{Connection, Options, Shape};
+use crate::client::{Connection, Options};
 use crate::headgate::Headgate;
 use crate::servers::cluster;
 

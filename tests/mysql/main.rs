@@ -8,6 +8,8 @@
 //! - [`login`]: what a login may and may not do, on every method and TLS mode;
 //! - [`variables`]: what is known of session variables is so on every server;
 //! - [`read_only`]: transactions that are declared read only, on replicas;
+//! - [`kill_race`]: all of that at once over shared connections;
+//! - [`stalled`]: clients that do not read their replies;
 //! - [`split`]: writes on the primary, reads on replicas, none of them stale.
 //!
 //! [`servers`] starts one cluster a flavor for all of them, [`headgate`] the binary under test.
@@ -27,5 +29,6 @@ mod read_only;
 mod script;
 mod servers;
 mod split;
+mod stalled;
 mod transcript;
 mod variables;
