@@ -161,6 +161,41 @@ fn a_login_request_that_lies_about_its_lengths_is_told() {
     stage.is_unharmed();
 }
 
+/// Attributes by the thousand cost what their bytes cost.
+#[test]
+fn a_hundred_thousand_attributes_are_too_many() {
+    let stage = Stage::new();
+    let request = |count: usize| {
+        let mut request = stage.greeted().login_request();
+        request.attributes = vec![(b"a".to_vec(), Vec::new()); count];
+        request.payload()
+    };
+    let before = stage.memory();
+    for _ in 0..20 {
+        // As many as fit are somebody's right.
+        let mut client = stage.greeted();
+        client.send(&request(21_000));
+        assert_eq!(client.receive().unwrap(), [1, 4], "the password is asked for");
+        let mut client = stage.greeted();
+        client.send(&request(40_000));
+        assert_eq!(client.ended_within(GRACE), Ended::Told(1043), "more than 64 KiB");
+        // A packet that long is not read at all.
+        let mut client = stage.greeted();
+        client.send(&request(100_000));
+        client.ended_within(GRACE);
+    }
+    // Nor later, when somebody else is to be logged in.
+    let mut client = stage.logged_in();
+    let mut payload = b"\x11app\0\0app\0\x2d\0caching_sha2_password\0".to_vec();
+    put_lenenc(&mut payload, 300_000);
+    payload.resize(payload.len() + 300_000, 1);
+    client.command(&payload);
+    assert_eq!(client.ended_within(GRACE), Ended::Told(1047));
+    let grown = stage.memory().saturating_sub(before);
+    assert!(grown < 32 * 1024, "{grown} KiB more");
+    stage.is_unharmed();
+}
+
 #[test]
 fn empty_packets_and_old_clients_are_told() {
     let stage = Stage::new();

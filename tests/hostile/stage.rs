@@ -67,6 +67,11 @@ impl Stage {
         Self { headgate: Headgate::start(binary, &servers, &options).unwrap(), user }
     }
 
+    /// Where clients connect.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.headgate.address()
+    }
+
     /// A client that has been greeted.
     pub(crate) fn greeted(&self) -> Client {
         Client::greeted(self.headgate.address(), &self.user)

@@ -1,5 +1,9 @@
 //! Attacks around the TLS handshake.
 
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
 use headgate::wire::frame::put_packet;
 
 use crate::client::{Client, Ended};
@@ -74,5 +78,33 @@ fn a_second_tls_request_in_place_of_the_login_is_no_login() {
     payload.push(0);
     client.send(&payload);
     assert_eq!(client.ended_within(GRACE), Ended::Told(1043));
+    stage.is_unharmed();
+}
+
+/// TLS 1.2 lets a client ask for new keys again and again, each time at the server's cost; it gets none.
+#[test]
+fn renegotiation_is_not_served() {
+    let stage = Stage::impatient();
+    for _ in 0..3 {
+        let since = Instant::now();
+        let mut client = Command::new("openssl")
+            .args(["s_client", "-starttls", "mysql", "-tls1_2", "-connect", &stage.address().to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("openssl is installed");
+        let mut asks = client.stdin.take().unwrap();
+        // It may be closed before all of them are sent.
+        let _ = asks.write_all("R\n".repeat(50).as_bytes());
+        let _ = asks.flush();
+        drop(asks);
+        let output = client.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        let shown = String::from_utf8_lossy(&output.stdout);
+        assert!(shown.contains("TLSv1.2"), "it has been encrypted: {shown}{told}");
+        // The log-in is waited for as long as ever, and not longer for it.
+        assert!(since.elapsed() < LOGIN_TIMEOUT + GRACE, "{:?}: {told}", since.elapsed());
+    }
     stage.is_unharmed();
 }
