@@ -1,22 +1,28 @@
-//! The command line: `headgate run`, `headgate check`, `headgate explain`.
+//! The command line: `headgate init`, `headgate check`, `headgate run`, `headgate explain`.
 //!
 //! The flags of all commands are made from the table of keys, so that every flag is a key of the file,
-//! read by the same code and described by the same words.
+//! read by the same code and described by the same words. `init` has flags of its own: what it is told is not
+//! what it writes.
 
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
+use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use headgate::config::{Form, KEYS, Key, Override};
+use headgate::app::init;
+use headgate::config::{BackendTls, Form, KEYS, Key, Override};
+use headgate::topology::Address;
 
 /// What the user asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     /// Serve clients.
     Run(Input),
-    /// Say what is wrong with the configuration.
-    Check(Input),
+    /// Say what is wrong with the configuration and, where that is asked for, with the cluster.
+    Check { input: Input, connect: bool },
+    /// Ask a cluster and write a configuration for it.
+    Init { request: init::Request, password_file: Option<PathBuf> },
     /// Say where a statement would go.
     Explain { input: Input, statement: String, schema: Option<String> },
 }
@@ -44,7 +50,14 @@ fn command() -> Command {
          the terminal.\n\nExample:\n  headgate run --server db1:3306 --server db2:3306 --control-user headgate",
     );
     let check = with_flags(
-        Command::new("check").about("Print every problem of the configuration; 1 if there are any"),
+        Command::new("check")
+            .about("Print every problem of the configuration, and of the cluster with --connect; 1 if there are any")
+            .arg(
+                Arg::new("connect")
+                    .long("connect")
+                    .action(ArgAction::SetTrue)
+                    .help("Ask the servers as well: roles, grants, settings, accounts"),
+            ),
     );
     let explain = with_flags(
         Command::new("explain")
@@ -65,7 +78,7 @@ fn command() -> Command {
         .about("One address for a MySQL or MariaDB cluster: writes go to the primary, reads to the replicas")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([run, check, explain])
+        .subcommands([init_command(), check, run, explain])
 }
 
 fn with_flags(command: Command) -> Command {
@@ -104,14 +117,17 @@ fn flag(key: &'static Key) -> Option<Arg> {
 
 fn from_matches(matches: &ArgMatches) -> Result<Request, clap::Error> {
     match matches.subcommand() {
-        Some(("check", matches)) => Ok(Request::Check(input(matches)?)),
+        Some(("check", matches)) => {
+            Ok(Request::Check { input: input(matches)?, connect: matches.get_flag("connect") })
+        }
+        Some(("init", matches)) => init_request(matches),
         Some(("explain", matches)) => {
             let text = |name: &str| matches.get_one::<String>(name).cloned();
             let (statement, schema) = (text("statement").unwrap_or_default(), text("schema"));
             Ok(Request::Explain { input: input(matches)?, statement, schema })
         }
         Some((_, matches)) => Ok(Request::Run(input(matches)?)),
-        None => Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand)),
+        None => Err(clap::Error::new(ErrorKind::MissingSubcommand)),
     }
 }
 
@@ -126,7 +142,7 @@ fn input(matches: &ArgMatches) -> Result<Input, clap::Error> {
     for pair in matches.get_many::<String>("set").into_iter().flatten() {
         let Some((key, value)) = pair.split_once('=') else {
             let what = format!("--set {pair}: there is no '='; write --set KEY=VALUE\n");
-            return Err(clap::Error::raw(clap::error::ErrorKind::ValueValidation, what));
+            return Err(clap::Error::raw(ErrorKind::ValueValidation, what));
         };
         let (key, flag) = (key.trim(), format!("--set {key}"));
         match overrides.iter_mut().find(|one| one.flag == flag) {
@@ -135,6 +151,80 @@ fn input(matches: &ArgMatches) -> Result<Input, clap::Error> {
         }
     }
     Ok(Input { file: matches.get_one::<PathBuf>("config").cloned(), overrides })
+}
+
+/// The modes of TLS by their words.
+const MODES: [BackendTls; 5] = [
+    BackendTls::Disabled,
+    BackendTls::Preferred,
+    BackendTls::Required,
+    BackendTls::VerifyCa,
+    BackendTls::VerifyIdentity,
+];
+
+fn init_command() -> Command {
+    let text = |name: &'static str, value_name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value_name).help(help)
+    };
+    let path = |name, help| text(name, "FILE", help).value_parser(value_parser!(PathBuf));
+    let switch = |name, help| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+    Command::new("init")
+        .about("Ask a running cluster and write a configuration for it")
+        .args([
+            text("server", "ADDRESS", "A server of the cluster, HOST:PORT; again for each that is known")
+                .required(true)
+                .action(ArgAction::Append)
+                .value_parser(value_parser!(Address)),
+            text("user", "USER", "An administrator of the servers, for this run only").default_value("root"),
+            path("password-file", "File that holds the administrator's password and nothing else"),
+            path("output", "The file to write").default_value("headgate.toml"),
+            switch("force", "Replace that file if it exists"),
+            switch("create-account", "Make the control account and a file with its password"),
+            text("control-user", "USER", "Name of the control account").default_value("headgate"),
+            text("control-host", "HOST", "Host part of the control account").default_value("%"),
+            path(
+                "control-password-file",
+                "File for its password [default: control.password beside the output]",
+            ),
+            text("backend-tls", "MODE", "How servers are connected to [default: the safest that works]")
+                .value_parser(PossibleValuesParser::new(MODES.map(BackendTls::word))),
+            path("backend-ca", "Authority that signed the servers' certificates"),
+        ])
+        .after_help(
+            "The administrator's password comes from --password-file, else from the environment variable \
+             HEADGATE_INIT_PASSWORD, else it is asked for on the terminal. It is stored nowhere.\n\n\
+             Example:\n  headgate init --server db1:3306 --create-account",
+        )
+}
+
+fn init_request(matches: &ArgMatches) -> Result<Request, clap::Error> {
+    let text = |name: &str| matches.get_one::<String>(name).cloned().unwrap_or_default();
+    let path = |name: &str| matches.get_one::<PathBuf>(name).cloned();
+    let mut servers: Vec<Address> = Vec::new();
+    for server in matches.get_many::<Address>("server").into_iter().flatten() {
+        if !servers.contains(server) {
+            servers.push(server.clone());
+        }
+    }
+    let mode = matches.get_one::<String>("backend-tls");
+    let request = init::Request {
+        servers,
+        user: text("user"),
+        output: path("output").unwrap_or_default(),
+        force: matches.get_flag("force"),
+        create_account: matches.get_flag("create-account"),
+        control_user: text("control-user"),
+        control_host: text("control-host"),
+        control_password_file: path("control-password-file"),
+        tls: mode.and_then(|word| MODES.into_iter().find(|mode| mode.word() == word)),
+        ca: path("backend-ca"),
+    };
+    for (flag, value) in [("--user", &request.user), ("--control-user", &request.control_user)] {
+        if value.is_empty() {
+            return Err(clap::Error::raw(ErrorKind::ValueValidation, format!("{flag} names nobody\n")));
+        }
+    }
+    Ok(Request::Init { request, password_file: path("password-file") })
 }
 
 #[cfg(test)]
@@ -191,7 +281,10 @@ mod tests {
     fn a_list_can_be_set_item_by_item() {
         let set = ["check", "--set", "listen.address=0.0.0.0:1", "--set", "listen.address=0.0.0.0:2"];
         let overrides = vec![one("listen.address", "--set listen.address", &["0.0.0.0:1", "0.0.0.0:2"])];
-        assert_eq!(parse(&set).unwrap(), Request::Check(Input { file: None, overrides }));
+        assert_eq!(
+            parse(&set).unwrap(),
+            Request::Check { input: Input { file: None, overrides }, connect: false }
+        );
     }
 
     #[test]
@@ -201,6 +294,28 @@ mod tests {
         let (statement, schema) = ("SELECT 1".to_owned(), Some("shop".to_owned()));
         assert_eq!(request, Request::Explain { input: Input { file: None, overrides }, statement, schema });
         assert!(parse(&["explain"]).is_err());
+    }
+
+    #[test]
+    fn init_has_flags_of_its_own() {
+        let given = ["init", "--server", "db1:3306", "--server=db1:3306", "--server", "[::1]:3307"];
+        let Ok(Request::Init { request, password_file: None }) = parse(&given) else { panic!("it is right") };
+        let servers = ["db1:3306", "[::1]:3307"].map(|text| text.parse().unwrap());
+        assert_eq!(request.servers, servers);
+        assert_eq!((request.user.as_str(), request.output.to_str()), ("root", Some("headgate.toml")));
+        assert_eq!((request.tls, request.create_account, request.force), (None, false, false));
+        let verified = parse(&["init", "--server", "a:1", "--backend-tls", "verify-ca", "--create-account"]);
+        let Ok(Request::Init { request, .. }) = verified else { panic!("it is right") };
+        assert_eq!((request.tls, request.create_account), (Some(BackendTls::VerifyCa), true));
+        for wrong in [
+            &["init"][..],
+            &["init", "--server", "db1"],
+            &["init", "--server", "a:1", "--backend-tls", "x"],
+            &["init", "--server", "a:1", "--control-user", ""],
+            &["init", "--server", "a:1", "--password", "s3cret"],
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

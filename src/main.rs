@@ -1,16 +1,18 @@
 //! The `headgate` command: reads the configuration, sets up logging, gets the password, runs.
 //!
-//! Ends with 0 after an orderly stop, 1 when something failed (or `check` found a problem), 2 when the
+//! Ends with 0 after an orderly stop, 1 when something failed (or `check` found more than warnings), 2 when the
 //! command line or the configuration is wrong and starting again would not help.
 
 mod cli;
 
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use headgate::app::init;
 use headgate::app::run::{Start, run};
-use headgate::app::settings::{Loaded, Settings, Source, Surroundings};
+use headgate::app::settings::{Loaded, PasswordSource, Settings, Source, Surroundings};
 use headgate::auth::Secret;
 use headgate::config::{LogFormat, Problems};
 use headgate::telemetry::logging;
@@ -19,7 +21,12 @@ fn main() -> ExitCode {
     let terminal = std::io::stdin().is_terminal();
     let surroundings = Surroundings::of_process(terminal);
     match cli::request() {
-        cli::Request::Check(input) => check(&Source::find(input.file, input.overrides), &surroundings),
+        cli::Request::Check { input, connect } => {
+            check(&Source::find(input.file, input.overrides), &surroundings, connect)
+        }
+        cli::Request::Init { request, password_file } => {
+            outcome(initialise(&request, password_file, terminal))
+        }
         cli::Request::Run(input) => with_settings(input, surroundings, |loaded, source, surroundings| {
             start(loaded, source, surroundings)
         }),
@@ -43,7 +50,12 @@ fn with_settings(
             return ExitCode::from(2);
         }
     };
-    match work(loaded, source, surroundings) {
+    outcome(work(loaded, source, surroundings))
+}
+
+/// What failed is said on standard error.
+fn outcome(done: anyhow::Result<()>) -> ExitCode {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&format!("headgate: {error:#}"));
@@ -53,14 +65,43 @@ fn with_settings(
 }
 
 /// `headgate check`: the problems on standard output, where they can be piped.
-fn check(source: &Source, surroundings: &Surroundings) -> ExitCode {
-    let (text, code) = match source.load(surroundings) {
-        Ok(loaded) => (describe(source, &loaded), ExitCode::SUCCESS),
-        Err(Problems(problems)) => (Problems(problems).to_string(), ExitCode::FAILURE),
+fn check(source: &Source, surroundings: &Surroundings, connect: bool) -> ExitCode {
+    let loaded = match source.load(surroundings) {
+        Ok(loaded) => loaded,
+        Err(Problems(problems)) => {
+            tell(&Problems(problems).to_string());
+            return ExitCode::FAILURE;
+        }
     };
-    // A reader that went away is no problem of the configuration.
+    tell(&describe(source, &loaded));
+    if !connect {
+        return ExitCode::SUCCESS;
+    }
+    let settings = &loaded.settings;
+    let asked =
+        control_password(settings).and_then(|password| headgate::app::check::check(settings, &password));
+    match asked {
+        Ok(verdict) => {
+            tell(&format!("\n{}", verdict.text));
+            if verdict.problems { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        }
+        Err(error) => outcome(Err(error)),
+    }
+}
+
+/// `headgate init`.
+fn initialise(request: &init::Request, password_file: Option<PathBuf>, terminal: bool) -> anyhow::Result<()> {
+    let password = || {
+        let source = PasswordSource::of_administrator(password_file, terminal)?;
+        let ask = || rpassword::prompt_password(format!("Password of {}: ", request.user));
+        Ok(source.fetch(ask)?)
+    };
+    init::init(request, password, tell)
+}
+
+/// To standard output. A reader that went away has read enough.
+fn tell(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
-    code
 }
 
 fn describe(source: &Source, loaded: &Loaded) -> String {
@@ -100,8 +141,7 @@ fn explain(loaded: &Loaded, statement: &str, schema: Option<&str>) -> anyhow::Re
     let settings = &loaded.settings;
     let explanation =
         headgate::app::explain::explain(settings, &control_password(settings)?, statement, schema)?;
-    // A reader that went away has read enough.
-    let _ = writeln!(std::io::stdout(), "{explanation}");
+    tell(&explanation.to_string());
     Ok(())
 }
 

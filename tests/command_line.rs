@@ -90,6 +90,38 @@ fn check_says_what_a_right_configuration_means() {
 }
 
 #[test]
+fn check_says_which_servers_cannot_be_asked() {
+    let password = Scratch::new("asked", "s3cret\n");
+    let flags =
+        ["--server", "127.0.0.1:1", "--control-user", "watch", "--control-password-file", password.path()];
+    let output = headgate(&[&["check", "--connect"], &flags[..]].concat());
+    check(&output, 1, "problem: 127.0.0.1:1 serves nothing: 127.0.0.1:1 cannot be reached", "");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("no file, defaults and flags only: no problems\n"), "{text}");
+    assert!(text.ends_with("\nof the cluster: 2 problems, 1 warning\n"), "{text}");
+    check(&headgate(&[&["check"], &flags[..]].concat()), 0, "no problems", "");
+}
+
+#[test]
+fn init_writes_nothing_it_cannot_stand_for() {
+    let file = Scratch::new("init.toml", "# mine\n");
+    let path = std::path::Path::new(file.path());
+    let new = path.with_extension("new");
+    let init = |output: &std::path::Path, more: &[&str]| {
+        let output = output.to_str().expect("the name is ours, and ASCII");
+        headgate(&[&["init", "--server", "127.0.0.1:1", "--output", output], more].concat())
+    };
+    check(&init(path, &[]), 1, "", "exists already; give --force to replace it, or --output another");
+    check(&init(&new, &[]), 1, "", "give --password-file FILE, or set HEADGATE_INIT_PASSWORD");
+    check(&init(&new, &["--password-file", file.path()]), 1, "", "no server can be asked\n127.0.0.1:1: ");
+    check(&init(path, &["--force", "--password-file", file.path()]), 1, "", "no server can be asked");
+    check(&init(std::path::Path::new("/nonexistent/h.toml"), &[]), 1, "", "/nonexistent is no directory");
+    check(&headgate(&["init"]), 2, "", "--server <ADDRESS>");
+    assert!(!new.exists());
+    assert_eq!(std::fs::read_to_string(path).ok().as_deref(), Some("# mine\n"));
+}
+
+#[test]
 fn run_refuses_a_wrong_configuration_before_it_starts() {
     let output = headgate(&["run", "--server", "db1:3306", "--control-user", "watch"]);
     check(&output, 2, "", "there is no password for the control account");

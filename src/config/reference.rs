@@ -14,7 +14,8 @@ command line, and any key with `--set KEY=VALUE`. The command line wins over the
 defaults.
 
 `headgate check` reads the configuration as `headgate run` would and prints everything that is wrong with
-it, each problem with its line and what to write instead. On SIGHUP Headgate reads its file again: keys
+it, each problem with its line and what to write instead; with `--connect` it asks the servers as well. `headgate
+init` writes a file for a running cluster. On SIGHUP Headgate reads its file again: keys
 marked *live* are taken up, the others wait for the next start, and a file with a problem changes
 nothing. Certificates and the password file are read again even where no key changed.
 

@@ -32,7 +32,7 @@ pub(super) const ACCOUNTS: Accounts = Accounts {
 };
 
 /// What Headgate's control account needs: the state of replication, the names of all views, the verifiers of
-/// native-password users, and what stored functions do. The README tells users to grant exactly this; that
+/// native-password users, and what stored functions do. docs/grants.md tells users to grant this; that
 /// definitions of views need SELECT on them is left to them.
 pub fn control_grants(flavor: Flavor) -> [&'static str; 4] {
     match flavor {

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::grants::Grants;
 use crate::sql::LONGEST_BODY;
 use crate::topology::{Definitions, Flavor, FunctionBody, ViewBody};
 use crate::wire::answer::{Answer, Row};
@@ -199,20 +200,11 @@ pub fn only_names(names: Answer) -> Definitions {
 /// bare name seem to mean another one.
 #[must_use]
 pub fn grants_show_functions(flavor: Flavor, grants: &Answer) -> bool {
-    grants.rows.iter().filter_map(|row| row.first()?.as_deref()).any(|grant| {
-        let grant = grant.to_ascii_uppercase();
-        let Some((head, rest)) = grant.split_once(" ON ") else { return false };
-        let Some(list) = head.strip_prefix("GRANT ") else { return false };
-        let granted = |names: &[&str]| list.split(',').any(|one| names.contains(&one.trim()));
-        let on = rest.split(" TO ").next().unwrap_or_default().replace('`', "");
-        match flavor {
-            Flavor::MySql => granted(&["SHOW_ROUTINE", "ALL PRIVILEGES"]) && on == "*.*",
-            Flavor::MariaDb => {
-                granted(&["SELECT", "ALL PRIVILEGES"])
-                    && ["*.*", "MYSQL.*", "MYSQL.PROC"].contains(&on.as_str())
-            }
-        }
-    })
+    let grants = Grants::read(grants);
+    match flavor {
+        Flavor::MySql => grants.hold(&["SHOW_ROUTINE"], "*.*"),
+        Flavor::MariaDb => grants.hold(&["SELECT"], "mysql.proc"),
+    }
 }
 
 #[cfg(test)]

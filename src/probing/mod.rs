@@ -1,14 +1,20 @@
 //! What to ask a server, and what its answers mean. Pure.
 //!
 //! [`queries`] holds the questions, [`observe`] reads the answers of one server, [`roles`] compares what
-//! all of them said and names the primary and its replicas. [`catalog`] asks for views and stored functions.
+//! all of them said and names the primary and its replicas. [`catalog`] asks for views and stored functions,
+//! [`survey`] once for all that may bite. [`grants`] holds what the control account must be granted.
 
 pub mod catalog;
+pub mod grants;
 pub mod queries;
+pub mod survey;
+
+mod grants_page;
 
 mod observe;
 mod roles;
 
+pub use grants_page::grants_page;
 pub use observe::{Identity, Observation, Positions, Replication, grants_show_views, log_is_filtered};
 pub use roles::{Judgement, Known, judge};
 

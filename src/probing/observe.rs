@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::grants::Grants;
 use crate::gtid::{BadGtid, Position};
 use crate::topology::Flavor;
 use crate::wire::answer::{Answer, Row};
@@ -136,16 +137,7 @@ impl Positions {
 /// is not seen would be taken for a table.
 #[must_use]
 pub fn grants_show_views(answer: &Answer) -> bool {
-    answer.rows.iter().filter_map(|row| row.first()?.as_deref()).any(|grant| {
-        let grant = grant.to_ascii_uppercase();
-        let everywhere = grant.contains(" ON *.* ");
-        let privileges = ["ALL PRIVILEGES", "SHOW VIEW", "SELECT"];
-        let head = grant.split(" ON ").next().unwrap_or_default();
-        let granted = |name: &&str| {
-            head.strip_prefix("GRANT ").is_some_and(|list| list.split(',').any(|one| &one.trim() == name))
-        };
-        everywhere && privileges.iter().any(granted)
-    })
+    Grants::read(answer).hold(&["SHOW VIEW", "SELECT"], "*.*")
 }
 
 /// Whether the answer to one of [`super::queries::BINARY_LOG`] names schemas that are logged alone, or not.

@@ -11,7 +11,9 @@ mod resolve;
 mod source;
 
 pub use model::{Admin, BackendLink, CertificateFiles, Control, Front, Log, Pool, Runtime, Settings};
-pub use password::{CONTROL_PASSWORD_VARIABLE, PasswordError, PasswordSource};
+pub use password::{
+    ADMINISTRATOR_PASSWORD_VARIABLE, CONTROL_PASSWORD_VARIABLE, PasswordError, PasswordSource,
+};
 pub use resolve::{Surroundings, resolve};
 pub use source::{Loaded, Source};
 

@@ -12,12 +12,15 @@ use crate::auth::{MAX_PASSWORD, Secret};
 /// The environment variable that may hold the control account's password.
 pub const CONTROL_PASSWORD_VARIABLE: &str = "HEADGATE_CONTROL_PASSWORD";
 
-/// Where the password is to be had.
+/// The environment variable that may hold the password of the administrator as whom `headgate init` asks.
+pub const ADMINISTRATOR_PASSWORD_VARIABLE: &str = "HEADGATE_INIT_PASSWORD";
+
+/// Where a password is to be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PasswordSource {
     File(PathBuf),
-    /// The variable [`CONTROL_PASSWORD_VARIABLE`].
-    Environment,
+    /// The variable of this name.
+    Environment(&'static str),
     /// Asked on the terminal, once, at the start.
     Prompt,
 }
@@ -33,8 +36,10 @@ pub enum PasswordError {
     },
     #[error("the password from {origin} is longer than {MAX_PASSWORD} bytes")]
     TooLong { origin: String },
-    #[error("the environment variable {CONTROL_PASSWORD_VARIABLE} is not set")]
-    NoVariable,
+    #[error("the environment variable {name} is not set")]
+    NoVariable { name: &'static str },
+    #[error("there is no password: give --password-file FILE, or set {ADMINISTRATOR_PASSWORD_VARIABLE}")]
+    Nowhere,
     #[error("the password could not be asked for on the terminal")]
     Prompt {
         #[source]
@@ -43,6 +48,19 @@ pub enum PasswordError {
 }
 
 impl PasswordSource {
+    /// Where `headgate init` gets the administrator's password: the file named, else the environment, else a
+    /// person at the terminal.
+    pub fn of_administrator(file: Option<PathBuf>, terminal: bool) -> Result<Self, PasswordError> {
+        match file {
+            Some(path) => Ok(Self::File(path)),
+            None if std::env::var_os(ADMINISTRATOR_PASSWORD_VARIABLE).is_some() => {
+                Ok(Self::Environment(ADMINISTRATOR_PASSWORD_VARIABLE))
+            }
+            None if terminal => Ok(Self::Prompt),
+            None => Err(PasswordError::Nowhere),
+        }
+    }
+
     /// Gets the password, calling `ask` where a person has to type it.
     pub fn fetch(&self, ask: impl FnOnce() -> io::Result<String>) -> Result<Secret, PasswordError> {
         let (bytes, origin) = match self {
@@ -51,9 +69,9 @@ impl PasswordSource {
                     read_file(path).map_err(|source| PasswordError::File { path: path.clone(), source })?;
                 (bytes, path.display().to_string())
             }
-            Self::Environment => {
-                let text = std::env::var_os(CONTROL_PASSWORD_VARIABLE).ok_or(PasswordError::NoVariable)?;
-                (Zeroizing::new(text.into_vec()), CONTROL_PASSWORD_VARIABLE.to_owned())
+            Self::Environment(name) => {
+                let text = std::env::var_os(name).ok_or(PasswordError::NoVariable { name })?;
+                (Zeroizing::new(text.into_vec()), (*name).to_owned())
             }
             Self::Prompt => {
                 let text = ask().map_err(|source| PasswordError::Prompt { source })?;

@@ -199,7 +199,9 @@ impl Resolver<'_> {
         let by_flag = matches!(self.reading.place("control.password_file"), Place::Flag(_));
         let password = match file {
             Some(path) if by_flag => Some(PasswordSource::File(path.clone())),
-            _ if self.surroundings.password_in_environment => Some(PasswordSource::Environment),
+            _ if self.surroundings.password_in_environment => {
+                Some(PasswordSource::Environment(CONTROL_PASSWORD_VARIABLE))
+            }
             Some(path) => Some(PasswordSource::File(path.clone())),
             None if self.surroundings.terminal && !broken => Some(PasswordSource::Prompt),
             None => {

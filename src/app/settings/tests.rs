@@ -149,7 +149,7 @@ fn the_password_comes_from_flag_then_environment_then_file_then_terminal() {
     };
     let file = |path: &str| PasswordSource::File(path.into());
     assert_eq!(source(COMPLETE, &[by_flag], true, true), file("/flag"));
-    assert_eq!(source(COMPLETE, &[], true, true), PasswordSource::Environment);
+    assert_eq!(source(COMPLETE, &[], true, true), PasswordSource::Environment(CONTROL_PASSWORD_VARIABLE));
     assert_eq!(source(COMPLETE, &[], false, true), file("/etc/headgate/control.password"));
     assert_eq!(source(&without, &[], false, true), PasswordSource::Prompt);
 }
