@@ -84,6 +84,7 @@ impl Client {
             schema: Some(schema.as_bytes().to_vec()),
             plugin: Some(first.plugin),
             attributes: Vec::new(),
+            zstd_level: 0,
         };
         self.send(header.seq.wrapping_add(1), &request.payload())?;
         loop {

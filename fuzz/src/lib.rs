@@ -10,6 +10,7 @@ pub mod auth_client;
 pub mod auth_server;
 pub mod classify;
 pub mod command;
+pub mod compress;
 pub mod frame;
 pub mod greeting;
 pub mod gtid;

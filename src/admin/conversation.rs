@@ -241,6 +241,7 @@ impl Inner {
             schema: None,
             plugin: Some(b"mysql_native_password".to_vec()),
             attributes: Vec::new(),
+            zstd_level: 0,
         };
         let mut out = Vec::new();
         put_packet(&mut out, &mut greeting.wrapping_add(1), &request.payload());

@@ -104,6 +104,7 @@ pub(super) fn live(settings: &Settings) -> anyhow::Result<Live> {
         client_idle_timeout: settings.front.client_idle_timeout,
         connect_timeout: settings.backend.connect_timeout,
         require_tls: settings.front.require_tls,
+        compression: settings.front.compression,
     };
     Ok(Live { limits, policy: settings.routing })
 }

@@ -122,6 +122,7 @@ impl Connection {
             // Named below; the flag must already stand in the SSLRequest.
             plugin: Some(Vec::new()),
             attributes: credentials.attributes.to_vec(),
+            zstd_level: 0,
         };
         let needed = Capabilities::SESSION_TRACK | Capabilities::DEPRECATE_EOF;
         if !request.capabilities.contains(needed) {

@@ -85,6 +85,17 @@ choice! {
 }
 
 choice! {
+    /// How packets to and from a client may be compressed, in MySQL's own words for
+    /// `protocol_compression_algorithms`.
+    Compression {
+        /// As old as the protocol.
+        Zlib = "zlib",
+        /// Since MySQL 8.0.18. MariaDB has none.
+        Zstd = "zstd",
+    }
+}
+
+choice! {
     /// What a read on a replica may miss.
     Consistency {
         /// Nothing that its own session has written or seen.

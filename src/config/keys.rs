@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::choice::{BackendTls, Consistency, LogFormat, RuntimeModel};
+use super::choice::{BackendTls, Compression, Consistency, LogFormat, RuntimeModel};
 use super::endpoint::Endpoint;
 use super::key::{Key, Reload, settings};
 use super::on_off::OnOff;
@@ -56,6 +56,13 @@ settings! {
         require_tls: bool {
             default: false,
             flag: "--require-tls" "BOOL",
+            reload: Live
+        }
+        /// How clients may compress what they exchange with Headgate; `[]`: not at all. `zstd` is offered in
+        /// front of MySQL only, since MariaDB's clients do not know it. Between Headgate and the servers
+        /// nothing is compressed.
+        compression: Vec<Compression> {
+            default: vec![Compression::Zlib, Compression::Zstd],
             reload: Live
         }
     }

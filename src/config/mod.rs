@@ -23,7 +23,7 @@ mod setting;
 mod suggest;
 mod value;
 
-pub use choice::{BackendTls, Consistency, LogFormat, RuntimeModel};
+pub use choice::{BackendTls, Compression, Consistency, LogFormat, RuntimeModel};
 pub use diff::{Change, ReloadPlan, diff};
 pub use endpoint::{Endpoint, EndpointError};
 pub use key::{Key, Reload};

@@ -15,6 +15,7 @@ use crate::pool::Pool;
 use crate::routing::Policy;
 use crate::telemetry::Counters;
 use crate::topology::{ServerId, Topology};
+use crate::wire::capabilities::Capabilities;
 
 use super::accounts::AccountReader;
 use super::ids::ClientIds;
@@ -39,6 +40,8 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// Refuse clients without TLS.
     pub require_tls: bool,
+    /// The flags of the algorithms that clients may compress with.
+    pub compression: Capabilities,
 }
 
 /// Settings that a running Headgate takes up.

@@ -49,6 +49,7 @@ impl Idle {
 impl Session {
     /// Waits until a command has begun to arrive.
     pub(super) async fn next_command(&mut self) -> Result<(), Closing> {
+        self.client.next_command();
         while !has_begun(&self.client.inbox) {
             if !self.client.inbox.is_empty() {
                 relay::more_from_client(&mut self.client).await?;
@@ -72,11 +73,11 @@ impl Session {
                 }
             };
             match woken {
-                Woken::Client => {
-                    if !matches!(self.client.fill_if_empty().await, Ok(n) if n > 0) {
-                        return Err(Closing::Quit);
-                    }
+                // Of a compressed packet it may be the beginning alone that has come.
+                Woken::Client if self.client.inbox.is_empty() => {
+                    relay::more_from_client(&mut self.client).await?;
                 }
+                Woken::Client => {}
                 Woken::Primary => return Err(self.primary_spoke().await),
                 Woken::Idle => return Err(self.idled().await),
                 // The loop looks what it means for this session.

@@ -21,6 +21,7 @@ use crate::runtime::clock;
 use crate::session::State;
 use crate::topology::{Facts, Flavor, ServerId, Topology};
 use crate::wire::capabilities::Capabilities;
+use crate::wire::compress::{Algorithm, NoSuchLevel};
 use crate::wire::err::ErrPacket;
 use crate::wire::greeting::Greeting;
 use crate::wire::login_request::LoginRequest;
@@ -38,7 +39,8 @@ pub(super) async fn run(socket: Socket, context: &Arc<Context>) -> Result<(Link,
         Ok(reign) => reign,
         Err(error) => return Err(caller.refuse(error).await),
     };
-    let offered = (Capabilities::OFFERED & facts.capabilities) | Capabilities::SSL;
+    let compression = shared.limits().compression & may_compress(facts.flavor);
+    let offered = (Capabilities::OFFERED & facts.capabilities) | Capabilities::SSL | compression;
     let nonce = Nonce::from_random(random()?);
     let advertised = advertised(&facts);
     let id = shared.next_id();
@@ -55,11 +57,20 @@ pub(super) async fn run(socket: Socket, context: &Arc<Context>) -> Result<(Link,
     let (mut caller, request) = read_request(caller, shared).await?;
     let client = caller.link.socket().peer();
     let capabilities = request.capabilities & offered;
+    let algorithm = match Algorithm::chosen(capabilities, request.zstd_level) {
+        Ok(algorithm) => algorithm,
+        Err(NoSuchLevel { .. }) => return Err(caller.refuse(no_such_level()).await),
+    };
     let (facts, topology) = (&facts, &topology);
     let candidate = Candidate { id, context, topology, facts, primary, capabilities, client, nonce };
     let mut exchange = Exchange::new(candidate.setup(&caller, &request.user)?);
     let step = exchange.start(request.plugin.as_deref(), &request.auth_response);
-    candidate.negotiate(&mut caller, request, exchange, step).await.map(|logged_in| (caller.link, logged_in))
+    let logged_in = candidate.negotiate(&mut caller, request, exchange, step).await?;
+    // The OK of the login was the last packet that is not compressed.
+    if let Some(algorithm) = algorithm {
+        caller.link.compress(algorithm);
+    }
+    Ok((caller.link, logged_in))
 }
 
 /// Who was logged in before a COM_CHANGE_USER.
@@ -318,6 +329,20 @@ const ACCESS_DENIED: u16 = 1045;
 fn no_primary(why: &str) -> ErrPacket {
     // CR_CONN_HOST_ERROR.
     ErrPacket::own(2003, b"HY000", &format!("no connection to the primary: {why}"))
+}
+
+/// What clients of this family know. It is not the primary's own offer: its connections are not compressed.
+const fn may_compress(flavor: Flavor) -> Capabilities {
+    match flavor {
+        Flavor::MySql => Capabilities(Capabilities::COMPRESS.0 | Capabilities::ZSTD.0),
+        Flavor::MariaDb => Capabilities::COMPRESS,
+    }
+}
+
+/// ER_WRONG_COMPRESSION_LEVEL_CLIENT, in the server's own words.
+fn no_such_level() -> ErrPacket {
+    let message = b"Invalid zstd compression level for algorithm 'zstd'.".to_vec();
+    ErrPacket { code: 3923, state: *b"HY000", message }
 }
 
 /// The primary's default method as far as Headgate speaks it.

@@ -14,6 +14,8 @@ use crate::backend::{BackendError, Connection, WRITE_LIMIT};
 use crate::net::link::Link;
 use crate::pool::ServerLimits;
 use crate::runtime::clock;
+use crate::wire::compress::Broken;
+use crate::wire::err::ErrPacket;
 use crate::wire::frame::{HEADER, Header};
 use crate::wire::reply::{End, Progress, Tracker};
 use crate::wire::session_track::Change;
@@ -27,6 +29,15 @@ pub(super) enum RelayError {
     /// The server.
     #[error(transparent)]
     Server(#[from] BackendError),
+}
+
+impl RelayError {
+    /// What a client is told that has broken its compressed stream.
+    pub(super) fn breach(&self) -> Option<ErrPacket> {
+        let Self::Client(error) = self else { return None };
+        let broken = error.get_ref()?.downcast_ref::<Broken>()?;
+        Some(ErrPacket::own(broken.code(), b"08S01", &broken.to_string()))
+    }
 }
 
 /// How long a client may pause in the middle of a command.
@@ -63,7 +74,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Passes the command at the front of the client's inbox on, however long it is.
 pub(super) async fn forward_command(client: &mut Link, server: &mut Connection) -> Result<(), RelayError> {
     server.begin();
-    stream_packets(client, server, |header, _| !header.continues(), 0).await
+    let numbers = if client.is_compressed() { Numbers::From(0) } else { Numbers::Less(0) };
+    stream_packets(client, server, |header, _| !header.continues(), numbers).await
 }
 
 /// Sends the command at the front of the client's inbox, which has come whole, and leaves it there, so
@@ -105,21 +117,38 @@ async fn header(client: &mut Link) -> Result<Header, RelayError> {
     }
 }
 
+/// Which numbers the packets of a client get at the server.
+#[derive(Debug, Clone, Copy)]
+enum Numbers {
+    /// Their own, less so many.
+    Less(u8),
+    /// Counted from here. Clients that compress number the packets inside as they please
+    /// (libmysqlclient by the count of the packets outside): servers look at the outer numbers alone.
+    From(u8),
+}
+
+impl Numbers {
+    fn next(&mut self, own: u8) -> u8 {
+        match self {
+            Self::Less(shift) => own.wrapping_sub(*shift),
+            Self::From(next) => std::mem::replace(next, next.wrapping_add(1)),
+        }
+    }
+}
+
 /// Passes packets on from client to server until one for which `last` holds has passed. `last` is
 /// told whether the packet continues the one before.
 async fn stream_packets(
     client: &mut Link,
     server: &mut Connection,
     last: impl Fn(Header, bool) -> bool,
-    shift: u8,
+    mut numbers: Numbers,
 ) -> Result<(), RelayError> {
     let mut continued = false;
     loop {
         let header = header(client).await?;
-        if shift != 0
-            && let Some(seq) = client.inbox.get_mut(HEADER - 1)
-        {
-            *seq = header.seq.wrapping_sub(shift);
+        if let Some(seq) = client.inbox.get_mut(HEADER - 1) {
+            *seq = numbers.next(header.seq);
         }
         let mut left = HEADER + header.len;
         while left > 0 {
@@ -179,14 +208,13 @@ pub(super) async fn reply(
                 Err(alarm) => return Ok(Ending::Interrupted(alarm)),
             },
             Progress::FileWanted => {
+                let numbers = match client.is_compressed() {
+                    true => Numbers::From(tracker.next_server_seq()),
+                    false => Numbers::Less(tracker.shift()),
+                };
                 // The file ends with an empty packet; the server says nothing before it.
-                stream_packets(
-                    client,
-                    server,
-                    |header, continued| header.len == 0 && !continued,
-                    tracker.shift(),
-                )
-                .await?;
+                let last = |header: Header, continued: bool| header.len == 0 && !continued;
+                stream_packets(client, server, last, numbers).await?;
             }
         }
     }

@@ -160,6 +160,12 @@ impl Session {
             traffic.received.increment(volume.received);
             traffic.sent.increment(volume.sent);
             if let Err(closing) = served {
+                if let Closing::Relay(error) = &closing
+                    && let Some(breach) = error.breach()
+                {
+                    // Servers say it, and close.
+                    let _ = self.tell(1, &breach).await;
+                }
                 return closing;
             }
         }
@@ -195,6 +201,12 @@ impl Session {
 
     /// Serves the command at the front of the inbox.
     async fn command(&mut self) -> Result<(), Closing> {
+        if self.client.is_compressed()
+            && let Some(seq) = self.client.inbox.get_mut(HEADER - 1)
+        {
+            // Servers look at the numbers of the packets outside alone.
+            *seq = 0;
+        }
         let Some(header) = Header::read(&self.client.inbox) else { return Err(Closing::Quit) };
         if header.seq != 0 {
             // ER_NET_PACKETS_OUT_OF_ORDER.

@@ -20,7 +20,7 @@ impl Capabilities {
     pub const CONNECT_WITH_DB: Self = Self(1 << 3);
     /// `db.table.column` is refused.
     pub const NO_SCHEMA: Self = Self(1 << 4);
-    /// zlib compression.
+    /// zlib compression, from the login's OK on.
     pub const COMPRESS: Self = Self(1 << 5);
     /// No effect since 3.22.
     pub const ODBC: Self = Self(1 << 6);
@@ -62,15 +62,16 @@ impl Capabilities {
     pub const DEPRECATE_EOF: Self = Self(1 << 24);
     /// Result sets may come without metadata (changes every result set).
     pub const OPTIONAL_METADATA: Self = Self(1 << 25);
-    /// zstd compression.
+    /// zstd compression; the login request ends with a byte for its level. MariaDB has none.
     pub const ZSTD: Self = Self(1 << 26);
     /// COM_QUERY and COM_STMT_EXECUTE carry attributes (changes their form).
     pub const QUERY_ATTRIBUTES: Self = Self(1 << 27);
 
     /// What Headgate offers to clients, as far as the primary offers it too.
     ///
-    /// Compression, optional metadata, multi-factor authentication and MariaDB's
-    /// extended flags are not offered: each changes what the relay would have to follow.
+    /// Optional metadata, multi-factor authentication and MariaDB's extended flags are not offered: each
+    /// changes what the relay would have to follow. Compression is Headgate's own, so whether it is offered
+    /// does not depend on the primary.
     pub const OFFERED: Self = Self(
         Self::LONG_PASSWORD.0
             | Self::FOUND_ROWS.0

@@ -30,6 +30,7 @@ pub fn parse(payload: &[u8], capabilities: Capabilities) -> Result<LoginRequest,
         schema,
         plugin,
         attributes,
+        zstd_level: 0,
     })
 }
 

@@ -34,6 +34,8 @@ pub struct LoginRequest {
     pub plugin: Option<Vec<u8>>,
     /// Connection attributes, keys and values.
     pub attributes: Vec<Attribute>,
+    /// The level for zstd, where its flag is set.
+    pub zstd_level: u8,
 }
 
 impl std::fmt::Debug for LoginRequest {
@@ -86,7 +88,22 @@ impl LoginRequest {
         };
         let plugin = plugin(&mut cursor, capabilities);
         let attributes = attributes(&mut cursor, capabilities)?;
-        Ok(Self { capabilities, max_packet, collation, user, auth_response, schema, plugin, attributes })
+        let zstd_level = if capabilities.contains(Capabilities::ZSTD) && !cursor.is_empty() {
+            cursor.u8("zstd level")?
+        } else {
+            0
+        };
+        Ok(Self {
+            capabilities,
+            max_packet,
+            collation,
+            user,
+            auth_response,
+            schema,
+            plugin,
+            attributes,
+            zstd_level,
+        })
     }
 
     /// The payload of this request. The flags of fields that are absent are cleared.
@@ -102,6 +119,9 @@ impl LoginRequest {
             put_nul_terminated(&mut out, plugin);
         }
         put_attributes(&mut out, &self.attributes);
+        if self.capabilities.contains(Capabilities::ZSTD) {
+            out.push(self.zstd_level);
+        }
         out
     }
 
@@ -196,12 +216,16 @@ mod tests {
             schema: Some(b"shop".to_vec()),
             plugin: Some(b"caching_sha2_password".to_vec()),
             attributes: vec![(b"_os".to_vec(), b"Linux".to_vec())],
+            zstd_level: 0,
         }
     }
 
     #[test]
     fn requests_round_trip() {
         assert_eq!(LoginRequest::parse(&sample().payload()), Ok(sample()));
+        let capabilities = sample().capabilities | Capabilities::ZSTD;
+        let zstd = LoginRequest { capabilities, zstd_level: 7, ..sample() };
+        assert_eq!(LoginRequest::parse(&zstd.payload()), Ok(zstd));
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod capabilities;
 pub mod change_user;
 pub mod column;
 pub mod command;
+pub mod compress;
 pub mod cursor;
 pub mod encode;
 pub mod err;

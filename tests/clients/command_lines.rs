@@ -50,7 +50,7 @@ fn pipe(place: &Place, name: &str, program: impl Fn() -> Command) {
 }
 
 /// Writes, reads of what was written, plain reads, transactions, warnings and errors, over and over.
-fn script() -> String {
+pub(super) fn script() -> String {
     let mut script = String::from(
         "CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(40), amount DECIMAL(12,3), note TEXT) CHARACTER SET utf8mb4;\n",
     );
@@ -130,7 +130,7 @@ fn interactive_beginnings() {
     }
 }
 
-fn connect(command: &mut Command, place: &Place, address: SocketAddr, schema: &str) {
+pub(super) fn connect(command: &mut Command, place: &Place, address: SocketAddr, schema: &str) {
     let account = place.cluster.accounts().app;
     command
         // Unpacked by the laboratory: the machine's own option files are not for it.

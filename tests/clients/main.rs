@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, and says where")]
 
 mod command_lines;
+mod compression;
 mod dump;
 mod node;
 mod place;

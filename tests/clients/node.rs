@@ -10,22 +10,23 @@ use super::succeed;
 
 #[test]
 fn mysql2_on_mysql() {
-    script(Flavor::MySql);
+    script(Flavor::MySql, "mysql2", &[]);
 }
 
 #[test]
 fn mysql2_on_mariadb() {
-    script(Flavor::MariaDb);
+    script(Flavor::MariaDb, "mysql2", &[]);
 }
 
-fn script(flavor: Flavor) {
+pub(super) fn script(flavor: Flavor, name: &str, options: &[&str]) {
     let place = place(flavor);
     let modules = modules();
-    place.compare("mysql2", |address, schema| {
+    place.compare(name, |address, schema| {
         let mut command = Command::new("node");
         command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/scripts/mysql2_client.js"));
         command.env("NODE_PATH", &modules);
         place.arguments(&mut command, address, schema);
+        command.args(options);
         succeed(&mut command, b"")
     });
 }

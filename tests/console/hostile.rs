@@ -49,6 +49,7 @@ impl Raw {
             schema: None,
             plugin: Some(first.plugin),
             attributes: Vec::new(),
+            zstd_level: 0,
         };
         let mut seq = 1;
         let mut payload = request.payload();

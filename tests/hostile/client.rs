@@ -37,6 +37,8 @@ pub(crate) enum Ended {
 
 pub(crate) struct Client {
     user: Vec<u8>,
+    /// What it asks for at the login.
+    pub(crate) wants: Capabilities,
     pub(crate) stream: TcpStream,
     pub(crate) greeting: Greeting,
     /// The next sequence number.
@@ -50,7 +52,8 @@ impl Client {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        let mut client = Self { user: user.into(), stream, greeting: nobody(), seq: 0 };
+        let (user, wants) = (user.into(), CAPABILITIES);
+        let mut client = Self { user, wants, stream, greeting: nobody(), seq: 0 };
         client.greeting = Greeting::parse(&client.receive().unwrap()).unwrap();
         client
     }
@@ -88,7 +91,7 @@ impl Client {
     /// A login request of the right form, without an answer to the greeting's nonce.
     pub(crate) fn login_request(&self) -> LoginRequest {
         LoginRequest {
-            capabilities: CAPABILITIES,
+            capabilities: self.wants,
             max_packet: 1 << 24,
             collation: 45,
             user: self.user.clone(),
@@ -96,6 +99,7 @@ impl Client {
             schema: Some(b"app".to_vec()),
             plugin: Some(b"caching_sha2_password".to_vec()),
             attributes: vec![(b"_client_name".to_vec(), b"hostile".to_vec())],
+            zstd_level: 3,
         }
     }
 
@@ -156,7 +160,13 @@ impl Client {
 
     /// Reads on until the peer hangs up, for at most `limit`; says what its last word was.
     #[track_caller]
-    pub(crate) fn ended_within(mut self, limit: Duration) -> Ended {
+    pub(crate) fn ended_within(self, limit: Duration) -> Ended {
+        last_word(&self.rest_within(limit))
+    }
+
+    /// Reads on until the peer hangs up, for at most `limit`.
+    #[track_caller]
+    pub(crate) fn rest_within(mut self, limit: Duration) -> Vec<u8> {
         let end = Instant::now() + limit;
         let mut rest = Vec::new();
         let mut chunk = vec![0; 1 << 16];
@@ -171,7 +181,7 @@ impl Client {
                 Err(error) => assert!(waits(&error), "{error}"),
             }
         }
-        last_word(&rest)
+        rest
     }
 
     /// Says that nothing more will come, and listens on.
@@ -181,7 +191,7 @@ impl Client {
 }
 
 /// The last whole packet, if it is an ERR.
-fn last_word(mut bytes: &[u8]) -> Ended {
+pub(crate) fn last_word(mut bytes: &[u8]) -> Ended {
     let mut last = Ended::Closed;
     while let Some(header) = Header::read(bytes) {
         let Some(payload) = bytes.get(HEADER..HEADER + header.len) else { break };

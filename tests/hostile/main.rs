@@ -8,6 +8,7 @@
 
 mod client;
 mod commands;
+mod compressed;
 mod crowd;
 mod login;
 mod replies;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use headgate::lab::headgate::{Headgate, Options};
 use headgate::lab::{Cluster, Flavor, Node};
+use headgate::wire::capabilities::Capabilities;
 use tokio::runtime::Runtime;
 
 use crate::client::{Client, PASSWORD, PATIENCE};
@@ -80,6 +81,14 @@ impl Stage {
     /// A client that has logged in.
     pub(crate) fn logged_in(&self) -> Client {
         Client::logged_in(self.headgate.address(), &self.user)
+    }
+
+    /// A client that has logged in and will compress from now on.
+    pub(crate) fn compressing(&self, flag: Capabilities) -> Client {
+        let mut client = self.greeted();
+        client.wants = client.wants | flag;
+        client.log_in().unwrap();
+        client
     }
 
     /// A client that has logged in at the primary itself.

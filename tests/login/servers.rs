@@ -55,6 +55,7 @@ impl<'a> Attempt<'a> {
             // Named below; the flag must already stand in the SSLRequest.
             plugin: Some(Vec::new()),
             attributes: Vec::new(),
+            zstd_level: 0,
         };
         if matches!(self.channel, Channel::Encrypted | Channel::Verified) {
             request.capabilities = request.capabilities | Capabilities::SSL;

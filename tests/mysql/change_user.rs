@@ -3,7 +3,7 @@
 use headgate::lab::{Cluster, Flavor};
 use headgate::wire::capabilities::Capabilities;
 
-use crate::client::{Connection, Options, PLAIN_CLIENT};
+use crate::client::{Compression, Connection, Options, PLAIN_CLIENT};
 use crate::headgate::Headgate;
 use crate::servers::cluster;
 
@@ -40,8 +40,14 @@ async fn answer(connection: &mut Connection, statement: &str) -> String {
 }
 
 /// The life of a connection that changes hands; everything it is told.
-async fn life(at: std::net::SocketAddr, tls: bool, capabilities: Capabilities) -> (Vec<String>, Connection) {
+async fn life(
+    at: std::net::SocketAddr,
+    tls: bool,
+    capabilities: Capabilities,
+    compression: Option<Compression>,
+) -> (Vec<String>, Connection) {
     let one = options(at, "change_one").tls(tls).capabilities(capabilities).schema("app");
+    let one = one.compression(compression);
     let two = Options { schema: None, ..options(at, "change_two").tls(tls).capabilities(capabilities) };
     let mut told = Vec::new();
     let mut connection = one.connect().await.unwrap();
@@ -84,14 +90,17 @@ async fn as_on_the_server(flavor: Flavor) {
     accounts(cluster).await;
     let headgate = Headgate::start(cluster, &[]).await.unwrap();
     let forms = [
-        (true, PLAIN_CLIENT | Capabilities::DEPRECATE_EOF | Capabilities::SESSION_TRACK),
-        (false, PLAIN_CLIENT),
+        (true, PLAIN_CLIENT | Capabilities::DEPRECATE_EOF | Capabilities::SESSION_TRACK, None),
+        (false, PLAIN_CLIENT, None),
+        // Compression goes on as it was agreed on at the first login.
+        (true, PLAIN_CLIENT, Some(Compression::Zlib)),
     ];
-    for (tls, capabilities) in forms {
+    for (tls, capabilities, compression) in forms {
         let mut lives = Vec::new();
         for at in [cluster.primary().address(), headgate.address()] {
             cluster.primary().sql("TRUNCATE TABLE app.change_two").await.unwrap();
-            let (told, mut connection) = life(at, tls, capabilities).await;
+            let compression = compression.filter(|_| at == headgate.address());
+            let (told, mut connection) = life(at, tls, capabilities, compression).await;
             lives.push(told);
             // MariaDB leaves who was refused connected, as who it was.
             if flavor == Flavor::MySql || at == headgate.address() {

@@ -14,7 +14,7 @@ use headgate::wire::capabilities::Capabilities;
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
-use crate::client::{Connection, Options, PLAIN_CLIENT};
+use crate::client::{Compression, Connection, Options, PLAIN_CLIENT};
 use crate::headgate::Headgate;
 use crate::script::Script;
 use crate::servers::{SCRIPT_USER, cluster, root};
@@ -35,6 +35,9 @@ const FORMS: [Capabilities; 4] = [
 #[derive(Debug, Clone)]
 struct Sides {
     direct: SocketAddr,
+    /// The family, where the others are asked with compression. Not where they are the server itself: then
+    /// the numbers of packets inside follow the count of those outside.
+    compressing: Option<Flavor>,
     /// Name, address, whether TLS is used.
     others: Vec<(&'static str, SocketAddr, bool)>,
 }
@@ -65,6 +68,18 @@ impl Job {
         options.schema(&self.schema())
     }
 
+    /// Compression wraps packets as TLS does: each script meets both kinds of it, and goes without as well. The
+    /// primary is always asked without, so that what is compared is what is inside.
+    fn compression(&self, flavor: Option<Flavor>, tls: bool) -> Option<Compression> {
+        let flavor = flavor?;
+        match (self.pass, self.form) {
+            (Pass::Text, 0) if tls => Some(Compression::Zlib),
+            (Pass::Text, 2) | (Pass::Binary, 0) if flavor == Flavor::MySql => Some(Compression::Zstd),
+            (Pass::Text, 2) | (Pass::Binary, 0 | 2) => Some(Compression::Zlib),
+            _ => None,
+        }
+    }
+
     /// TLS wraps packets whatever is in them, so not every form needs both ways: each value of each
     /// capability meets TLS and plain TCP.
     fn has_way(&self, tls: bool) -> bool {
@@ -92,7 +107,9 @@ impl Job {
         let others = sides.others.iter().filter(|(_, _, tls)| sides.others.len() == 1 || self.has_way(*tls));
         for (name, address, tls) in others {
             fresh_schema(admin, &self.schema()).await?;
-            let other = run(&self.script, self.pass, &self.options(*address, *tls), &self.schema())
+            let options = self.options(*address, *tls);
+            let options = options.compression(self.compression(sides.compressing, *tls));
+            let other = run(&self.script, self.pass, &options, &self.schema())
                 .await
                 .with_context(|| format!("{title}, {name}"))?;
             if let Some(difference) = difference(&direct, &other, ["direct", name]) {
@@ -128,11 +145,13 @@ fn jobs(flavor: Flavor, tag: char, forms: &[usize]) -> Vec<Job> {
         let script = Arc::new(script);
         for (pass, has) in [(Pass::Text, script.text), (Pass::Binary, script.binary)] {
             // The form of the packets around rows does not depend on that of the rows, so two are
-            // enough for the binary pass: with everything, and with nothing.
+            // enough for the binary pass: with everything, and with nothing. Where there is no other pass, the
+            // third is for zlib.
             let most = match pass {
                 _ if script.once => 1,
                 Pass::Text => forms.len(),
-                Pass::Binary => 2.min(forms.len()),
+                Pass::Binary if script.text => 2.min(forms.len()),
+                Pass::Binary => 3.min(forms.len()),
             };
             let forms = &forms[..most];
             jobs.extend(forms.iter().filter(|_| has).map(|form| Job {
@@ -185,7 +204,7 @@ async fn compare_all(cluster: &'static Cluster, sides: Sides, jobs: Vec<Job>) {
 async fn direct_against_direct(flavor: Flavor) {
     let cluster = cluster(flavor).await;
     let direct = cluster.primary().address();
-    let sides = Sides { direct, others: vec![("again", direct, true)] };
+    let sides = Sides { direct, compressing: None, others: vec![("again", direct, true)] };
     compare_all(cluster, sides, jobs(flavor, 'd', &[0])).await;
 }
 
@@ -196,6 +215,7 @@ async fn headgate_against_direct(flavor: Flavor) {
     jobs.retain(|job| !job.script.differs);
     let sides = Sides {
         direct: cluster.primary().address(),
+        compressing: Some(flavor),
         others: vec![("headgate", headgate.address(), false), ("tls", headgate.address(), true)],
     };
     compare_all(cluster, sides, jobs).await;

@@ -19,6 +19,7 @@
 mod catalog;
 mod change_user;
 mod client;
+mod compression;
 mod differential;
 mod explain;
 mod headgate;

@@ -57,10 +57,11 @@ pub(crate) async fn run(script: &Script, pass: Pass, options: &Options, schema: 
     Ok(transcript)
 }
 
-/// Agreed capabilities. TLS is left out: a pair may differ in it on purpose.
+/// Agreed capabilities. TLS and compression are left out: a pair may differ in them on purpose.
 fn agreed(connection: &Connection) -> u32 {
     use headgate::wire::capabilities::Capabilities;
-    connection.capabilities.without(Capabilities::SSL).0
+    let wrapping = Capabilities::SSL | Capabilities::COMPRESS | Capabilities::ZSTD;
+    connection.capabilities.without(wrapping).0
 }
 
 /// A statement prepared by name: its id, and the columns of its open cursor.

@@ -8,6 +8,7 @@ use super::password::PasswordSource;
 use crate::config::{BackendTls, LogFormat, RuntimeModel};
 use crate::routing::Policy;
 use crate::topology::Address;
+use crate::wire::capabilities::Capabilities;
 
 /// Everything Headgate needs to know before it starts.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +48,8 @@ pub struct Front {
     /// The certificate to show; `None`: Headgate's own from the state directory.
     pub certificate: Option<CertificateFiles>,
     pub require_tls: bool,
+    /// The flags of the algorithms that clients may compress with.
+    pub compression: Capabilities,
     pub max_clients: NonZeroU32,
     /// From the accepted connection to the end of the login.
     pub login_timeout: Duration,

@@ -9,6 +9,7 @@ use crate::config::{self, BackendTls, Endpoint, Place, Problem, Problems, Readin
 use crate::routing::{Consistency, Policy};
 use crate::telemetry::logging;
 use crate::topology::Address;
+use crate::wire::capabilities::Capabilities;
 
 /// What settings depend on besides the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,6 +142,12 @@ impl Resolver<'_> {
             listen,
             certificate,
             require_tls: config.listen.require_tls,
+            compression: config.listen.compression.iter().fold(Capabilities::default(), |all, one| {
+                all | match one {
+                    config::Compression::Zlib => Capabilities::COMPRESS,
+                    config::Compression::Zstd => Capabilities::ZSTD,
+                }
+            }),
             max_clients: NonZeroU32::new(config.limits.max_clients)?,
             login_timeout: config.limits.login_timeout,
             write_timeout: config.limits.client_write_timeout,

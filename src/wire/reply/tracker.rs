@@ -135,10 +135,16 @@ impl Tracker {
         self.shift
     }
 
+    /// The sequence number of the packet that comes next on the server's side, whoever sends it.
+    #[must_use]
+    pub const fn next_server_seq(&self) -> u8 {
+        self.last_seq.wrapping_add(1)
+    }
+
     /// The sequence number of an ERR of Headgate's own that would end this reply for the client.
     #[must_use]
     pub const fn next_client_seq(&self) -> u8 {
-        self.last_seq.wrapping_add(self.shift).wrapping_add(1)
+        self.next_server_seq().wrapping_add(self.shift)
     }
 
     /// True while nothing of this reply has been made ready for the client.

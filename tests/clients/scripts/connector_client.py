@@ -11,7 +11,8 @@ host, port, user, password, schema = sys.argv[1:6]
 
 def connect(**options):
     return mysql.connector.connect(
-        host=host, port=int(port), user=user, password=password, database=schema, use_pure=True, **options
+        host=host, port=int(port), user=user, password=password, database=schema, use_pure=True,
+        compress="compress" in sys.argv, **options
     )
 
 

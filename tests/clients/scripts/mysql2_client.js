@@ -5,8 +5,9 @@
 const mysql = require('mysql2/promise');
 const { Readable } = require('stream');
 
-const [host, port, user, password, schema] = process.argv.slice(2);
-const account = { host, port: Number(port), user, password, database: schema, dateStrings: true, supportBigNumbers: true };
+const [host, port, user, password, schema, ...options] = process.argv.slice(2);
+const account = { host, port: Number(port), user, password, database: schema, dateStrings: true, supportBigNumbers: true,
+  compress: options.includes('compress') };
 
 const show = (label, value) => console.log(label, JSON.stringify(value, (_, inner) =>
   typeof inner === 'bigint' ? `${inner}n` : inner));
@@ -60,12 +61,12 @@ async function main() {
   show('streamed', streamed);
   await connection.end();
 
-  // A pool: connections come and go, each statement on any of them sees what was written before it.
+  // A pool: connections come and go. What other sessions have written is asked of the primary.
   const pool = mysql.createPool({ ...account, connectionLimit: 5 });
   await pool.query('CREATE TABLE seen (id INT PRIMARY KEY)');
   for (let id = 0; id < 50; id += 1) await pool.query('INSERT INTO seen VALUES (?)', [id]);
   show('parallel', await Promise.all([...Array(50).keys()].map(async (id) =>
-    (await pool.query('SELECT COUNT(*) AS n FROM seen WHERE id = ?', [id]))[0][0].n)));
+    (await pool.query('/* headgate: primary */ SELECT COUNT(*) AS n FROM seen WHERE id = ?', [id]))[0][0].n)));
   await pool.end();
 
   await mysql.createConnection({ ...account, password: 'wrong' })

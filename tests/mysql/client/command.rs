@@ -69,7 +69,7 @@ impl Connection {
         file: &[u8],
         types: &[(u8, bool)],
     ) -> Result<Reply> {
-        self.seq = 0;
+        self.begin_command();
         self.send(payload).await?;
         self.read_reply(shape, file, types).await
     }

@@ -9,6 +9,8 @@ use headgate::wire::greeting::Greeting;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::time::timeout;
 
+use super::compression::Packing;
+
 /// How long any packet may take. Nothing in the tests runs longer on an idle server.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -29,6 +31,8 @@ pub(crate) struct Connection {
     pub(super) stream: BufReader<Box<dyn Duplex>>,
     /// Sequence number of the next packet in either direction.
     pub(super) seq: u8,
+    /// Where both sides agreed to compress, from the end of the login on.
+    pub(super) packing: Option<Packing>,
     /// What both sides agreed on.
     pub(crate) capabilities: Capabilities,
     pub(crate) greeting: Greeting,
@@ -45,9 +49,24 @@ impl std::fmt::Debug for Connection {
 }
 
 impl Connection {
+    /// The next packet begins a command.
+    pub(super) fn begin_command(&mut self) {
+        self.seq = 0;
+        if let Some(packing) = &mut self.packing {
+            packing.seq = 0;
+        }
+    }
+
     pub(super) async fn send(&mut self, payload: &[u8]) -> Result<()> {
         let mut out = Vec::with_capacity(payload.len() + HEADER);
-        put_packet(&mut out, &mut self.seq, payload);
+        if let Some(packing) = &mut self.packing {
+            // As libmysqlclient does: the inner packets follow the count of the outer ones.
+            self.seq = packing.seq;
+            put_packet(&mut out, &mut self.seq, payload);
+            out = packing.pack(&out)?;
+        } else {
+            put_packet(&mut out, &mut self.seq, payload);
+        }
         timeout(PATIENCE, async {
             self.stream.write_all(&out).await?;
             self.stream.flush().await
@@ -58,7 +77,13 @@ impl Connection {
     }
 
     pub(super) async fn receive(&mut self) -> Result<Packet> {
-        let packet = timeout(PATIENCE, receive(&mut self.stream)).await.context("no answer")??;
+        let received = async {
+            match &mut self.packing {
+                None => receive(&mut self.stream).await,
+                Some(packing) => receive(&mut &packing.receive(&mut self.stream).await?[..]).await,
+            }
+        };
+        let packet = timeout(PATIENCE, received).await.context("no answer")??;
         self.seq = packet.seq.wrapping_add(u8::try_from(packet.parts % 256)?);
         Ok(packet)
     }

@@ -17,6 +17,7 @@ use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use super::compression::{Compression, Packing, ZSTD_LEVEL};
 use super::connection::{Connection, Duplex, receive};
 use super::{crypto, reply, tls};
 
@@ -55,6 +56,10 @@ pub(crate) struct Options {
     pub(crate) capabilities: Capabilities,
     /// The method of the first response; the server's proposal unless told.
     pub(crate) plugin: Option<&'static str>,
+    /// Compress after the login; the server must offer it.
+    pub(crate) compression: Option<Compression>,
+    /// The last byte of the login request, for zstd.
+    pub(crate) zstd_level: u8,
 }
 
 impl Options {
@@ -68,6 +73,8 @@ impl Options {
             ca: None,
             capabilities: PLAIN_CLIENT,
             plugin: None,
+            compression: None,
+            zstd_level: ZSTD_LEVEL,
         }
     }
 
@@ -83,6 +90,16 @@ impl Options {
 
     pub(crate) fn capabilities(mut self, capabilities: Capabilities) -> Self {
         self.capabilities = capabilities;
+        self
+    }
+
+    pub(crate) fn compression(mut self, compression: Option<Compression>) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    pub(crate) fn zstd_level(mut self, level: u8) -> Self {
+        self.zstd_level = level;
         self
     }
 
@@ -109,6 +126,11 @@ impl Options {
         }
         let greeting = Greeting::parse(&first.payload)?;
         let capabilities = self.choice(&greeting);
+        if let Some(wanted) = self.compression
+            && !capabilities.contains(wanted.flag())
+        {
+            bail!("{} does not offer {wanted:?}", self.address);
+        }
         let mut seq = first.seq.wrapping_add(1);
         let stream: Box<dyn Duplex> = if self.tls {
             if !greeting.capabilities.contains(Capabilities::SSL) {
@@ -126,13 +148,17 @@ impl Options {
         let mut connection = Connection {
             stream: BufReader::new(stream),
             seq,
+            packing: None,
             capabilities,
             greeting,
             login_reply: Vec::new(),
             exchange: Vec::new(),
         };
         Ok(match self.prove(&mut connection).await? {
-            None => Ok(connection),
+            None => {
+                connection.packing = self.compression.map(Packing::new);
+                Ok(connection)
+            }
             Some(refusal) => Err(refusal),
         })
     }
@@ -144,6 +170,9 @@ impl Options {
         }
         if self.tls {
             wanted = wanted | Capabilities::SSL;
+        }
+        if let Some(compression) = self.compression {
+            wanted = wanted | compression.flag();
         }
         // MariaDB does not offer LONG_PASSWORD, which says there that extended flags follow.
         wanted & (greeting.capabilities | Capabilities::LONG_PASSWORD)
@@ -179,6 +208,9 @@ impl Options {
             put_lenenc_bytes(&mut attributes, b"program_name");
             put_lenenc_bytes(&mut attributes, b"headgate-tests");
             put_lenenc_bytes(&mut out, &attributes);
+        }
+        if capabilities.contains(Capabilities::ZSTD) {
+            out.push(self.zstd_level);
         }
         Ok(out)
     }
@@ -234,7 +266,7 @@ impl Options {
             payload.push(0);
         }
         connection.exchange.clear();
-        connection.seq = 0;
+        connection.begin_command();
         connection.send(&payload).await?;
         self.verdict(connection, nonce).await
     }

@@ -4,6 +4,7 @@
 //! with Headgate, so that a mistake there is not made twice.
 
 mod command;
+mod compression;
 mod connection;
 mod crypto;
 mod login;
@@ -12,6 +13,7 @@ mod tls;
 mod values;
 
 pub(crate) use command::{CURSOR_READ_ONLY, Param, Shape};
+pub(crate) use compression::Compression;
 pub(crate) use connection::Connection;
 pub(crate) use login::{Options, PLAIN_CLIENT};
 pub(crate) use reply::Reply;
