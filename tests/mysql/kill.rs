@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use headgate::lab::{Cluster, Flavor};
 use headgate::wire::command::Command;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::client::{Connection, Options, Reply, Shape};
@@ -117,7 +118,8 @@ async fn ends_a_statement(flavor: Flavor) {
         // What the server calls it serves as well.
         let theirs: u64 = value(&mut victim, "SELECT CONNECTION_ID()").await.parse().unwrap();
         until_split(&mut victim, &headgate).await;
-        let victim = tokio::spawn(async move {
+        let mut victims = JoinSet::new();
+        victims.spawn(async move {
             let replies = [ask(&mut victim, statement).await, ask(&mut victim, statement).await];
             (victim, replies)
         });
@@ -132,7 +134,7 @@ async fn ends_a_statement(flavor: Flavor) {
             })
             .await;
         }
-        let (mut victim, replies) = victim.await.unwrap();
+        let (mut victim, replies) = victims.join_next().await.unwrap().unwrap();
         assert_eq!(replies.each_ref().map(code), [Some(INTERRUPTED); 2], "{statement}");
         // It did not run again anywhere, and the session goes on.
         assert_eq!(running(cluster, user, "numbers d").await, [0, 0]);
@@ -167,7 +169,8 @@ async fn ends_a_session(flavor: Flavor) {
         let mut victim = login(&headgate, user).await;
         until_split(&mut victim, &headgate).await;
         let id = victim.greeting.thread_id;
-        let victim = tokio::spawn(async move {
+        let mut victims = JoinSet::new();
+        victims.spawn(async move {
             let told = match statement {
                 Some(statement) => victim.query(statement).await.ok().as_ref().and_then(code),
                 None => None,
@@ -178,7 +181,7 @@ async fn ends_a_session(flavor: Flavor) {
             until_running(cluster, user, "numbers d", on_replica).await;
         }
         assert_eq!(code(&ask(&mut killer, &format!("KILL {id}")).await), None);
-        let (closed, told) = victim.await.unwrap();
+        let (closed, told) = victims.join_next().await.unwrap().unwrap();
         assert!(closed, "{statement:?}: the client sees the end");
         assert!(matches!(told, None | Some(INTERRUPTED | 2013 | 1927)), "{statement:?}: {told:?}");
         becomes("nothing runs on", async || running(cluster, user, "numbers d").await == [0, 0]).await;

@@ -77,7 +77,7 @@ impl Race {
         let mut round = at as u64;
         while self.goes_on() {
             round += 1;
-            if round % 97 == 0 {
+            if round.is_multiple_of(97) {
                 connection.send_query(LONG).await.unwrap();
                 sleep(Duration::from_millis(round % 5)).await;
                 drop(connection);
@@ -87,7 +87,7 @@ impl Race {
                 continue;
             }
             let answered = target.answered.load(Ordering::SeqCst);
-            let (statement, begun) = (if round % 499 == 0 { LONG } else { SHORT }, Instant::now());
+            let (statement, begun) = (if round.is_multiple_of(499) { LONG } else { SHORT }, Instant::now());
             let reply = connection.query(statement).await.unwrap();
             match reply.error.map(|error| error.code) {
                 None => assert_eq!(statement, SHORT, "it cannot end by itself"),
