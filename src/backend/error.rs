@@ -72,6 +72,14 @@ pub enum BackendError {
     },
 }
 
+/// ER_NET_READ_ERROR: the server was lost in the middle of something. Not CR_SERVER_LOST: what has a number of
+/// a client library's own, MariaDB's takes for a malformed packet. And not SQLSTATE 08S01, which drivers take for
+/// leave to send a statement again.
+pub const SERVER_LOST: u16 = 1158;
+
+/// ER_SERVER_ISNT_AVAILABLE.
+pub const NO_SERVER: u16 = 3168;
+
 impl BackendError {
     /// The error that a client is shown: the server's own where it sent one.
     #[must_use]
@@ -81,12 +89,11 @@ impl BackendError {
             Self::Login { failure } => failure.to_client(),
             // ER_CON_COUNT_ERROR.
             Self::Full { .. } => ErrPacket::own(1040, b"08004", &self.to_string()),
-            // CR_SERVER_LOST and CR_CONN_HOST_ERROR: what a client library says of itself.
             Self::Closed | Self::Io { .. } | Self::Protocol { .. } => {
-                ErrPacket::own(2013, b"HY000", &self.to_string())
+                ErrPacket::own(SERVER_LOST, b"HY000", &self.to_string())
             }
             Self::Connect(_) | Self::Late { .. } | Self::Tls { .. } | Self::TooOld => {
-                ErrPacket::own(2003, b"HY000", &self.to_string())
+                ErrPacket::own(NO_SERVER, b"HY000", &self.to_string())
             }
         }
     }

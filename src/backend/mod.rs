@@ -12,4 +12,4 @@ mod login;
 
 pub use connect::{Credentials, Purpose, Target};
 pub use connection::{Connection, WRITE_LIMIT};
-pub use error::BackendError;
+pub use error::{BackendError, NO_SERVER, SERVER_LOST};

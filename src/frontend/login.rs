@@ -13,7 +13,7 @@ use crate::auth::client_side::Failure;
 use crate::auth::server_side::{Exchange, FAST_OK, Setup, Shown, Step};
 use crate::auth::throttle::Attempt;
 use crate::auth::{Accounts, Method, Nonce, Secret};
-use crate::backend::{BackendError, Connection, Credentials, Purpose};
+use crate::backend::{BackendError, Connection, Credentials, NO_SERVER, Purpose};
 use crate::net::link::Link;
 use crate::net::socket::Socket;
 use crate::pool::Key;
@@ -327,8 +327,7 @@ impl Candidate<'_> {
 const ACCESS_DENIED: u16 = 1045;
 
 fn no_primary(why: &str) -> ErrPacket {
-    // CR_CONN_HOST_ERROR.
-    ErrPacket::own(2003, b"HY000", &format!("no connection to the primary: {why}"))
+    ErrPacket::own(NO_SERVER, b"HY000", &format!("no connection to the primary: {why}"))
 }
 
 /// What clients of this family know. It is not the primary's own offer: its connections are not compressed.

@@ -7,7 +7,7 @@ use super::relay::{self, Ending, RelayError, Terms};
 use super::session::{Closing, LoggedIn, Session};
 use super::statement::LONGEST_READ;
 use super::vigil::Alarm;
-use crate::backend::{BackendError, Purpose};
+use crate::backend::{BackendError, Purpose, SERVER_LOST};
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
 use crate::session::{Abandoned, End, Source, Touched};
@@ -219,8 +219,7 @@ impl Session {
         }
         let seq = if tracker.untouched() { 1 } else { tracker.next_client_seq() };
         let text = format!("the connection to the server was lost while it ran the statement ({error})");
-        // CR_SERVER_LOST.
-        self.tell(seq, &ErrPacket::own(2013, b"HY000", &text)).await
+        self.tell(seq, &ErrPacket::own(SERVER_LOST, b"HY000", &text)).await
     }
 
     /// COM_RESET_CONNECTION: the server's trackers go with everything else, so they are set again before

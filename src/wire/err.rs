@@ -20,9 +20,11 @@ pub struct ErrPacket {
 
 impl ErrPacket {
     /// An error of Headgate's own. Its message is prefixed `headgate:` so that nobody looks for it
-    /// in the server's log.
+    /// in the server's log. `code` is one of a server: MariaDB's client library takes what has a number of a
+    /// client library's own (2000 to 2999) for a malformed packet and does not show it.
     #[must_use]
     pub fn own(code: u16, state: &[u8; 5], message: &str) -> Self {
+        debug_assert!(!(2000..3000).contains(&code), "{code} is a client library's");
         Self { code, state: *state, message: format!("headgate: {message}").into_bytes() }
     }
 

@@ -183,7 +183,7 @@ async fn ends_a_session(flavor: Flavor) {
         assert_eq!(code(&ask(&mut killer, &format!("KILL {id}")).await), None);
         let (closed, told) = victims.join_next().await.unwrap().unwrap();
         assert!(closed, "{statement:?}: the client sees the end");
-        assert!(matches!(told, None | Some(INTERRUPTED | 2013 | 1927)), "{statement:?}: {told:?}");
+        assert!(matches!(told, None | Some(INTERRUPTED | 1158 | 1927)), "{statement:?}: {told:?}");
         becomes("nothing runs on", async || running(cluster, user, "numbers d").await == [0, 0]).await;
         becomes("its id is nobody's", async || {
             code(&ask(&mut killer, &format!("KILL {id}")).await) == Some(1094)
