@@ -263,6 +263,10 @@ impl<'a, C: Calls<'a>> Walk<'a, '_, C> {
         }
         let keyword = place == Place::Table && (token.is_word(b"TABLE") || (self.head && word.is_head()));
         if place != Place::Any && !keyword {
+            // A reserved word is no name to the server. What it takes it for is for the primary to say.
+            if place == Place::Table && !word.may_stand_in_plain_read() {
+                self.found.not_plain(NotPlain::Keyword);
+            }
             return self.name(token, next, place);
         }
         match next {
