@@ -92,13 +92,16 @@ impl Session {
                 Some(_) | None => Err(no_such_thread(id)),
             },
         };
-        if let (Ok(_), Aim::Session(card)) = (&verdict, aim) {
-            self.kill_on_replica(&card, form).await;
+        if let (Ok(_), Aim::Session(card)) = (&verdict, &aim) {
+            self.kill_on_replica(card, form).await;
         }
         match verdict {
             Ok(_) => self.tell_ok().await,
-            // The server speaks of its own id, the client knows another.
-            Err(error) if error.code == NO_SUCH_THREAD => self.refuse(&no_such_thread(id)).await,
+            // The server speaks of its own id, the client knows another. Of one that Headgate does not know it
+            // speaks as it is asked, cut to 32 bits on MySQL.
+            Err(error) if error.code == NO_SUCH_THREAD && matches!(aim, Aim::Session(_)) => {
+                self.refuse(&no_such_thread(id)).await
+            }
             Err(error) => self.refuse(&error).await,
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! - [`catalog`]: views and stored functions, by what they reach;
 //! - [`change_user`]: COM_CHANGE_USER, directly and through Headgate;
+//! - [`compression`]: what is offered, and that it takes place;
 //! - [`differential`]: one script directly on the primary and through Headgate, packet for packet;
 //! - [`explain`]: the command that says where a statement would go;
 //! - [`kill`]: KILL, time limits and clients that vanish, and nobody else is hit;

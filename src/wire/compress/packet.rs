@@ -79,8 +79,8 @@ impl Broken {
 pub struct Numbers {
     /// Number of the next packet from the peer.
     expected: u8,
-    /// Number of the next packet to the peer. Not the same at the beginning of a command that came in one
-    /// packet with the one before: then the replies are counted on, as servers do.
+    /// Number of the next packet to the peer. The same but at the beginning of a command: if that has come in
+    /// one packet with the command before, the replies are counted on, as servers do.
     next: u8,
 }
 
