@@ -36,8 +36,8 @@ macro_rules! targets {
 }
 
 targets! {
-    auth_client auth_server classify command compress frame greeting gtid handshake_response lexer ok reply
-    reply_model session_track
+    auth_client auth_server classify command compress frame greeting gtid handshake_response lexer ok
+    proxy_protocol reply reply_model session_track
 }
 
 /// A target that is not replayed would be forgotten.

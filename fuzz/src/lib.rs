@@ -17,6 +17,7 @@ pub mod gtid;
 pub mod handshake_response;
 pub mod lexer;
 pub mod ok;
+pub mod proxy_protocol;
 pub mod reply;
 pub mod reply_model;
 pub mod session_track;

@@ -5,7 +5,7 @@
 //! hostile peer: readers return [`Malformed`], never panic.
 //!
 //! - [`frame`], [`cursor`], [`encode`]: packet boundaries, reading and writing fields;
-//! - [`greeting`], [`login_request`], [`auth_switch`]: the connection phase;
+//! - [`proxy_protocol`], [`greeting`], [`login_request`], [`auth_switch`]: the connection phase;
 //! - [`command`]: what a client asks; [`ok`], [`err`], [`session_track`]: what a server answers;
 //! - [`reply`]: follows a whole reply through a stream of bytes and edits it for the client in place.
 
@@ -23,6 +23,7 @@ pub mod frame;
 pub mod greeting;
 pub mod login_request;
 pub mod ok;
+pub mod proxy_protocol;
 pub mod reply;
 pub mod session_track;
 pub mod status;
