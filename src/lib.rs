@@ -20,6 +20,7 @@ pub mod runtime;
 pub mod telemetry;
 
 // Layer 3: decisions.
+pub mod admission;
 pub mod pooling;
 pub mod probing;
 pub mod routing;

@@ -12,11 +12,12 @@ use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
 use super::settings::{BackendLink, CertificateFiles, Front, Settings};
+use crate::admission::Refusal;
 use crate::auth::{MAX_ENCODED_SECRET, Secret, Throttle, rsa, throttle};
 use crate::backend::{BackendError, Target};
 use crate::config::BackendTls;
 use crate::frontend::{
-    AccountReader, ClientIds, KnownSecrets, Learned, Limits, Live, Parsed, Roster, Shared,
+    AccountReader, ClientIds, KnownSecrets, Learned, Limits, Live, Parsed, Roster, Shared, Tally,
 };
 use crate::monitor;
 use crate::net::tls::{self, CertificateSource, ClientSettings, ClientTls, Mode, ServerTls};
@@ -25,6 +26,7 @@ use crate::routing::Reason;
 use crate::runtime::locked::LockedMemory;
 use crate::telemetry::{self, Counters, Labels, Registry};
 use crate::topology::{Address, ServerId};
+use crate::wire::proxy_protocol::Announced;
 
 /// Most different secrets of connected users held at a time.
 const MAX_SECRETS: usize = 100_000;
@@ -50,6 +52,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         primary_reasons: &reasons,
         replica_reasons: &Reason::ON_REPLICAS.map(Reason::label),
         errors: &BackendError::KINDS,
+        refusals: &Refusal::LABELS,
     };
     let counters = Arc::new(Counters::new(&registry, labels));
     let client_tls = Arc::new(ArcSwap::from_pointee(ClientTls::load(&backend_tls(&settings.backend))?));
@@ -78,6 +81,9 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         throttle: parking_lot::Mutex::new(Throttle::new(throttle::Settings::default())),
         counters,
         clients: AtomicUsize::new(0),
+        addresses: Tally::default(),
+        users: Tally::default(),
+        proxy_protocol: settings.backend.proxy_protocol,
         ids: ClientIds::new(settings.front.instance),
         strikes: Semaphore::new(MAX_STRIKES),
         rotation: AtomicU64::new(0),
@@ -106,7 +112,7 @@ pub(super) fn live(settings: &Settings) -> anyhow::Result<Live> {
         require_tls: settings.front.require_tls,
         compression: settings.front.compression,
     };
-    Ok(Live { limits, policy: settings.routing })
+    Ok(Live { limits, policy: settings.routing, rules: Arc::new(settings.front.rules.clone()) })
 }
 
 fn pool_limits(settings: &Settings) -> anyhow::Result<pool::Limits> {
@@ -131,6 +137,7 @@ pub(super) fn targets(settings: &Settings, tls: &Arc<ArcSwap<ClientTls>>) -> Vec
             address: address.clone(),
             tls: Arc::clone(tls),
             timeout: settings.backend.connect_timeout,
+            announced: settings.backend.proxy_protocol.then_some(Announced::Itself),
         })
         .collect()
 }

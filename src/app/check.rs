@@ -34,6 +34,7 @@ pub fn check(settings: &Settings, password: &Secret) -> anyhow::Result<Verdict> 
         secret: password.duplicate(),
         tls: Arc::new(ArcSwap::from_pointee(tls)),
         connect_timeout: settings.backend.connect_timeout,
+        proxy_protocol: settings.backend.proxy_protocol,
         seek_replicas: false,
     });
     let survey = runtime.block_on(survey(&settings.servers, &caller));

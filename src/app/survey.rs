@@ -18,6 +18,7 @@ use crate::runtime::clock;
 use crate::topology::{Address, Flavor, ServerId};
 use crate::wire::answer::Answer;
 use crate::wire::capabilities::Capabilities;
+use crate::wire::proxy_protocol::Announced;
 
 /// For one answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,6 +32,8 @@ pub(super) struct Caller {
     pub(super) secret: Secret,
     pub(super) tls: Arc<ArcSwap<ClientTls>>,
     pub(super) connect_timeout: Duration,
+    /// The servers take PROXY headers, and may want one.
+    pub(super) proxy_protocol: bool,
     /// Ask for replicas as well. The control account may not.
     pub(super) seek_replicas: bool,
 }
@@ -67,6 +70,7 @@ impl Caller {
             address: address.clone(),
             tls: Arc::clone(&self.tls),
             timeout: self.connect_timeout,
+            announced: self.proxy_protocol.then_some(Announced::Itself),
         };
         let credentials = Credentials {
             user: self.user.as_bytes(),

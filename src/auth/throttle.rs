@@ -173,15 +173,24 @@ fn key(parts: &[&[u8]]) -> Key {
 /// The client's network in a fixed width, so that it cannot run into the user name.
 fn network(client: Option<IpAddr>) -> [u8; 17] {
     let mut out = [0; 17];
-    let (kind, bytes): (u8, [u8; 16]) = match client.map(|address| address.to_canonical()) {
+    let (kind, bytes): (u8, [u8; 16]) = match client.map(household) {
         None => (0, [0; 16]),
         Some(IpAddr::V4(v4)) => (4, v4.to_ipv6_mapped().octets()),
-        Some(IpAddr::V6(v6)) => (6, (u128::from(v6) & HOUSEHOLD).to_be_bytes()),
+        Some(IpAddr::V6(v6)) => (6, v6.octets()),
     };
     for (to, from) in out.iter_mut().zip(std::iter::once(kind).chain(bytes)) {
         *to = from;
     }
     out
+}
+
+/// What counts as one address: an IPv4 address, or a /64 of IPv6, all of which one machine can have.
+#[must_use]
+pub fn household(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & HOUSEHOLD).into()),
+        v4 @ IpAddr::V4(_) => v4,
+    }
 }
 
 /// The network part of an IPv6 address.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::connection::{Connection, MAX_LOGIN_PACKET, receive_packet, send_packet};
+use super::connection::{Connection, MAX_LOGIN_PACKET, WRITE_LIMIT, receive_packet, send_packet};
 use super::error::BackendError;
 use crate::auth::Secret;
 use crate::auth::client_side::Channel;
@@ -19,6 +19,7 @@ use crate::wire::capabilities::Capabilities;
 use crate::wire::err::{ERR, ErrPacket};
 use crate::wire::greeting::Greeting;
 use crate::wire::login_request::{Attribute, LoginRequest};
+use crate::wire::proxy_protocol::{self, Announced};
 use crate::wire::status::StatusFlags;
 
 /// The trackers that both servers have.
@@ -60,6 +61,8 @@ pub struct Target {
     pub tls: Arc<ArcSwap<ClientTls>>,
     /// For the socket, and again for handshake and login together.
     pub timeout: Duration,
+    /// Whom the connection is for, where the server takes a PROXY header.
+    pub announced: Option<Announced>,
 }
 
 /// Who logs in.
@@ -90,8 +93,11 @@ impl Connection {
         purpose: Purpose,
     ) -> Result<Self, BackendError> {
         let socket = Socket::connect(&target.address, target.timeout).await?;
-        let mut connection =
-            clock::within(target.timeout, Self::log_in(target, socket, credentials)).await??;
+        let logged_in = clock::within(target.timeout, Self::log_in(target, socket, credentials)).await?;
+        let mut connection = logged_in.map_err(|error| match target.announced {
+            Some(_) if is_no_verdict(&error) => BackendError::Header { source: Box::new(error) },
+            _ => error,
+        })?;
         if purpose != Purpose::Control {
             connection.greeting = None;
         }
@@ -105,6 +111,9 @@ impl Connection {
         credentials: Credentials<'_>,
     ) -> Result<Self, BackendError> {
         let mut link = Link::new(Stream::Plain(socket));
+        if let Some(announced) = target.announced {
+            link.send(&proxy_protocol::header(announced), WRITE_LIMIT).await?;
+        }
         let (header, payload) = receive_packet(&mut link).await?;
         if payload.first() == Some(&ERR) {
             return Err(BackendError::Refused { error: ErrPacket::parse(&payload)? });
@@ -184,6 +193,20 @@ impl Connection {
             answer => _ = answer?,
         }
         Ok(())
+    }
+}
+
+/// Whether a login came to nothing without the server having judged it: as where a PROXY header is taken for
+/// a broken packet.
+fn is_no_verdict(error: &BackendError) -> bool {
+    match error {
+        // ER_HANDSHAKE_ERROR, ER_NET_PACKETS_OUT_OF_ORDER.
+        BackendError::Refused { error } => matches!(error.code, 1043 | 1156),
+        BackendError::Io { .. }
+        | BackendError::Closed
+        | BackendError::Protocol { .. }
+        | BackendError::Tls { .. } => true,
+        _ => false,
     }
 }
 

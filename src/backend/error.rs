@@ -64,6 +64,12 @@ pub enum BackendError {
         "the server has no session tracking or no DEPRECATE_EOF; MySQL 8.0 or MariaDB 10.6 or newer is needed"
     )]
     TooOld,
+    /// The server was told of a client in a PROXY header, and no login followed.
+    #[error("{source}; does the server take PROXY headers from here (servers.proxy_protocol)?")]
+    Header {
+        /// What happened instead.
+        source: Box<Self>,
+    },
     /// The server answered with an error of its own.
     #[error("the server answered {error}")]
     Refused {
@@ -87,6 +93,10 @@ impl BackendError {
         match self {
             Self::Refused { error } => error.clone(),
             Self::Login { failure } => failure.to_client(),
+            Self::Header { source } => {
+                let ErrPacket { code, state, .. } = source.to_client();
+                ErrPacket::own(code, &state, &self.to_string())
+            }
             // ER_CON_COUNT_ERROR.
             Self::Full { .. } => ErrPacket::own(1040, b"08004", &self.to_string()),
             Self::Closed | Self::Io { .. } | Self::Protocol { .. } => {
@@ -106,6 +116,7 @@ impl BackendError {
     #[must_use]
     pub const fn kind(&self) -> usize {
         match self {
+            Self::Header { source } => source.kind(),
             Self::Connect(_) => 0,
             Self::Io { .. } => 1,
             Self::Closed => 2,

@@ -75,6 +75,16 @@ choice! {
 }
 
 choice! {
+    /// Whether the servers are told the clients' addresses.
+    ProxyProtocol {
+        /// They see Headgate's.
+        Off = "off",
+        /// By a PROXY header of version 2.
+        V2 = "v2",
+    }
+}
+
+choice! {
     /// How the work is laid out over the processor's cores.
     RuntimeModel {
         /// One runtime whose workers share all clients.

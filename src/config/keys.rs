@@ -3,16 +3,18 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::choice::{BackendTls, Compression, Consistency, LogFormat, RuntimeModel};
+use super::choice::{BackendTls, Compression, Consistency, LogFormat, ProxyProtocol, RuntimeModel};
 use super::endpoint::Endpoint;
 use super::key::{Key, Reload, settings};
+use super::network::{Network, UserRule};
 use super::on_off::OnOff;
 use super::setting::{Setting, shown, within};
 
 settings! {
     /// Where Headgate accepts connections.
     listen: Listen {
-        /// Addresses on which MySQL clients are served: `HOST:PORT`, `[IPV6]:PORT` or `unix:/path`.
+        /// Addresses on which MySQL clients are served: `HOST:PORT`, `[IPV6]:PORT` or `unix:/path`. `[::]:PORT`
+        /// is for IPv6 alone, whatever the system's default; write `0.0.0.0:PORT` beside it for both.
         address: Vec<Endpoint> {
             default: vec![tcp("0.0.0.0", 4306)],
             flag: "--listen" "ADDRESS",
@@ -65,6 +67,35 @@ settings! {
             default: vec![Compression::Zlib, Compression::Zstd],
             reload: Live
         }
+        /// Proxies in front of Headgate, as networks, or `unix`: a PROXY header (version 1 or 2) that one of them
+        /// sends before anything else is believed, and the address in it is the client's for all purposes. Who
+        /// sends none is taken for itself. docs/clients.md has more.
+        proxy_protocol_from: Option<Vec<Network>> {
+            default: None,
+            reload: Live
+        }
+    }
+
+    /// Who may come in. docs/clients.md has more.
+    clients: Clients {
+        /// Networks that clients may come from; anywhere, if not set. Unix sockets are exempt from this and from
+        /// `clients.deny`.
+        allow: Option<Vec<Network>> {
+            default: None,
+            reload: Live
+        }
+        /// Networks that clients may not come from, whatever `clients.allow` says.
+        deny: Option<Vec<Network>> {
+            default: None,
+            reload: Live
+        }
+        /// Rules for single users, such as `"app from 10.0.0.0/8, unix"`, `"report max 20"`, or
+        /// `"admin from 127.0.0.1, ::1 max 5"`: where its clients may come from, and how many there may be
+        /// at a time. From anywhere else the user's right password is as good as a wrong one.
+        users: Option<Vec<UserRule>> {
+            default: None,
+            reload: Live
+        }
     }
 
     /// The MySQL or MariaDB servers behind Headgate.
@@ -103,6 +134,15 @@ settings! {
             default: seconds(5),
             range: millis(50)..=seconds(120),
             reload: Live
+        }
+        /// Tell the servers the clients' addresses, by a PROXY header of version 2 before each login, so that
+        /// `USER()`, the list of processes and the host parts of accounts see them. Every server must take
+        /// such a header from Headgate's address (`proxy_protocol_networks` of MariaDB and Percona Server);
+        /// one that does not refuses every connection. Connections are then shared among clients of one
+        /// address only.
+        proxy_protocol: ProxyProtocol {
+            default: ProxyProtocol::Off,
+            reload: Restart
         }
     }
 
@@ -159,6 +199,20 @@ settings! {
         max_clients: u32 {
             default: 10_000,
             range: 1..=1_000_000,
+            reload: Live
+        }
+        /// Most clients at a time from one address (IPv6: from one /64), those that are not logged in yet
+        /// included; one more gets error 1040. 0: no limit of its own. Unix sockets are exempt.
+        max_clients_per_address: u32 {
+            default: 0,
+            range: 0..=1_000_000,
+            reload: Live
+        }
+        /// Most clients at a time that are logged in as one user, where `clients.users` says no other number;
+        /// one more gets error 1226. 0: no limit.
+        max_clients_per_user: u32 {
+            default: 0,
+            range: 0..=1_000_000,
             reload: Live
         }
         /// How long a client may take to log in.

@@ -219,7 +219,7 @@ fn unknown_names_are_refused_with_the_nearest_known_one() {
     check(
         "[zzzzzzzz]",
         &[
-            "headgate.toml:1: [zzzzzzzz] is not a table Headgate knows | the tables are listen, servers, control, \
+            "headgate.toml:1: [zzzzzzzz] is not a table Headgate knows | the tables are listen, clients, servers, control, \
            pool, limits, routing, admin, runtime, state, log",
         ],
     );
@@ -286,4 +286,27 @@ proptest! {
             prop_assert_eq!(again.config, reading.config);
         }
     }
+}
+
+#[test]
+fn networks_and_rules_are_complained_about_where_they_stand() {
+    check(
+        "[clients]\nallow = [\n  \"10.0.0.0/8\",\n  \"10.0.0.1/8\",\n]\ndeny = [\"db1\"]\nusers = [\"app\", \"b max 0\"]",
+        &[
+            "headgate.toml:4: clients.allow: \"10.0.0.1/8\" is not a network: the address has bits beyond the first 8 \
+             | write 10.0.0.0/8 for the network, or 10.0.0.1 for the one address",
+            "headgate.toml:6: clients.deny: \"db1\" is not a network: it is no IP address | write 192.0.2.0/24, \
+             2001:db8::/32, a single address, or unix",
+            "headgate.toml:7: clients.users: \"app\" is not a rule: it says nothing of its user | write NAME from \
+             NETWORK, NETWORK max NUMBER; one of the two may be left out",
+            "headgate.toml:7: clients.users: \"b max 0\" is not a rule: no number of 1 or more stands behind max | \
+             write NAME from NETWORK, NETWORK max NUMBER; one of the two may be left out",
+        ],
+    );
+    let rules = flag("clients.users", "--set clients.users", &["app from 10.0.0.0/8, ::1 max 5", "b max 1"]);
+    let users = right("", &[rules]).config.clients.users.unwrap();
+    assert_eq!(
+        users.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["app from 10.0.0.0/8, ::1 max 5", "b max 1"]
+    );
 }

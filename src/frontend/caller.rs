@@ -35,19 +35,27 @@ pub struct Caller {
     pub link: Link,
     /// The next sequence number.
     seq: u8,
+    /// Its proxy has said that it is elsewhere, so that a Unix socket is only the end of its way.
+    pub(super) elsewhere: bool,
 }
 
 impl Caller {
     /// Whoever has just connected.
     #[must_use]
     pub fn new(socket: Socket) -> Self {
-        Self { link: Link::new(Stream::Plain(socket)), seq: 0 }
+        Self { link: Link::new(Stream::Plain(socket)), seq: 0, elsewhere: false }
+    }
+
+    /// True where nobody on the network can listen: TLS, or a Unix socket and a client at this machine.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.link.is_encrypted() || self.link.is_secure() && !self.elsewhere
     }
 
     /// Somebody who has sent COM_CHANGE_USER.
     #[must_use]
     pub const fn resume(link: Link) -> Self {
-        Self { link, seq: 1 }
+        Self { link, seq: 1, elsewhere: false }
     }
 
     /// Sends one packet.
@@ -118,9 +126,13 @@ pub async fn read_request(mut caller: Caller, shared: &Shared) -> Result<(Caller
         let seq = caller.seq;
         let accepted = shared.server_tls.accept(caller.link.into_plain()?).await;
         let stream = accepted.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        caller = Caller { link: Link::new(Stream::Tls(Box::new(stream.into()))), seq };
+        caller = Caller {
+            link: Link::new(Stream::Tls(Box::new(stream.into()))),
+            seq,
+            elsewhere: caller.elsewhere,
+        };
         payload = caller.receive().await?;
-    } else if shared.limits().require_tls && !caller.link.is_secure() {
+    } else if shared.limits().require_tls && !caller.is_secure() {
         // ER_SECURE_TRANSPORT_REQUIRED.
         let error = ErrPacket::own(3159, b"HY000", "connect with TLS (listen.require_tls is on)");
         return Err(caller.refuse(error).await);

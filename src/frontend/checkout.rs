@@ -35,6 +35,7 @@ impl Session {
             purpose: Purpose::Replica,
             user: self.login.user.clone(),
             capabilities: self.login.capabilities & Capabilities::MEANINGFUL,
+            client: self.context.shared.announced_address(self.login.client),
         });
         self.shelves.0.push((server, Arc::clone(&shelf)));
         shelf
@@ -129,7 +130,8 @@ impl Session {
     async fn open(&mut self, id: ServerId, shelf: &Shelf) -> Result<Connection, Reason> {
         let context = &self.context;
         let place = context.pool.place_now(id).map_err(|_| Reason::ReplicaBusy)?;
-        let mut target = context.target(&context.topology(), id).ok_or(Reason::ReplicaFailed)?;
+        let mut target =
+            context.target(&context.topology(), id, self.login.client).ok_or(Reason::ReplicaFailed)?;
         target.timeout = target.timeout.min(READY_LIMIT);
         let secret = self.login.secret.read(Secret::decode).ok_or(Reason::ReplicaFailed)?;
         let credentials = Credentials {

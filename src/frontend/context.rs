@@ -1,5 +1,6 @@
 //! What all sessions of a worker share.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore, watch};
 
+use crate::admission::Rules;
 use crate::auth::{Throttle, rsa};
 use crate::backend::Target;
 use crate::net::tls::{ClientTls, ServerTls};
@@ -16,12 +18,14 @@ use crate::routing::Policy;
 use crate::telemetry::Counters;
 use crate::topology::{ServerId, Topology};
 use crate::wire::capabilities::Capabilities;
+use crate::wire::proxy_protocol::Announced;
 
 use super::accounts::AccountReader;
 use super::ids::ClientIds;
 use super::known::KnownSecrets;
 use super::memory::{Learned, Parsed};
 use super::roster::Roster;
+use super::tally::Tally;
 
 /// Bounds towards clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,12 +49,14 @@ pub struct Limits {
 }
 
 /// Settings that a running Headgate takes up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Live {
     /// Bounds towards clients.
     pub limits: Limits,
     /// Routing settings.
     pub policy: Policy,
+    /// Who may come in.
+    pub rules: Arc<Rules>,
 }
 
 /// What is shared by the sessions of all workers.
@@ -84,6 +90,12 @@ pub struct Shared {
     pub counters: Arc<Counters>,
     /// Clients connected now.
     pub clients: AtomicUsize,
+    /// Those of them at one address.
+    pub addresses: Tally<IpAddr>,
+    /// Those of them that are logged in as one user.
+    pub users: Tally<Box<[u8]>>,
+    /// Whether the servers are told the clients' addresses.
+    pub proxy_protocol: bool,
     /// Ids for clients. They say nothing of the servers' own.
     pub ids: ClientIds,
     /// For the connections over which statements are ended.
@@ -114,6 +126,22 @@ impl Shared {
     pub fn limits(&self) -> Limits {
         self.live.load().limits
     }
+
+    /// Who may come in.
+    pub(super) fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.live.load().rules)
+    }
+
+    /// What the servers are told of a client, where they are told anything; `None` is Headgate itself, or a
+    /// client of a Unix socket.
+    fn announced(&self, client: Option<SocketAddr>) -> Option<Announced> {
+        self.proxy_protocol.then(|| client.map_or(Announced::Itself, Announced::Client))
+    }
+
+    /// The address that the servers are told of a client, for the key of its connections.
+    pub(super) fn announced_address(&self, client: Option<SocketAddr>) -> Option<IpAddr> {
+        client.filter(|_| self.proxy_protocol).map(|client| client.ip())
+    }
 }
 
 impl Context {
@@ -123,15 +151,21 @@ impl Context {
         Arc::clone(&self.shared.topology.borrow())
     }
 
-    /// How to reach a server.
+    /// How to reach a server, for a client or for Headgate itself.
     #[must_use]
-    pub fn target(&self, topology: &Topology, server: ServerId) -> Option<Target> {
+    pub fn target(
+        &self,
+        topology: &Topology,
+        server: ServerId,
+        client: Option<SocketAddr>,
+    ) -> Option<Target> {
         let address = topology.server(server)?.address.clone();
         Some(Target {
             server,
             address,
             tls: Arc::clone(&self.shared.client_tls),
             timeout: self.shared.limits().connect_timeout,
+            announced: self.shared.announced(client),
         })
     }
 }

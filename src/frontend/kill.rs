@@ -4,6 +4,7 @@
 //! what, is the server's own word. What runs on a replica is ended there after that, over a connection in the
 //! same name.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -159,7 +160,12 @@ impl Session {
 
     /// Ends what a connection does, in this session's name.
     pub(super) async fn strike(&mut self, spot: Spot, query: bool, soft: bool) -> Result<(), BackendError> {
-        let striker = Striker { context: &self.context, user: &self.login.user, secret: &self.login.secret };
+        let striker = Striker {
+            context: &self.context,
+            user: &self.login.user,
+            secret: &self.login.secret,
+            client: self.login.client,
+        };
         striker.strike(spot, &statement(u64::from(spot.thread_id), query, soft)).await
     }
 
@@ -181,7 +187,7 @@ pub async fn end_statement_of(card: &Card, context: &Context) -> Result<(), Back
     let Some(spot) = card.reach.aim_at_replica().or_else(|| card.reach.aim_at_primary()) else {
         return Ok(());
     };
-    let striker = Striker { context, user: &card.user, secret: &card.secret };
+    let striker = Striker { context, user: &card.user, secret: &card.secret, client: card.client };
     striker.strike(spot, &statement(u64::from(spot.thread_id), true, false)).await
 }
 
@@ -190,6 +196,8 @@ pub(super) struct Striker<'a> {
     pub(super) context: &'a Context,
     pub(super) user: &'a [u8],
     pub(super) secret: &'a LockedBytes,
+    /// Where that user is: its account may depend on it.
+    pub(super) client: Option<SocketAddr>,
 }
 
 impl Striker<'_> {
@@ -199,8 +207,10 @@ impl Striker<'_> {
         let limit = shared.limits().connect_timeout;
         // The semaphore is never closed, and those who hold it are held to deadlines.
         let _turn = clock::within(limit, shared.strikes.acquire()).await?;
-        let target =
-            self.context.target(&self.context.topology(), spot.server).ok_or(BackendError::Closed)?;
+        let target = self
+            .context
+            .target(&self.context.topology(), spot.server, self.client)
+            .ok_or(BackendError::Closed)?;
         let secret = self.secret.read(Secret::decode).ok_or(BackendError::Closed)?;
         let credentials = Credentials {
             user: self.user,

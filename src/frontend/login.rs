@@ -4,10 +4,13 @@
 //! (HAZARDS 17). Refusals are the primary's own words.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::barred::{Nobody, is_barred};
 use super::caller::{Caller, LoginError, random, read_request};
 use super::context::Context;
+use super::door::{self, Visit};
 use super::session::LoggedIn;
 use crate::auth::client_side::Failure;
 use crate::auth::server_side::{Exchange, FAST_OK, Setup, Shown, Step};
@@ -31,7 +34,11 @@ use crate::wire::session_track::Wish;
 use crate::wire::status::StatusFlags;
 
 /// Logs a client in.
-pub(super) async fn run(socket: Socket, context: &Arc<Context>) -> Result<(Link, LoggedIn), LoginError> {
+pub(super) async fn run(
+    socket: Socket,
+    context: &Arc<Context>,
+    visit: &mut Visit,
+) -> Result<(Link, LoggedIn), LoginError> {
     let shared = &context.shared;
     let topology = context.topology();
     let mut caller = Caller::new(socket);
@@ -54,15 +61,19 @@ pub(super) async fn run(socket: Socket, context: &Arc<Context>) -> Result<(Link,
         plugin: advertised.name().as_bytes().to_vec(),
     };
     caller.send(&greeting.payload()).await?;
+    let may_enter = visit.identify(&mut caller).await?;
     let (mut caller, request) = read_request(caller, shared).await?;
-    let client = caller.link.socket().peer();
+    if let Err(refusal) = may_enter {
+        return Err(door::turn_away(&mut caller, shared, &refusal).await);
+    }
     let capabilities = request.capabilities & offered;
     let algorithm = match Algorithm::chosen(capabilities, request.zstd_level) {
         Ok(algorithm) => algorithm,
         Err(NoSuchLevel { .. }) => return Err(caller.refuse(no_such_level()).await),
     };
-    let (facts, topology) = (&facts, &topology);
-    let candidate = Candidate { id, context, topology, facts, primary, capabilities, client, nonce };
+    let (facts, topology, client) = (&facts, &topology, visit.client);
+    let barred = is_barred(&request.user, client, shared);
+    let candidate = Candidate { id, context, topology, facts, primary, capabilities, client, nonce, barred };
     let mut exchange = Exchange::new(candidate.setup(&caller, &request.user)?);
     let step = exchange.start(request.plugin.as_deref(), &request.auth_response);
     let logged_in = candidate.negotiate(&mut caller, request, exchange, step).await?;
@@ -86,17 +97,19 @@ pub(super) async fn again(
     request: LoginRequest,
     former: Former,
     context: &Arc<Context>,
+    visit: &Visit,
 ) -> Result<(Link, LoggedIn), LoginError> {
     let topology = context.topology();
     let mut caller = Caller::resume(link);
+    caller.elsewhere = visit.elsewhere;
     let (facts, primary) = match reign(&topology) {
         Ok(reign) => reign,
         Err(error) => return Err(caller.refuse(error).await),
     };
-    let client = caller.link.socket().peer();
     let Former { id, capabilities, nonce } = former;
-    let (facts, topology) = (&facts, &topology);
-    let candidate = Candidate { id, context, topology, facts, primary, capabilities, client, nonce };
+    let (facts, topology, client) = (&facts, &topology, visit.client);
+    let barred = is_barred(&request.user, client, &context.shared);
+    let candidate = Candidate { id, context, topology, facts, primary, capabilities, client, nonce, barred };
     let mut exchange = Exchange::new(candidate.setup(&caller, &request.user)?);
     let step = exchange.start_again(request.plugin.as_deref(), &request.auth_response);
     let mut logged_in = candidate.negotiate(&mut caller, request, exchange, step).await?;
@@ -121,9 +134,11 @@ struct Candidate<'a> {
     facts: &'a Facts,
     primary: ServerId,
     capabilities: Capabilities,
-    client: Option<std::net::SocketAddr>,
+    client: Option<SocketAddr>,
     /// The greeting's.
     nonce: Nonce,
+    /// It is to be told what a wrong password is told, whatever it shows.
+    barred: bool,
 }
 
 impl Candidate<'_> {
@@ -133,9 +148,10 @@ impl Candidate<'_> {
             advertised: advertised(self.facts),
             nonce: self.nonce,
             switch_nonce: Nonce::from_random(random()?),
-            secure: caller.link.is_secure(),
+            secure: caller.is_secure(),
             rsa: Arc::clone(&shared.rsa),
-            known: shared.known.get(user),
+            // Who is barred shall not learn from a short cut that the password was right.
+            known: shared.known.get(user).filter(|_| !self.barred),
         })
     }
 
@@ -166,7 +182,13 @@ impl Candidate<'_> {
                         Shown::Secret(secret) => secret,
                         Shown::Wrong => Secret::wrong(random()?),
                     };
-                    match self.prove(&request, &secret).await {
+                    let proven = if self.barred {
+                        let nobody = Nobody::instead_of(&request, &secret)?;
+                        Err(nobody.refusal(self.prove(&nobody.request, &nobody.secret).await, &request.user))
+                    } else {
+                        self.prove(&request, &secret).await
+                    };
+                    match proven {
                         Ok(primary) => return self.welcome(caller, request, secret, primary, fast).await,
                         Err(BackendError::Login { failure: Failure::NeedsPassword { .. } }) => {
                             exchange.on_password_needed()
@@ -213,7 +235,8 @@ impl Candidate<'_> {
         }
         let place = self.context.pool.wait_for_place(self.primary).await;
         let place = place?;
-        let target = self.context.target(self.topology, self.primary).ok_or(BackendError::Closed)?;
+        let target = self.context.target(self.topology, self.primary, self.client);
+        let target = target.ok_or(BackendError::Closed)?;
         let opened = Connection::open(&target, credentials, Purpose::Primary).await;
         let mut connection = opened.inspect_err(|error| {
             if !matches!(error, BackendError::Refused { .. }) {
@@ -230,6 +253,7 @@ impl Candidate<'_> {
             purpose: Purpose::Primary,
             user: user.into(),
             capabilities: self.capabilities & Capabilities::MEANINGFUL,
+            client: self.context.shared.announced_address(self.client),
         }
     }
 
@@ -242,6 +266,13 @@ impl Candidate<'_> {
         fast: bool,
     ) -> Result<LoggedIn, LoginError> {
         let shared = &self.context.shared;
+        let place = match door::place_of_user(shared, &request.user) {
+            Ok(place) => place,
+            Err(refusal) => {
+                primary.leave();
+                return Err(door::turn_away(caller, shared, &refusal).await);
+            }
+        };
         let tracks = self.capabilities.contains(Capabilities::SESSION_TRACK);
         let form = ClientForm {
             deprecate_eof: self.capabilities.contains(Capabilities::DEPRECATE_EOF),
@@ -279,6 +310,8 @@ impl Candidate<'_> {
             primary,
             state,
             nonce: self.nonce,
+            client: self.client,
+            _place: place,
         })
     }
 
@@ -310,7 +343,7 @@ impl Candidate<'_> {
     /// How the accounts of a user name log in, read at the primary.
     async fn accounts(&self, user: &[u8]) -> Accounts {
         let shared = &self.context.shared;
-        let Some(target) = self.context.target(self.topology, self.primary) else {
+        let Some(target) = self.context.target(self.topology, self.primary, None) else {
             return Accounts::Unavailable;
         };
         match shared.accounts.read(&target, user).await {

@@ -5,9 +5,11 @@
 
 mod accept;
 mod accounts;
+mod barred;
 mod caller;
 mod checkout;
 mod context;
+mod door;
 mod idle;
 mod ids;
 mod kill;
@@ -25,6 +27,7 @@ mod roster;
 mod serve;
 mod session;
 mod statement;
+mod tally;
 mod vigil;
 
 pub use accept::run;
@@ -36,3 +39,4 @@ pub use kill::end_statement_of;
 pub use known::KnownSecrets;
 pub use memory::{Learned, Parsed};
 pub use roster::{Card, Roster, Standing};
+pub use tally::Tally;

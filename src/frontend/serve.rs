@@ -5,7 +5,8 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use super::caller::LoginError;
-use super::context::{Admission, Context, Shared};
+use super::context::{Context, Shared};
+use super::door::Visit;
 use super::login;
 use super::relay::RelayError;
 use super::session::{Closing, LoggedIn, Session};
@@ -22,25 +23,29 @@ use crate::wire::login_request::LoginRequest;
 /// Serves one client.
 pub(super) async fn serve(socket: Socket, context: Arc<Context>, shutdown: shutdown::Listener) {
     let shared = Arc::clone(&context.shared);
-    let Some(_admission) = Admission::take(&shared) else {
-        // ER_CON_COUNT_ERROR, in the server's own words.
-        refuse_unseen(socket, &ErrPacket::own(1040, b"08004", "Too many connections (listen.max_clients)"))
-            .await;
-        shared.counters.logins.refused.increment(1);
-        return;
+    let mut visit = match Visit::begin(&socket, &shared) {
+        Ok(visit) => visit,
+        Err(refusal) => {
+            shared.counters.refusals.count(refusal.index());
+            shared.counters.logins.refused.increment(1);
+            // Not louder: strangers could fill the log.
+            tracing::debug!(client = ?socket.peer(), why = %refusal, "client turned away");
+            return refuse_unseen(socket, &refusal.to_client()).await;
+        }
     };
     let _open = shared.counters.sessions.open();
-    let peer = socket.peer();
     // On the heap, and gone with the login: what a login needs is many times what a session needs.
-    let login = Box::pin(clock::within(shared.limits().login_timeout, login::run(socket, &context)));
-    let mut login = judged(login.await, peer, &shared);
+    let login =
+        Box::pin(clock::within(shared.limits().login_timeout, login::run(socket, &context, &mut visit)));
+    let login = login.await;
+    let mut login = judged(login, visit.client, &shared);
     while let Some((link, logged_in)) = login.take() {
         let former = logged_in.former();
         let Some((link, request)) = converse(link, logged_in, &context, shutdown.clone()).await else {
             return;
         };
-        let again = Box::pin(login::again(link, request, former, &context));
-        login = judged(clock::within(shared.limits().login_timeout, again).await, peer, &shared);
+        let again = Box::pin(login::again(link, request, former, &context, &visit));
+        login = judged(clock::within(shared.limits().login_timeout, again).await, visit.client, &shared);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command loop of one client.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,6 +19,7 @@ use super::read_only::ReadOnly;
 use super::relay::{self, RelayError};
 use super::replica::{self, Lent};
 use super::roster::{Card, Newcomer, Presence};
+use super::tally::Place;
 use super::vigil::Vigil;
 use crate::auth::Nonce;
 use crate::backend::{Connection, Purpose};
@@ -49,6 +51,10 @@ pub(super) struct LoggedIn {
     pub(super) state: State,
     /// The greeting's, for a COM_CHANGE_USER of a client that cannot be given another.
     pub(super) nonce: Nonce,
+    /// Where the client is; nothing for Unix sockets.
+    pub(super) client: Option<SocketAddr>,
+    /// Its place among those of its user.
+    pub(super) _place: Place<Box<[u8]>>,
 }
 
 impl LoggedIn {
@@ -114,7 +120,7 @@ impl Session {
         let presence = context.shared.roster.register(Newcomer {
             id: login.id,
             user: login.user.clone(),
-            client: client.socket().peer(),
+            client: login.client,
             primary: Spot::of(&login.primary),
             secret: Arc::clone(&login.secret),
         });
@@ -178,7 +184,7 @@ impl Session {
             transaction.leave();
         }
         let spared = self.reach().give_up_primary();
-        let LoggedIn { mut primary, state, user, capabilities, secret, .. } = self.login;
+        let LoggedIn { mut primary, state, user, capabilities, secret, client, .. } = self.login;
         // What may have changed a role is not undone by a reset; MariaDB's connections are never proven
         // anew (HAZARDS 3).
         let reusable = primary.flavor() == Flavor::MySql
@@ -194,6 +200,7 @@ impl Session {
             purpose: Purpose::Primary,
             user,
             capabilities: capabilities & Capabilities::MEANINGFUL,
+            client: self.context.shared.announced_address(client),
         });
         primary.credential = Some(secret);
         (self.client, Some((shelf, primary)))

@@ -80,6 +80,12 @@ impl Link {
         }
     }
 
+    /// True for TLS.
+    #[must_use]
+    pub const fn is_encrypted(&self) -> bool {
+        matches!(self.carrier.stream, Stream::Tls(_))
+    }
+
     /// True where nobody on the network can listen: TLS, or a Unix socket.
     #[must_use]
     pub const fn is_secure(&self) -> bool {

@@ -108,7 +108,7 @@ fn bound(at: SocketAddr, shared: bool) -> io::Result<socket2::Socket> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
     if at.is_ipv6() {
-        // `::` and `0.0.0.0` can then be listened on side by side.
+        // `::` and `0.0.0.0` can then be listened on side by side, and mean the same on every system.
         socket.set_only_v6(true)?;
     }
     socket.set_nonblocking(true)?;

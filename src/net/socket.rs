@@ -1,6 +1,7 @@
 //! TCP and Unix sockets behind one type.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -95,14 +96,21 @@ impl Socket {
         }
     }
 
-    /// The peer's IP address; nothing for Unix sockets.
+    /// The peer's IP address, IPv4 always as such; nothing for Unix sockets.
     #[must_use]
-    pub fn peer(&self) -> Option<std::net::SocketAddr> {
+    pub fn peer(&self) -> Option<SocketAddr> {
         match self {
-            Self::Tcp(stream) => stream.peer_addr().ok(),
+            // Who has hung up already has no address any more, and is not local for that.
+            Self::Tcp(stream) => Some(stream.peer_addr().map_or(NOWHERE, canonical)),
             Self::Unix(_) => None,
         }
     }
+}
+
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 impl AsyncRead for Socket {

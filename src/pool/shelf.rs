@@ -1,6 +1,7 @@
 //! Where idle connections stand.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -23,6 +24,9 @@ pub struct Key {
     pub user: Box<[u8]>,
     /// The capability flags that change meaning ([`Capabilities::MEANINGFUL`]).
     pub capabilities: Capabilities,
+    /// The client that the server was told of, if it was: which account its user is, and what it may, can
+    /// depend on it.
+    pub client: Option<IpAddr>,
 }
 
 /// Names a connection as it was when it was put back.

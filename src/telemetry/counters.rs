@@ -18,12 +18,15 @@ pub struct Labels<'a> {
     pub replica_reasons: &'a [&'static str],
     /// Kinds of errors.
     pub errors: &'a [&'static str],
+    /// Why clients are not let in.
+    pub refusals: &'a [&'static str],
 }
 
 /// Everything that is counted apart from single servers.
 pub struct Counters {
     pub sessions: Sessions,
     pub logins: Logins,
+    pub refusals: Labelled,
     pub traffic: Traffic,
     pub statements: Statements,
     /// Reads run again on the primary.
@@ -52,6 +55,7 @@ impl Counters {
                 refused: registry.counter(metric::LOGINS, &["refused"]),
                 failed: registry.counter(metric::LOGINS, &["failed"]),
             },
+            refusals: Labelled::new(labels.refusals, |reason| registry.counter(metric::REFUSALS, &[reason])),
             traffic: Traffic {
                 received: registry.counter(metric::BYTES_FROM_CLIENTS, &[]),
                 sent: registry.counter(metric::BYTES_TO_CLIENTS, &[]),
@@ -196,6 +200,7 @@ mod tests {
         primary_reasons: &["write", "transaction"],
         replica_reasons: &["plain_read"],
         errors: &["io"],
+        refusals: &["address"],
     };
 
     #[track_caller]

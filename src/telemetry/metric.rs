@@ -45,6 +45,8 @@ metrics! {
     SESSIONS_OPEN: Gauge "headgate_sessions_open" [];
     /// Logins by result: accepted, refused by the primary or by Headgate, or failed for another reason.
     LOGINS: Counter "headgate_logins_total" ["result"];
+    /// Clients that Headgate itself turned away, by the rule that did. docs/clients.md has the rules.
+    REFUSALS: Counter "headgate_clients_refused_total" ["reason"];
     /// Bytes received from clients.
     BYTES_FROM_CLIENTS: Counter "headgate_client_received_bytes_total" [];
     /// Bytes sent to clients.

@@ -26,6 +26,7 @@ async fn connect(node: &Node, password: &str, purpose: Purpose) -> Connection {
         address: Address::Tcp { host: address.ip().to_string(), port: address.port() },
         tls: Arc::new(arc_swap::ArcSwap::from_pointee(ClientTls::load(&tls).unwrap())),
         timeout: LIMIT,
+        announced: None,
     };
     let credentials = Credentials {
         user: b"root",

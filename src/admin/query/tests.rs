@@ -43,6 +43,7 @@ fn rows(table: &Table) -> Vec<Vec<Value>> {
                     text("app"),
                     text("replica"),
                     number(0),
+                    Value::Null,
                     number(*idle),
                     number(5),
                 ]

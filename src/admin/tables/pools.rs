@@ -25,6 +25,12 @@ pub(super) static POOLS: Table = Table {
             Kind::Integer,
             "The client's capability flags that change what a statement means.",
         ),
+        column(
+            "client",
+            "Client",
+            Kind::Text,
+            "The address that the server was told their clients have (`servers.proxy_protocol`), else NULL.",
+        ),
         column("idle", "Idle", Kind::Integer, "How many there are."),
         column("idle_ms", "Idle for (ms)", Kind::Integer, "How long the oldest of them has waited."),
     ],
@@ -49,6 +55,7 @@ fn rows(view: &View) -> Vec<Vec<Value>> {
                 Value::from_bytes(&key.user),
                 Value::text(purpose),
                 Value::count(key.capabilities.0),
+                key.client.map(|client| Value::Text(client.to_string())).into(),
                 Value::count(idle),
                 since.map(|since| Value::Integer(ms(since, now))).into(),
             ]);

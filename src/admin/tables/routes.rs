@@ -51,7 +51,12 @@ mod tests {
     fn counts_are_those_of_the_metrics() {
         let registry = Registry::new();
         let reasons = Reason::ALL.map(Reason::label);
-        let labels = Labels { primary_reasons: &reasons, replica_reasons: &["plain_read"], errors: &[] };
+        let labels = Labels {
+            primary_reasons: &reasons,
+            replica_reasons: &["plain_read"],
+            errors: &[],
+            refusals: &[],
+        };
         let counters = Counters::new(&registry, labels);
         counters.statements.primary.count(Reason::Write.index());
         counters.statements.primary.count(Reason::Write.index());

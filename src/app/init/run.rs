@@ -178,6 +178,7 @@ impl Run<'_> {
             ca: self.request.ca.clone(),
             certificate: None,
             connect_timeout: Config::default().servers.connect_timeout,
+            proxy_protocol: false,
         };
         let tls = ClientTls::load(&build::backend_tls(&link))?;
         Ok(Caller {
@@ -185,6 +186,7 @@ impl Run<'_> {
             secret,
             tls: Arc::new(ArcSwap::from_pointee(tls)),
             connect_timeout: link.connect_timeout,
+            proxy_protocol: link.proxy_protocol,
             seek_replicas: true,
         })
     }

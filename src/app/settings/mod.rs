@@ -5,6 +5,7 @@
 //! the state directory), and hands out plain parts that the composition root gives to each module.
 //! It also finds the file, so that SIGHUP reads the same sources again.
 
+mod admission;
 mod model;
 mod password;
 mod resolve;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::password::PasswordSource;
+use crate::admission::Rules;
 use crate::config::{BackendTls, LogFormat, RuntimeModel};
 use crate::routing::Policy;
 use crate::topology::Address;
@@ -51,6 +52,8 @@ pub struct Front {
     /// The flags of the algorithms that clients may compress with.
     pub compression: Capabilities,
     pub max_clients: NonZeroU32,
+    /// Who may come in.
+    pub rules: Rules,
     /// From the accepted connection to the end of the login.
     pub login_timeout: Duration,
     /// How long a write to a client may make no progress.
@@ -82,6 +85,8 @@ pub struct BackendLink {
     pub certificate: Option<CertificateFiles>,
     /// From the first packet to the end of the login.
     pub connect_timeout: Duration,
+    /// Whether the servers are told the clients' addresses.
+    pub proxy_protocol: bool,
 }
 
 /// The account that watches the servers.

@@ -3,6 +3,7 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
+use super::admission;
 use super::model::{Admin, BackendLink, CertificateFiles, Control, Front, Log, Pool, Runtime, Settings};
 use super::password::{CONTROL_PASSWORD_VARIABLE, PasswordSource};
 use crate::config::{self, BackendTls, Endpoint, Place, Problem, Problems, Reading};
@@ -67,8 +68,8 @@ fn address(endpoint: Endpoint) -> Address {
     }
 }
 
-struct Resolver<'a> {
-    reading: &'a Reading,
+pub(super) struct Resolver<'a> {
+    pub(super) reading: &'a Reading,
     surroundings: &'a Surroundings,
     problems: Vec<Problem>,
 }
@@ -138,6 +139,7 @@ impl Resolver<'_> {
             ("listen.tls_cert", config.listen.tls_cert.as_deref()),
             ("listen.tls_key", config.listen.tls_key.as_deref()),
         );
+        let rules = admission::rules(self);
         Some(Front {
             listen,
             certificate,
@@ -149,6 +151,7 @@ impl Resolver<'_> {
                 }
             }),
             max_clients: NonZeroU32::new(config.limits.max_clients)?,
+            rules,
             login_timeout: config.limits.login_timeout,
             write_timeout: config.limits.client_write_timeout,
             statement_timeout: config.limits.statement_timeout.clone().on(),
@@ -188,6 +191,7 @@ impl Resolver<'_> {
             ca: servers.ca.clone(),
             certificate,
             connect_timeout: servers.connect_timeout,
+            proxy_protocol: servers.proxy_protocol == config::ProxyProtocol::V2,
         }
     }
 
@@ -290,7 +294,7 @@ impl Resolver<'_> {
         None
     }
 
-    fn problem(&mut self, key: &'static str, what: String, remedy: &str) {
+    pub(super) fn problem(&mut self, key: &'static str, what: String, remedy: &str) {
         // Its own problem is told already, and its value here is only the default.
         if self.reading.is_broken(key) {
             return;

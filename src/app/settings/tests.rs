@@ -167,3 +167,23 @@ fn the_state_directory_follows_the_environment() {
     check(&[("XDG_STATE_HOME", "relative"), ("HOME", "/home/u")], "/home/u/.local/state/headgate");
     check(&[], "headgate-state");
 }
+
+#[test]
+fn who_may_come_in_is_one_set_of_rules() {
+    let text = "[clients]\nallow = [\"10.0.0.0/8\"]\nusers = [\"app from unix\", \"b max 2\"]\n\
+                [limits]\nmax_clients_per_user = 7";
+    let rules = resolved(&format!("{COMPLETE}{text}"), &surroundings()).unwrap().front.rules;
+    assert!(rules.address("10.1.1.1".parse().unwrap()).is_ok());
+    assert!(rules.address("11.1.1.1".parse().unwrap()).is_err());
+    assert!(!rules.user_may_come_from(b"app", Some("10.1.1.1".parse().unwrap())));
+    assert!(rules.user_may_come_from(b"app", None));
+    let limit = |user| rules.limit_of_user(user).map(NonZeroUsize::get);
+    assert_eq!((limit(b"b"), limit(b"app"), rules.per_address), (Some(2), Some(7), None));
+    check(
+        "[clients]\ndeny = [\"unix\"]\nusers = [\"app max 1\", \"app from ::1\"]",
+        &[
+            "headgate.toml:7: clients.deny names unix, but clients of Unix sockets are always let in",
+            "headgate.toml:8: clients.users has two rules for app",
+        ],
+    );
+}

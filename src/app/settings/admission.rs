@@ -1,0 +1,48 @@
+//! Who may come in, from the keys of several sections.
+
+use std::num::NonZeroUsize;
+
+use super::resolve::Resolver;
+use crate::admission::{Network, Networks, Rules, UserRule};
+use crate::config;
+
+/// The rules. What is wrong with them together is noted as a problem.
+pub(super) fn rules(resolver: &mut Resolver<'_>) -> Rules {
+    let config = &resolver.reading.config;
+    let (clients, limits) = (&config.clients, &config.limits);
+    for (key, networks) in [("clients.allow", &clients.allow), ("clients.deny", &clients.deny)] {
+        if networks.iter().flatten().any(|network| *network == config::Network::Unix) {
+            let what = format!("{key} names unix, but clients of Unix sockets are always let in");
+            resolver.problem(key, what, "leave it out; the permissions of the socket's file decide");
+        }
+    }
+    let mut rules = Rules {
+        proxies: networks(config.listen.proxy_protocol_from.as_deref()),
+        allow: networks(clients.allow.as_deref()),
+        deny: networks(clients.deny.as_deref()),
+        per_address: limit(limits.max_clients_per_address),
+        per_user: limit(limits.max_clients_per_user),
+        ..Rules::default()
+    };
+    for one in clients.users.iter().flatten() {
+        let rule = UserRule { from: networks(Some(&one.from)), max: one.max.and_then(limit) };
+        if rules.users.insert(one.user.as_bytes().into(), rule).is_some() {
+            let what = format!("clients.users has two rules for {}", one.user);
+            resolver.problem("clients.users", what, "write one rule for each user");
+        }
+    }
+    rules
+}
+
+fn networks(written: Option<&[config::Network]>) -> Networks {
+    let network = |network: &config::Network| match *network {
+        config::Network::Unix => Network::Unix,
+        config::Network::Range { address, prefix } => Network::range(address, prefix),
+    };
+    written.unwrap_or_default().iter().map(network).collect()
+}
+
+/// 0 stands for none.
+fn limit(number: u32) -> Option<NonZeroUsize> {
+    usize::try_from(number).ok().and_then(NonZeroUsize::new)
+}
