@@ -58,7 +58,7 @@ pub(crate) async fn run(script: &Script, pass: Pass, options: &Options, schema: 
 }
 
 /// Agreed capabilities. TLS and compression are left out: a pair may differ in them on purpose.
-fn agreed(connection: &Connection) -> u32 {
+fn agreed(connection: &Connection) -> u64 {
     use headgate::wire::capabilities::Capabilities;
     let wrapping = Capabilities::SSL | Capabilities::COMPRESS | Capabilities::ZSTD;
     connection.capabilities.without(wrapping).0
