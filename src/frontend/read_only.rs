@@ -151,15 +151,9 @@ impl Session {
                     self.join(true).await?
                 }
             }
-            (
-                Plan::Relay(Shape::Text)
-                | Plan::Silent
-                | Plan::Kill
-                | Plan::Quit
-               
-                | Plan::Unknown,
-                _,
-            ) => Next::Route,
+            (Plan::Relay(Shape::Text) | Plan::Silent | Plan::Kill | Plan::Quit | Plan::Unknown, _) => {
+                Next::Route
+            }
             (Plan::Reset | Plan::ChangeUser, _) => {
                 self.end_on_replica().await;
                 Next::Route
