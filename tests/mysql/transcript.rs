@@ -105,6 +105,7 @@ async fn perform(
             }
             reply
         }
+        Action::Bulk { name, rows } => connection.execute_bulk(known(prepared, name).id, rows).await?,
         Action::Fetch { name, rows } => {
             let statement = known(prepared, name);
             connection.fetch(statement.id, *rows, &statement.types).await?
