@@ -10,12 +10,13 @@ use crate::backend::BackendError;
 use crate::net::link::Link;
 use crate::runtime::clock::{self, LazyTimer};
 use crate::runtime::shutdown::{self, Phase};
+use crate::session::Changed;
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::{HEADER, Header};
 
 /// What ends the wait for a command beside the client and the primary.
 pub(super) struct Idle {
-    shutdown: shutdown::Listener,
+    pub(super) shutdown: shutdown::Listener,
     drain: Drain,
     /// Wakes a session whose client says nothing.
     timer: LazyTimer,
@@ -141,6 +142,9 @@ impl Session {
             if let Err(error) = link.pass_on(n, &mut self.client, limit).await {
                 return RelayError::Client(error).into();
             }
+        }
+        if self.login.state.view().changed == Some(Changed::Replication) {
+            return Closing::Told("the primary has hung up after a dump of its binary log");
         }
         RelayError::Server(BackendError::Closed).into()
     }

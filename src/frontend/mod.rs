@@ -23,6 +23,7 @@ mod reach;
 mod read_only;
 mod relay;
 mod replica;
+mod replication;
 mod roster;
 mod serve;
 mod session;

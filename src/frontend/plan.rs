@@ -18,10 +18,10 @@ pub enum Plan {
     Kill,
     /// Log in anew.
     ChangeUser,
+    /// Relay it to the primary, and the stream of events that answers it.
+    Dump,
     /// Close.
     Quit,
-    /// Refuse it with this text.
-    Refuse(&'static str),
     /// A byte that no server knows.
     Unknown,
 }
@@ -42,6 +42,8 @@ impl Plan {
             | C::Refresh
             | C::Shutdown
             | C::SetOption
+            | C::RegisterReplica
+            | C::StmtBulkExecute
             | C::StmtReset => Self::Relay(Shape::Results),
             C::StmtExecute => Self::Relay(Shape::Executed),
             C::FieldList => Self::Relay(Shape::Fields),
@@ -52,13 +54,9 @@ impl Plan {
             C::ResetConnection => Self::Reset,
             C::ChangeUser => Self::ChangeUser,
             C::ProcessKill => Self::Kill,
-            C::BinlogDump | C::BinlogDumpGtid | C::RegisterReplica | C::TableDump => Self::Refuse(
-                "replication through Headgate is not supported yet; connect to the server itself",
-            ),
-            C::StmtBulkExecute => {
-                Self::Refuse("COM_STMT_BULK_EXECUTE was not offered; execute the rows one by one")
-            }
+            C::BinlogDump | C::BinlogDumpGtid => Self::Dump,
             C::Sleep
+            | C::TableDump
             | C::CreateDb
             | C::DropDb
             | C::Connect
@@ -97,6 +95,7 @@ mod tests {
             assert_eq!(plan == Plan::Quit, byte == Command::Quit as u8);
         }
         assert_eq!(Plan::of(0x16), Plan::Relay(Shape::Prepare));
+        assert_eq!(Plan::of(0x12), Plan::Dump);
         assert_eq!(Plan::of(0x42), Plan::Unknown);
     }
 

@@ -95,6 +95,10 @@ impl Session {
                 self.login.state.begin_schema();
                 Ok(Some(Touched::Saw))
             }
+            Some(Command::RegisterReplica) => {
+                self.login.state.begin_replication();
+                Ok(Some(Touched::Nothing))
+            }
             Some(Command::StmtFetch | Command::FieldList) => Ok(Some(Touched::Saw)),
             _ => Ok(Some(Touched::Wrote)),
         }

@@ -144,27 +144,21 @@ impl Session {
         let Some(transaction) = &self.read_only else { return Ok(true) };
         let next = match (plan, Command::of(byte)) {
             (Plan::Relay(_), Some(Command::Ping)) => self.on_its_replica(false, true).await?,
-            (Plan::Relay(_), Some(Command::StmtExecute)) => {
+            (Plan::Relay(_), Some(Command::StmtExecute | Command::StmtBulkExecute)) => {
                 if transaction.progress.snapshot == Some(Holder::Replica) {
                     self.abort().await?
                 } else {
                     self.join(true).await?
                 }
             }
-            (
-                Plan::Relay(Shape::Text)
-                | Plan::Silent
-                | Plan::Kill
-                | Plan::Quit
-                | Plan::Refuse(_)
-                | Plan::Unknown,
-                _,
-            ) => Next::Route,
+            (Plan::Relay(Shape::Text) | Plan::Silent | Plan::Kill | Plan::Quit | Plan::Unknown, _) => {
+                Next::Route
+            }
             (Plan::Reset | Plan::ChangeUser, _) => {
                 self.end_on_replica().await;
                 Next::Route
             }
-            (Plan::Relay(_) | Plan::Query, _) => self.join(false).await?,
+            (Plan::Relay(_) | Plan::Query | Plan::Dump, _) => self.join(false).await?,
         };
         Ok(next != Next::Served)
     }

@@ -161,10 +161,7 @@ impl Session {
             }
             .await;
             self.presence.show(&self.login.state, self.lex_mode());
-            let volume = self.client.take_volume();
-            let traffic = &self.context.shared.counters.traffic;
-            traffic.received.increment(volume.received);
-            traffic.sent.increment(volume.sent);
+            self.count_traffic();
             if let Err(closing) = served {
                 if let Closing::Relay(error) = &closing
                     && let Some(breach) = error.breach()
@@ -243,7 +240,9 @@ impl Session {
                 Some(touched) => {
                     let shape = self.settle_shape(shape, header).await?;
                     let limit = self.context.shared.limits().statement_timeout;
-                    let limit = limit.filter(|_| byte == Command::StmtExecute as u8);
+                    let limit = limit.filter(|_| {
+                        byte == Command::StmtExecute as u8 || byte == Command::StmtBulkExecute as u8
+                    });
                     self.on_primary(Errand { limit, ..Errand::command(shape, touched) }).await
                 }
                 None => self.refuse(&replica::gone()).await,
@@ -256,9 +255,9 @@ impl Session {
                 Ok(())
             }
             Plan::ChangeUser => Err(self.change_user(header).await?),
+            Plan::Dump => self.dump(header).await,
             Plan::Reset => self.reset().await,
-            // ER_NOT_SUPPORTED_YET, ER_UNKNOWN_COM_ERROR.
-            Plan::Refuse(text) => self.refuse(&ErrPacket::own(1235, b"42000", text)).await,
+            // ER_UNKNOWN_COM_ERROR.
             Plan::Unknown => {
                 let error = ErrPacket { code: 1047, state: *b"08S01", message: b"Unknown command".to_vec() };
                 self.refuse(&error).await
@@ -271,14 +270,18 @@ impl Session {
         if self.published.has_changed().unwrap_or(false) {
             self.topology = Arc::clone(&self.published.borrow_and_update());
         }
-        let primary = self.topology.primary.as_ref().ok().copied();
-        if primary.is_none_or(|primary| primary == self.login.primary.server()) {
+        if !self.primary_has_changed() {
             return Ok(());
         }
         let error = ErrPacket::own(1053, b"08S01", "another server is the primary now; connect again");
         let seq = relay::discard_command(&mut self.client).await?;
         self.tell(seq, &error).await?;
         Err(Closing::Told("the primary has changed"))
+    }
+
+    /// Whether the snapshot knows a primary that is not the session's.
+    pub(super) fn primary_has_changed(&self) -> bool {
+        self.topology.primary.as_ref().is_ok_and(|primary| *primary != self.login.primary.server())
     }
 
     /// COM_CHANGE_USER ends this session; another follows on the same link.
@@ -311,6 +314,14 @@ impl Session {
         put_packet(&mut out, &mut seq, &error.payload());
         let limit = self.context.shared.limits().client_write_timeout;
         self.client.send(&out, limit).await.map_err(|error| RelayError::Client(error).into())
+    }
+
+    /// Counts the bytes that have come and gone since the last time.
+    pub(super) fn count_traffic(&mut self) {
+        let volume = self.client.take_volume();
+        let traffic = &self.context.shared.counters.traffic;
+        traffic.received.increment(volume.received);
+        traffic.sent.increment(volume.sent);
     }
 
     #[inline]

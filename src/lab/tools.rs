@@ -53,6 +53,10 @@ pub fn mariadb_dump() -> Result<Command> {
     program(Package::MariaDb, "mariadb-dump")
 }
 
+pub fn mariadb_binlog() -> Result<Command> {
+    program(Package::MariaDb, "mariadb-binlog")
+}
+
 pub fn haproxy() -> Result<Command> {
     program(Package::Haproxy, "haproxy")
 }

@@ -91,6 +91,12 @@ impl State {
         self.pin(Changed::Expired);
     }
 
+    /// The session becomes a replica's. It stays one, whatever else it does.
+    pub fn begin_replication(&mut self) {
+        self.begin_anything();
+        self.view.changed = Some(Changed::Replication);
+    }
+
     /// Something is about to be sent whose effects have no name here.
     pub fn begin_unknown(&mut self) {
         self.begin_anything();

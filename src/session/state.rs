@@ -300,11 +300,12 @@ impl State {
         let view = SessionView {
             in_transaction: status.contains(StatusFlags::IN_TRANSACTION),
             autocommit: status.contains(StatusFlags::AUTOCOMMIT),
-            // A reset keeps the active role (HAZARDS 3), and what is not understood may have set one.
-            changed: self
-                .view
-                .changed
-                .filter(|why| matches!(why, Changed::Statement | Changed::Command | Changed::Expired)),
+            // A reset keeps the active role (HAZARDS 3), and what is not understood may have set one. Nor does
+            // it undo COM_REGISTER_SLAVE.
+            changed: self.view.changed.filter(|why| {
+                use Changed::{Command, Expired, Replication, Statement};
+                matches!(why, Statement | Command | Expired | Replication)
+            }),
             charset_known: false,
             local_schema: self.view.local_schema,
             declared_in_vain: self.view.declared_in_vain,

@@ -24,6 +24,8 @@ pub enum Changed {
     Expired,
     /// What the session has could not be made on another connection.
     NotCarried,
+    /// It reads the binary log, or has said that it will.
+    Replication,
 }
 
 /// What routing needs to know of a session.
@@ -92,6 +94,7 @@ impl fmt::Display for Changed {
             Self::Unconfirmed => "the server did not report a variable that was set",
             Self::Transaction => "a transaction was open where none was to be expected",
             Self::Expired => "it began with an expired password",
+            Self::Replication => "it reads the binary log",
             Self::NotCarried => "a replica would not take the session's variables",
         })
     }

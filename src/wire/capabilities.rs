@@ -1,13 +1,13 @@
 //! Capability flags of the connection phase.
 //!
-//! Source: MySQL `include/mysql_com.h`; MariaDB's extended flags live in bytes of their own and are
-//! not offered (see [`Capabilities::OFFERED`]).
+//! Source: MySQL `include/mysql_com.h`; MariaDB `include/mysql_com.h`, whose extended flags are those from
+//! bit 32 on. They stand in bytes that MySQL leaves unused, and only where LONG_PASSWORD is not set.
 
 use std::ops::{BitAnd, BitOr};
 
 /// A set of capability flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Capabilities(pub u32);
+pub struct Capabilities(pub u64);
 
 impl Capabilities {
     /// Set by MySQL; cleared by MariaDB to announce its extended flags (there called CLIENT_MYSQL).
@@ -66,12 +66,20 @@ impl Capabilities {
     pub const ZSTD: Self = Self(1 << 26);
     /// COM_QUERY and COM_STMT_EXECUTE carry attributes (changes their form).
     pub const QUERY_ATTRIBUTES: Self = Self(1 << 27);
+    /// MariaDB: COM_STMT_BULK_EXECUTE.
+    pub const BULK_OPERATIONS: Self = Self(1 << 34);
+    /// MariaDB: column definitions carry more about types.
+    pub const EXTENDED_METADATA: Self = Self(1 << 35);
+
+    /// MariaDB's extended flags.
+    pub const EXTENDED: Self = Self(0xFFFF_FFFF << 32);
 
     /// What Headgate offers to clients, as far as the primary offers it too.
     ///
-    /// Optional metadata, multi-factor authentication and MariaDB's extended flags are not offered: each
-    /// changes what the relay would have to follow. Compression is Headgate's own, so whether it is offered
-    /// does not depend on the primary.
+    /// Optional metadata, multi-factor authentication and most of MariaDB's extended flags are not offered:
+    /// each changes what the relay would have to follow. MariaDB's progress reports are ERR packets in the middle
+    /// of a reply; its cached metadata and per-row results of bulk execution change which packets a result has.
+    /// Compression is Headgate's own, so whether it is offered does not depend on the primary.
     pub const OFFERED: Self = Self(
         Self::LONG_PASSWORD.0
             | Self::FOUND_ROWS.0
@@ -96,7 +104,9 @@ impl Capabilities {
             | Self::EXPIRED_PASSWORDS.0
             | Self::SESSION_TRACK.0
             | Self::DEPRECATE_EOF.0
-            | Self::QUERY_ATTRIBUTES.0,
+            | Self::QUERY_ATTRIBUTES.0
+            | Self::BULK_OPERATIONS.0
+            | Self::EXTENDED_METADATA.0,
     );
 
     /// Flags that change what a command means or what a reply looks like, so that a backend
@@ -111,7 +121,9 @@ impl Capabilities {
             | Self::MULTI_RESULTS.0
             | Self::PS_MULTI_RESULTS.0
             | Self::EXPIRED_PASSWORDS.0
-            | Self::QUERY_ATTRIBUTES.0,
+            | Self::QUERY_ATTRIBUTES.0
+            | Self::BULK_OPERATIONS.0
+            | Self::EXTENDED_METADATA.0,
     );
 
     /// What every backend connection negotiates, whatever its client does.
@@ -127,6 +139,21 @@ impl Capabilities {
             | Self::SESSION_TRACK.0
             | Self::DEPRECATE_EOF.0,
     );
+
+    /// The flags as a greeting or login request carries them: the 32 of old, and MariaDB's extended ones.
+    #[must_use]
+    pub const fn from_halves(base: u32, extended: u32) -> Self {
+        // LONG_PASSWORD says that the bytes of the extended flags mean nothing.
+        let announced = base as u64 & Self::LONG_PASSWORD.0 == 0;
+        Self(base as u64 | if announced { (extended as u64) << 32 } else { 0 })
+    }
+
+    /// The bytes of [`Self::from_halves`], each half little-endian.
+    #[must_use]
+    pub const fn halves(self) -> ([u8; 4], [u8; 4]) {
+        let [a, b, c, d, e, f, g, h] = self.0.to_le_bytes();
+        ([a, b, c, d], [e, f, g, h])
+    }
 
     /// True when every flag of `other` is set.
     #[must_use]
@@ -152,5 +179,30 @@ impl BitAnd for Capabilities {
     type Output = Self;
     fn bitand(self, other: Self) -> Self {
         Self(self.0 & other.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extended_flags_count_only_where_they_are_announced() {
+        let check = |base, extended, expected| {
+            assert_eq!(Capabilities::from_halves(base, extended), Capabilities(expected));
+        };
+        // MariaDB 10.11.19 and MySQL 9.7.4, as they greet.
+        check(0x81FF_F7FE, 0x1D, 0x1D_81FF_F7FE);
+        check(0xDFFF_FFFF, 0, 0xDFFF_FFFF);
+        check(0xDFFF_FFFF, 0x1D, 0xDFFF_FFFF);
+        let halves = Capabilities(0x1D_81FF_F7FE).halves();
+        assert_eq!(halves, ([0xFE, 0xF7, 0xFF, 0x81], [0x1D, 0, 0, 0]));
+    }
+
+    #[test]
+    fn what_is_offered_beyond_the_first_32_changes_meaning() {
+        let extended = Capabilities::OFFERED & Capabilities::EXTENDED;
+        assert!(Capabilities::MEANINGFUL.contains(extended));
+        assert_eq!(Capabilities::BACKEND & Capabilities::EXTENDED, Capabilities(0));
     }
 }

@@ -1,6 +1,7 @@
 //! The server's first packet, version 10.
 //!
-//! Source: MySQL Internals, "Protocol::HandshakeV10".
+//! Source: MySQL Internals, "Protocol::HandshakeV10"; MariaDB's extended flags at the filler's end: MariaDB
+//! `sql/sql_acl.cc`, `send_server_handshake_packet`.
 
 use super::capabilities::Capabilities;
 use super::cursor::{Cursor, Malformed};
@@ -42,12 +43,14 @@ impl Greeting {
         let collation = cursor.u8("collation")?;
         let status = cursor.u16("status flags")?;
         let high = cursor.u16("capabilities")?;
-        let capabilities = Capabilities(u32::from(low) | u32::from(high) << 16);
+        let base = u32::from(low) | u32::from(high) << 16;
+        let capabilities = Capabilities::from_halves(base, 0);
         if !capabilities.contains(Capabilities::PROTOCOL_41 | Capabilities::SECURE_CONNECTION) {
             return Err(Malformed::new("capabilities (a server of 4.1 or newer is wanted)"));
         }
         let nonce_len = usize::from(cursor.u8("nonce length")?);
-        cursor.take(10, "filler")?;
+        cursor.take(6, "filler")?;
+        let capabilities = Capabilities::from_halves(base, cursor.u32("extended capabilities")?);
         let second = cursor.take(nonce_len.saturating_sub(8).max(13).min(cursor.rest().len()), "nonce")?;
         nonce.extend_from_slice(second.strip_suffix(&[0]).unwrap_or(second));
         // MySQL before 5.5.10 and 5.6.2 forgot the NUL (bug 59453), so it is not asked for.
@@ -59,7 +62,7 @@ impl Greeting {
     /// The payload of this greeting.
     #[must_use]
     pub fn payload(&self) -> Vec<u8> {
-        let [c0, c1, c2, c3] = self.capabilities.0.to_le_bytes();
+        let ([c0, c1, c2, c3], extended) = self.capabilities.halves();
         let (first, second) = self.nonce.split_at_checked(8).unwrap_or((&self.nonce, &[]));
         let mut out = vec![PROTOCOL];
         put_nul_terminated(&mut out, &self.version);
@@ -70,7 +73,8 @@ impl Greeting {
         out.extend_from_slice(&self.status.to_le_bytes());
         out.extend_from_slice(&[c2, c3]);
         out.push(u8::try_from(self.nonce.len() + 1).unwrap_or(21));
-        out.extend_from_slice(&[0; 10]);
+        out.extend_from_slice(&[0; 6]);
+        out.extend_from_slice(&extended);
         out.extend_from_slice(second);
         out.push(0);
         put_nul_terminated(&mut out, &self.plugin);
@@ -98,6 +102,16 @@ mod tests {
     #[test]
     fn greetings_round_trip() {
         assert_eq!(Greeting::parse(&sample().payload()), Ok(sample()));
+    }
+
+    /// The greeting of a MariaDB 10.11.19.
+    #[test]
+    fn extended_flags_stand_at_the_end_of_the_filler() {
+        let bytes = b"\n5.5.5-10.11.19-MariaDB-0+deb12u1-log\x00\x08\x00\x00\x00/O$a>PWE\x00\xfe\xf7\x08\x02\x00\xff\x81\
+                      \x15\x00\x00\x00\x00\x00\x00\x1d\x00\x00\x003mP'q%`5'b96\x00mysql_native_password\x00";
+        let greeting = Greeting::parse(bytes).unwrap();
+        assert_eq!(greeting.capabilities, Capabilities(0x1D_81FF_F7FE));
+        assert_eq!(greeting.payload(), bytes);
     }
 
     #[test]

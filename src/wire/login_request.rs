@@ -1,6 +1,7 @@
 //! The client's answer to the greeting: HandshakeResponse41, or first an SSLRequest.
 //!
-//! Source: MySQL Internals, "Protocol::HandshakeResponse", "Protocol::SSLRequest".
+//! Source: MySQL Internals, "Protocol::HandshakeResponse", "Protocol::SSLRequest"; MariaDB's extended flags at
+//! the filler's end: MariaDB `sql/sql_acl.cc`, `parse_client_handshake_packet`.
 
 use super::capabilities::Capabilities;
 use super::cursor::{Cursor, Malformed};
@@ -18,7 +19,7 @@ pub type Attribute = (Vec<u8>, Vec<u8>);
 /// Who wants in, and how.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LoginRequest {
-    /// What the client chose of the capabilities offered, all 32 bits as sent.
+    /// What the client chose of the capabilities offered, as sent.
     pub capabilities: Capabilities,
     /// The longest packet the client takes.
     pub max_packet: u32,
@@ -55,25 +56,27 @@ pub fn is_tls_request(payload: &[u8]) -> bool {
     payload.len() == FIXED_PART
         && Cursor::new(payload)
             .u32("capabilities")
-            .is_ok_and(|flags| Capabilities(flags).contains(Capabilities::SSL))
+            .is_ok_and(|flags| Capabilities::from_halves(flags, 0).contains(Capabilities::SSL))
 }
 
 /// The capability flags at the front of a login request or SSLRequest.
 pub fn capabilities(payload: &[u8]) -> Result<Capabilities, Malformed> {
-    Cursor::new(payload).u32("capabilities").map(Capabilities)
+    Cursor::new(payload).u32("capabilities").map(|base| Capabilities::from_halves(base, 0))
 }
 
 impl LoginRequest {
     /// Reads the payload. Clients without PROTOCOL_41 (before 4.1) are refused.
     pub fn parse(payload: &[u8]) -> Result<Self, Malformed> {
         let mut cursor = Cursor::new(payload);
-        let capabilities = Capabilities(cursor.u32("capabilities")?);
+        let base = cursor.u32("capabilities")?;
+        let capabilities = Capabilities::from_halves(base, 0);
         if !capabilities.contains(Capabilities::PROTOCOL_41 | Capabilities::SECURE_CONNECTION) {
             return Err(Malformed::new("capabilities (a client of 4.1 or newer is wanted)"));
         }
         let max_packet = cursor.u32("longest packet")?;
         let collation = cursor.u16("collation")?;
-        cursor.take(22, "filler")?;
+        cursor.take(18, "filler")?;
+        let capabilities = Capabilities::from_halves(base, cursor.u32("extended capabilities")?);
         let user = cursor.nul_terminated("user name")?.to_vec();
         let auth_response = if capabilities.contains(Capabilities::PLUGIN_AUTH_LENENC) {
             cursor.lenenc_bytes("authentication response")?.to_vec()
@@ -148,10 +151,12 @@ impl LoginRequest {
 
     fn fixed_part(&self, flags: Capabilities) -> Vec<u8> {
         let mut out = Vec::with_capacity(256);
-        out.extend_from_slice(&flags.0.to_le_bytes());
+        let (base, extended) = flags.halves();
+        out.extend_from_slice(&base);
         out.extend_from_slice(&self.max_packet.to_le_bytes());
         out.extend_from_slice(&self.collation.to_le_bytes());
-        out.extend_from_slice(&[0; 22]);
+        out.extend_from_slice(&[0; 18]);
+        out.extend_from_slice(&extended);
         out
     }
 }
@@ -226,6 +231,19 @@ mod tests {
         let capabilities = sample().capabilities | Capabilities::ZSTD;
         let zstd = LoginRequest { capabilities, zstd_level: 7, ..sample() };
         assert_eq!(LoginRequest::parse(&zstd.payload()), Ok(zstd));
+    }
+
+    #[test]
+    fn extended_flags_round_trip_where_they_are_announced() {
+        let bulk = Capabilities::BULK_OPERATIONS;
+        let check = |flags: Capabilities, expected| {
+            let request = LoginRequest { capabilities: flags, ..sample() };
+            let read = LoginRequest::parse(&request.payload()).unwrap();
+            assert_eq!(read.capabilities & Capabilities::EXTENDED, expected, "{flags:?}");
+        };
+        check((sample().capabilities | bulk).without(Capabilities::LONG_PASSWORD), bulk);
+        // MySQL's clients leave other things there.
+        check(sample().capabilities | bulk, Capabilities(0));
     }
 
     #[test]

@@ -7,7 +7,8 @@
 //! - [`frame`], [`cursor`], [`encode`]: packet boundaries, reading and writing fields;
 //! - [`proxy_protocol`], [`greeting`], [`login_request`], [`auth_switch`]: the connection phase;
 //! - [`command`]: what a client asks; [`ok`], [`err`], [`session_track`]: what a server answers;
-//! - [`reply`]: follows a whole reply through a stream of bytes and edits it for the client in place.
+//! - [`reply`]: follows a whole reply through a stream of bytes and edits it for the client in place;
+//! - [`dump`]: follows the stream of events that a replica gets.
 
 pub mod answer;
 pub mod auth_switch;
@@ -17,6 +18,7 @@ pub mod column;
 pub mod command;
 pub mod compress;
 pub mod cursor;
+pub mod dump;
 pub mod encode;
 pub mod err;
 pub mod frame;

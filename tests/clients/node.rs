@@ -1,4 +1,4 @@
-//! mysql2 for Node.js.
+//! mysql2 and MariaDB's connector for Node.js.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,9 +18,25 @@ fn mysql2_on_mariadb() {
     script(Flavor::MariaDb, "mysql2", &[]);
 }
 
+/// Batches are bulk executions, which only MariaDB has; the script shows that they were used.
+#[test]
+fn mariadb_connector_executes_in_bulk() {
+    let place = place(Flavor::MariaDb);
+    let modules = modules("mariadb");
+    place.compare("node_mariadb", |address, schema| {
+        let mut command = Command::new("node");
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/scripts/mariadb_client.js"));
+        command.env("NODE_PATH", &modules);
+        place.arguments(&mut command, address, schema);
+        let printed = succeed(&mut command, b"");
+        assert!(printed.contains("executions \"5\""), "{printed}");
+        printed
+    });
+}
+
 pub(super) fn script(flavor: Flavor, name: &str, options: &[&str]) {
     let place = place(flavor);
-    let modules = modules();
+    let modules = modules("mysql2");
     place.compare(name, |address, schema| {
         let mut command = Command::new("node");
         command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/scripts/mysql2_client.js"));
@@ -31,16 +47,17 @@ pub(super) fn script(flavor: Flavor, name: &str, options: &[&str]) {
     });
 }
 
-fn modules() -> PathBuf {
-    let folder = cached("node-drivers-1", |folder| {
-        eprintln!("fetching mysql2 for Node.js");
+fn modules(driver: &str) -> PathBuf {
+    // mysql2 and mariadb both have a major version 3.
+    let folder = cached(&format!("node-{driver}-3"), |folder| {
+        eprintln!("fetching {driver} for Node.js");
         let runs = |program: &str| Command::new(program).arg("--version").output().is_ok();
         assert!(runs("node") && runs("npm"), "node or npm is missing: apt-get install nodejs npm");
         let mut install = Command::new("npm");
         install
             .args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"])
             .arg(folder)
-            .arg("mysql2@3");
+            .arg(format!("{driver}@3"));
         succeed(&mut install, b"");
         Ok(())
     });

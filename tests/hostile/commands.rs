@@ -41,14 +41,9 @@ fn an_empty_packet_is_answered() {
 fn unknown_commands_are_refused_and_the_session_goes_on() {
     let stage = Stage::new();
     let mut client = stage.logged_in();
-    for byte in [0x00, 0x05, 0x0B, 0x0F, 0x10, 0x14, 0x1D, 0x20, 0x42, 0x80, 0xF9, 0xFF] {
+    for byte in [0x00, 0x05, 0x0B, 0x0F, 0x10, 0x13, 0x14, 0x1D, 0x20, 0x42, 0x80, 0xF9, 0xFA, 0xFF] {
         client.command(&[byte, 1, 2, 3]);
         assert_eq!(client.error().code, 1047, "{byte:#x}");
-    }
-    // Known, but not for use through Headgate yet.
-    for byte in [0x12, 0x13, 0x15, 0x1E, 0xFA] {
-        client.command(&[byte, 1, 2, 3]);
-        assert_eq!(client.error().code, 1235, "{byte:#x}");
     }
     assert_eq!(client.query("SELECT 7"), Ok(Some("7".to_owned())));
     drop(client);
@@ -58,6 +53,25 @@ fn unknown_commands_are_refused_and_the_session_goes_on() {
         assert_eq!(client.error().code, 1047);
         assert!(client.receive().is_err(), "who cannot be understood has to go");
     }
+    stage.is_unharmed();
+}
+
+/// Reading the binary log needs a privilege, and whoever has none stays who it was.
+#[test]
+fn the_binary_log_is_not_read_without_the_privilege() {
+    let stage = Stage::new();
+    let mut direct = stage.at_the_primary();
+    let mut client = stage.logged_in();
+    for byte in [0x12, 0x15, 0x1E] {
+        for argument in [&b""[..], &[1, 2, 3], &[0; 40], &[0xFF; 40]] {
+            for client in [&mut direct, &mut client] {
+                client.command(&[&[byte], argument].concat());
+            }
+            assert_eq!(client.error(), direct.error(), "{byte:#x} {argument:?}");
+        }
+    }
+    assert_eq!(client.query("SELECT 7"), Ok(Some("7".to_owned())));
+    drop((direct, client));
     stage.is_unharmed();
 }
 

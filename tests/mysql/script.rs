@@ -15,6 +15,7 @@
 //!
 //! Instead of a statement: `-- text: SQL` (COM_QUERY also in the binary pass), `-- prepare s: SQL`,
 //! `-- execute s: long 7, str abc, null`, `-- execute s cursor: …`, `-- fetch s: 2`,
+//! `-- bulk s: long 1, str a; long 2, null` (MariaDB's bulk execution),
 //! `-- long s 0: data`, `-- reset s`, `-- close s`, and `-- send 0e: text` with the command byte and
 //! what follows it in hexadecimal, then what kind of reply it has.
 
@@ -42,6 +43,10 @@ pub(crate) enum Action {
         name: String,
         cursor: bool,
         params: Vec<Param>,
+    },
+    Bulk {
+        name: String,
+        rows: Vec<Vec<Param>>,
     },
     Fetch {
         name: String,
@@ -186,6 +191,10 @@ impl Script {
                 let cursor = words.get(2) == Some(&"cursor");
                 return Ok(Some(Action::Execute { name: name()?, cursor, params: params(value)? }));
             }
+            "bulk" => {
+                let rows = value.split(';').map(params).collect::<Result<_>>()?;
+                return Ok(Some(Action::Bulk { name: name()?, rows }));
+            }
             "fetch" => return Ok(Some(Action::Fetch { name: name()?, rows: value.trim().parse()? })),
             "long" => {
                 let parameter = words.get(2).context("the parameter's number is missing")?.parse()?;
@@ -230,6 +239,8 @@ fn capability(name: &str) -> Result<Capabilities> {
         "CONNECT_ATTRS" => Capabilities::CONNECT_ATTRS,
         "CONNECT_WITH_DB" => Capabilities::CONNECT_WITH_DB,
         "PLUGIN_AUTH_LENENC" => Capabilities::PLUGIN_AUTH_LENENC,
+        "BULK_OPERATIONS" => Capabilities::BULK_OPERATIONS,
+        "EXTENDED_METADATA" => Capabilities::EXTENDED_METADATA,
         "QUERY_ATTRIBUTES" => Capabilities::QUERY_ATTRIBUTES,
         other => bail!("no capability is called {other}"),
     })

@@ -58,7 +58,7 @@ pub(crate) async fn run(script: &Script, pass: Pass, options: &Options, schema: 
 }
 
 /// Agreed capabilities. TLS and compression are left out: a pair may differ in them on purpose.
-fn agreed(connection: &Connection) -> u32 {
+fn agreed(connection: &Connection) -> u64 {
     use headgate::wire::capabilities::Capabilities;
     let wrapping = Capabilities::SSL | Capabilities::COMPRESS | Capabilities::ZSTD;
     connection.capabilities.without(wrapping).0
@@ -105,6 +105,7 @@ async fn perform(
             }
             reply
         }
+        Action::Bulk { name, rows } => connection.execute_bulk(known(prepared, name).id, rows).await?,
         Action::Fetch { name, rows } => {
             let statement = known(prepared, name);
             connection.fetch(statement.id, *rows, &statement.types).await?

@@ -12,7 +12,6 @@ SELECT CURDATE(), CURTIME(), CURRENT_DATE, CURRENT_TIME, CURRENT_DATE(), CURRENT
 SELECT LOCALTIME, LOCALTIMESTAMP, LOCALTIME(), LOCALTIMESTAMP()
 SELECT UTC_DATE, UTC_TIME, UTC_TIMESTAMP, UTC_DATE(), UTC_TIMESTAMP(6)
 SELECT SYSDATE()
-SELECT UNIX_TIMESTAMP()
 SELECT UNIX_TIMESTAMP(d) FROM t
 SELECT * FROM t WHERE d > NOW() - INTERVAL 7 DAY
 SELECT COUNT(*) FROM t WHERE d < CURDATE()
@@ -32,6 +31,18 @@ SELECT TIMESTAMP('2020-01-01')
 SELECT IS_IPV4('10.0.0.1'), IS_IPV6('::1')
 SELECT EXTRACTVALUE('<a>1</a>', '/a'), UPDATEXML('<a>1</a>', '/a', '<b/>')
 SELECT GET_FORMAT(DATE, 'ISO')
+-- What a replica asks before it asks for the binary log: the primary must answer.
+-- > primary not_plain
+SELECT UNIX_TIMESTAMP()
+SELECT @@GLOBAL.SERVER_ID
+SELECT @@server_uuid
+SELECT @@GLOBAL.SERVER_UUID
+SELECT @@GLOBAL.GTID_MODE
+SELECT @@GLOBAL.gtid_domain_id
+SELECT @source_binlog_checksum
+SELECT @@global.rpl_semi_sync_source_enabled
+-- > replica plain_read
+SELECT UNIX_TIMESTAMP() AS now
 -- These depend on a server's own id, tables or settings, or could be anybody's: MySQL 9 has no MD5.
 -- > primary not_plain
 SELECT UUID_SHORT()

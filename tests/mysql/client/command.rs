@@ -28,6 +28,9 @@ pub(crate) const CURSOR_READ_ONLY: u8 = 1;
 /// Flag of COM_STMT_EXECUTE: the number of parameters is given, as clients with query attributes do.
 const PARAMETER_COUNT_GIVEN: u8 = 8;
 
+/// Flag of COM_STMT_BULK_EXECUTE: the types of the parameters come first.
+const TYPES_GIVEN: u16 = 128;
+
 /// A parameter's value, encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Param {
@@ -139,6 +142,22 @@ impl Connection {
         }
         let shape = if cursor == 0 { Shape::Execute } else { Shape::OpenCursor };
         self.command_with(&payload, shape, file, &[]).await
+    }
+
+    /// MariaDB's COM_STMT_BULK_EXECUTE, with the types of the first row.
+    pub(crate) async fn execute_bulk(&mut self, id: u32, rows: &[Vec<Param>]) -> Result<Reply> {
+        let mut payload = vec![Command::StmtBulkExecute as u8];
+        payload.extend_from_slice(&id.to_le_bytes());
+        payload.extend_from_slice(&TYPES_GIVEN.to_le_bytes());
+        for param in rows.first().into_iter().flatten() {
+            payload.extend_from_slice(&[param.kind, if param.unsigned { 0x80 } else { 0 }]);
+        }
+        for param in rows.iter().flatten() {
+            // An indicator before each value: 0 for a value, 1 for NULL.
+            payload.push(u8::from(param.value.is_none()));
+            payload.extend_from_slice(param.value.as_deref().unwrap_or_default());
+        }
+        self.command(&payload, Shape::Execute).await
     }
 
     /// COM_STMT_FETCH of a statement whose columns have these types.

@@ -174,15 +174,19 @@ impl Options {
         if let Some(compression) = self.compression {
             wanted = wanted | compression.flag();
         }
-        // MariaDB does not offer LONG_PASSWORD, which says there that extended flags follow.
-        wanted & (greeting.capabilities | Capabilities::LONG_PASSWORD)
+        // MariaDB does not offer LONG_PASSWORD; who sets it all the same speaks MySQL's protocol only.
+        let chosen = wanted & (greeting.capabilities | Capabilities::LONG_PASSWORD);
+        let extended = chosen & Capabilities::EXTENDED != Capabilities(0);
+        if extended { chosen.without(Capabilities::LONG_PASSWORD) } else { chosen }
     }
 
     fn fixed_part(&self, capabilities: Capabilities) -> Vec<u8> {
-        let mut out = capabilities.0.to_le_bytes().to_vec();
+        let (base, extended) = capabilities.halves();
+        let mut out = base.to_vec();
         out.extend_from_slice(&(1_u32 << 30).to_le_bytes());
         out.push(45); // utf8mb4_general_ci, known to both families
-        out.extend_from_slice(&[0; 23]);
+        out.extend_from_slice(&[0; 19]);
+        out.extend_from_slice(&extended);
         out
     }
 

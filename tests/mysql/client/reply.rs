@@ -149,7 +149,7 @@ impl Connection {
     async fn definitions(&mut self, reading: &mut Reading, count: u64) -> Result<()> {
         for _ in 0..count {
             let packet = self.receive().await?;
-            let (line, kind) = describe_column(&packet.payload)?;
+            let (line, kind) = describe_column(&packet.payload, self.capabilities)?;
             reading.reply.note(&packet, &line);
             reading.reply.types.push(kind);
         }
@@ -231,7 +231,7 @@ impl Connection {
                     reading.reply.note(&packet, &describe_eof(&packet.payload)?.0);
                     return Ok(());
                 }
-                _ => reading.reply.note(&packet, &describe_column(&packet.payload)?.0),
+                _ => reading.reply.note(&packet, &describe_column(&packet.payload, reading.capabilities)?.0),
             }
         }
     }
@@ -319,11 +319,15 @@ fn flags(status: StatusFlags) -> String {
     format!("status={:04x}", status.0)
 }
 
-fn describe_column(payload: &[u8]) -> Result<(String, (u8, bool))> {
+fn describe_column(payload: &[u8], capabilities: Capabilities) -> Result<(String, (u8, bool))> {
     let mut cursor = Cursor::new(payload);
     let mut names = Vec::new();
     for what in ["catalog", "schema", "table", "original table", "name", "original name"] {
         names.push(cursor.lenenc_bytes(what)?.escape_ascii().to_string());
+    }
+    let mut extended = String::new();
+    if capabilities.contains(Capabilities::EXTENDED_METADATA) {
+        extended = format!(" extended={}", quoted(cursor.lenenc_bytes("extended metadata")?));
     }
     let fixed = cursor.lenenc("length of the fixed part")?;
     let charset = cursor.u16("character set")?;
@@ -333,7 +337,7 @@ fn describe_column(payload: &[u8]) -> Result<(String, (u8, bool))> {
     let decimals = cursor.u8("decimals")?;
     let line = format!(
         "column {} type={kind:02x} charset={charset} length={length} flags={flags:04x} decimals={decimals} \
-         fixed={fixed} rest={}",
+         fixed={fixed}{extended} rest={}",
         names.join("|"),
         quoted(cursor.rest())
     );
