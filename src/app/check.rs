@@ -54,5 +54,6 @@ fn plan(settings: &Settings) -> Plan {
         idle_timeout: settings.pool.idle_timeout,
         tls_disabled: settings.backend.tls == BackendTls::Disabled,
         client_certificate: settings.backend.certificate.is_some(),
+        announces_clients: settings.backend.proxy_protocol,
     }
 }

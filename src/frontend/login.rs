@@ -11,6 +11,8 @@ use super::barred::{Nobody, is_barred};
 use super::caller::{Caller, LoginError, random, read_request};
 use super::context::Context;
 use super::door::{self, Visit};
+use super::reach::Spot;
+use super::roster::Newcomer;
 use super::session::LoggedIn;
 use crate::auth::client_side::Failure;
 use crate::auth::server_side::{Exchange, FAST_OK, Setup, Shown, Step};
@@ -280,6 +282,14 @@ impl Candidate<'_> {
         };
         let held = shared.known.remember(&request.user, &secret);
         let held = held.map_err(|error| io::Error::other(error.to_string()))?;
+        // Before the client is told that it is in: its id may be used from then on.
+        let presence = shared.roster.register(Newcomer {
+            id: self.id,
+            user: request.user.as_slice().into(),
+            client: self.client,
+            primary: Spot::of(&primary),
+            secret: Arc::clone(&held),
+        });
         if fast {
             caller.send(&FAST_OK).await?;
         }
@@ -312,6 +322,7 @@ impl Candidate<'_> {
             nonce: self.nonce,
             client: self.client,
             _place: place,
+            presence,
         })
     }
 

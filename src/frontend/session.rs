@@ -14,11 +14,11 @@ use super::idle::Idle;
 use super::login::Former;
 use super::plan::Plan;
 use super::primary::Errand;
-use super::reach::{Reach, Spot};
+use super::reach::Reach;
 use super::read_only::ReadOnly;
 use super::relay::{self, RelayError};
 use super::replica::{self, Lent};
-use super::roster::{Card, Newcomer, Presence};
+use super::roster::{Card, Presence};
 use super::tally::Place;
 use super::vigil::Vigil;
 use crate::auth::Nonce;
@@ -55,6 +55,8 @@ pub(super) struct LoggedIn {
     pub(super) client: Option<SocketAddr>,
     /// Its place among those of its user.
     pub(super) _place: Place<Box<[u8]>>,
+    /// Its card on the roster.
+    pub(super) presence: Presence,
 }
 
 impl LoggedIn {
@@ -105,7 +107,6 @@ pub(super) struct Session {
     pub(super) looks_back: bool,
     /// When the primary connection last answered.
     pub(super) used_primary: Instant,
-    presence: Presence,
 }
 
 impl Session {
@@ -117,13 +118,6 @@ impl Session {
     ) -> Self {
         let published = context.shared.topology.clone();
         let topology = context.topology();
-        let presence = context.shared.roster.register(Newcomer {
-            id: login.id,
-            user: login.user.clone(),
-            client: login.client,
-            primary: Spot::of(&login.primary),
-            secret: Arc::clone(&login.secret),
-        });
         Self {
             context,
             client,
@@ -138,18 +132,17 @@ impl Session {
             patience: None,
             looks_back: false,
             used_primary: clock::now(),
-            presence,
         }
     }
 
     /// Where a KILL finds this session.
     pub(super) fn reach(&self) -> &Reach {
-        self.presence.reach()
+        self.login.presence.reach()
     }
 
     /// What the console sees of this session.
     pub(super) fn card(&self) -> Arc<Card> {
-        self.presence.card()
+        self.login.presence.card()
     }
 
     /// Serves commands until there is a reason to stop.
@@ -160,7 +153,7 @@ impl Session {
                 self.command().await
             }
             .await;
-            self.presence.show(&self.login.state, self.lex_mode());
+            self.login.presence.show(&self.login.state, self.lex_mode());
             self.count_traffic();
             if let Err(closing) = served {
                 if let Closing::Relay(error) = &closing
@@ -326,7 +319,7 @@ impl Session {
 
     #[inline]
     pub(super) fn count(&self, target: Target, reason: Reason) {
-        self.presence.count(target, reason, clock::now());
+        self.login.presence.count(target, reason, clock::now());
         let statements = &self.context.shared.counters.statements;
         match target {
             Target::Primary => statements.primary.count(reason.index()),

@@ -13,11 +13,15 @@ use crate::topology::{Address, ServerId, ServerState};
 
 /// The keys that stand in the file, in use where their value is not the default, else as a comment that shows
 /// it; and what to know about each.
-const WORDS: [(&str, &str); 14] = [
+const WORDS: [(&str, &str); 17] = [
     ("listen.address", "Where applications connect."),
     ("listen.admin", "The console, where Headgate shows what it does, in SQL. \"off\": there is none."),
     ("listen.http", "/metrics, /healthz and /readyz. It has no password: keep it on a network of your own."),
     ("listen.require_tls", "Refuse clients without TLS."),
+    (
+        "listen.proxy_protocol_from",
+        "Load balancers in front that speak the PROXY protocol: their word about where a client is counts.",
+    ),
     ("servers.addresses", "The cluster, in any order: the primary is found by asking, also when it changes."),
     ("servers.tls", "How connections to the servers are protected."),
     ("servers.ca", "The authority that signed the servers' certificates."),
@@ -28,7 +32,9 @@ const WORDS: [(&str, &str); 14] = [
         "Most connections to one server. Each client has one to the primary.",
     ),
     ("pool.idle_timeout", "How long a connection may stay idle before it is closed."),
+    ("clients.allow", "Networks that clients may come from; empty: everywhere."),
     ("limits.max_clients", "Most clients at a time."),
+    ("limits.statement_timeout", "How long a statement may run. \"off\": as long as the servers let it."),
     ("routing.max_lag", "A replica further behind than this gets no reads."),
     (
         "routing.consistency",

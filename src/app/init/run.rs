@@ -123,6 +123,7 @@ impl Run<'_> {
             idle_timeout: draft.config.pool.idle_timeout,
             tls_disabled: tls == BackendTls::Disabled,
             client_certificate: false,
+            announces_clients: false,
         };
         (self.say)(&findings(&audit(&survey, &judgement, &plan)));
         let Some((primary, told)) = survey.primary(&judgement) else {

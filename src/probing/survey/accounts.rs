@@ -30,7 +30,7 @@ pub(super) fn findings(primary: &Told, plan: &Plan) -> Vec<Finding> {
     let open: Vec<&Account> = accounts.iter().filter(|account| !account.is_closed()).collect();
     found.extend(barred(&open));
     found.extend(conditions(&open, primary, plan));
-    found.extend(hosts(&open, primary));
+    found.extend(hosts(&open, primary, plan));
     let closed: Vec<&Account> = accounts.iter().filter(|account| account.locked).collect();
     found.extend(about(
         &closed,
@@ -102,11 +102,13 @@ fn conditions(accounts: &[&Account], primary: &Told, plan: &Plan) -> Vec<Finding
     .collect()
 }
 
-/// Accounts that are tied to hosts. Behind a proxy all clients come from one.
-fn hosts(accounts: &[&Account], primary: &Told) -> Vec<Finding> {
+/// Accounts that are tied to hosts. Behind a proxy all clients come from one, unless the servers are told where
+/// they are.
+fn hosts(accounts: &[&Account], primary: &Told, plan: &Plan) -> Vec<Finding> {
     let here = |account: &Account| primary.seen_as.iter().any(|seen| host::matches(&account.host, seen));
     let tied: Vec<&Account> =
         accounts.iter().copied().filter(|account| !host::is_everywhere(&account.host)).collect();
+    let tied = if plan.announces_clients { Vec::new() } else { tied };
     let (nameless, named): (Vec<&Account>, Vec<&Account>) =
         tied.into_iter().partition(|account| account.user.is_empty());
     let (matching, refused): (Vec<&Account>, Vec<&Account>) =
@@ -144,7 +146,8 @@ fn hosts(accounts: &[&Account], primary: &Told) -> Vec<Finding> {
         about(
             &refused,
             &format!("cannot log in through Headgate, since {from}"),
-            "for those who shall, CREATE USER with Headgate's address or % as the host part",
+            "for those who shall, CREATE USER with Headgate's address or % as the host part; servers that take it \
+             can be told where clients are (servers.proxy_protocol)",
         ),
     ]
     .into_iter()

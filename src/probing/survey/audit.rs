@@ -23,6 +23,8 @@ pub struct Plan {
     pub tls_disabled: bool,
     /// There is a `servers.cert`.
     pub client_certificate: bool,
+    /// `servers.proxy_protocol`: the servers see each client where it is.
+    pub announces_clients: bool,
 }
 
 /// Everything that would bite, by topic, the worst first.

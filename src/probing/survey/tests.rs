@@ -82,6 +82,7 @@ const PLAN: Plan = Plan {
     idle_timeout: Duration::from_secs(60),
     tls_disabled: false,
     client_certificate: false,
+    announces_clients: false,
 };
 
 fn audited(survey: &Survey, plan: &Plan) -> Vec<String> {
@@ -357,6 +358,13 @@ fn accounts_that_are_tied_to_hosts_are_told_by_what_becomes_of_them() {
             "warning: ''@'10.0.0.9': locked",
         ],
     );
+}
+
+#[test]
+fn accounts_keep_their_hosts_where_servers_are_told_of_clients() {
+    let accounts = vec![account("here", "10.0.0.%"), account("there", "192.168.%"), account("", "%")];
+    let plan = Plan { announces_clients: true, ..PLAN };
+    check_accounts(accounts, &plan, &["warning: ''@'%': taken for every user name"]);
 }
 
 #[test]
