@@ -141,7 +141,7 @@ fn with_schema(sql: &[u8], schema: &str) -> Vec<u8> {
 async fn binary(connection: &mut Connection, step: &Step, sql: &[u8]) -> Result<Vec<Reply>> {
     let reply = connection.prepare(sql).await?;
     let Some(id) = reply.statement else {
-        let fallback = reply.error.as_ref().is_some_and(|error| error.code == UNSUPPORTED_PREPARE)
+        let fallback = reply.error.as_ref().is_none_or(|error| error.code == UNSUPPORTED_PREPARE)
             || step.errors.is_empty();
         let mut replies = vec![reply];
         if fallback {

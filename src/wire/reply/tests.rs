@@ -116,6 +116,11 @@ fn prepared_statements_have_an_eof_behind_each_list() {
     check(Shape::Prepare, OLD, &[&columns, COLUMN], &[&columns, COLUMN, EOF_END]);
     check(Shape::Prepare, MODERN, &[&both, COLUMN, COLUMN, COLUMN], &[&both, COLUMN, COLUMN, COLUMN]);
     check(Shape::Prepare, OLD, &[&none], &[&none]);
+    // An OK without a statement, which MySQL answers a refused SET GLOBAL.
+    let plain = b"\x00\x00\x00\x02\x00\x00\x00";
+    check(Shape::Prepare, OLD, &[plain], &[plain]);
+    let tracked = b"\x00\x00\x00\x02\x40\x00\x00\x00\x13\x00\x11\x0cstatement_id\x03123";
+    check(Shape::Prepare, OLD, &[tracked], &[plain]);
 }
 
 #[test]

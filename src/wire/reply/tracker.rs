@@ -305,7 +305,7 @@ impl Tracker {
                 progress = Some(Progress::Complete(self.end(Some(code), at_once)));
             }
             (State::Text, _) => progress = Some(Progress::Complete(self.end(None, false))),
-            (State::Head, OK) if self.shape == Shape::Prepare => {
+            (State::Head, OK) if self.shape == Shape::Prepare && is_prepared(payload) => {
                 self.state = prepared_state(payload)?;
                 if self.state == State::Over {
                     progress = Some(Progress::Complete(self.end(None, false)));
@@ -366,6 +366,14 @@ impl Tracker {
     const fn end(&self, error: Option<u16>, at_once: bool) -> End {
         End { status: self.status, error, warnings: self.warnings, at_once }
     }
+}
+
+/// Whether a COM_STMT_PREPARE was answered with a statement: MySQL answers a SET GLOBAL that the account
+/// may not run with an OK that has none. Byte 9 of a statement's head is reserved and zero; in an OK of
+/// that length it is not, since what would be a change of a variable there is longer.
+fn is_prepared(payload: &[u8]) -> bool {
+    const RESERVED: usize = 9;
+    matches!(payload.len(), 12 | 13) && payload.get(RESERVED) == Some(&0)
 }
 
 /// What follows the head of a COM_STMT_PREPARE reply.

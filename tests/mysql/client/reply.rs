@@ -197,6 +197,11 @@ impl Connection {
         if packet.payload.first() == Some(&ERR) {
             return reading.error(&packet);
         }
+        // MySQL answers a SET GLOBAL that the account may not run so, and has no statement.
+        if packet.payload.len() < 12 {
+            reading.reply.note(&packet, &describe_ok(&packet.payload, reading.capabilities)?);
+            return Ok(());
+        }
         let mut cursor = Cursor::new(&packet.payload);
         cursor.u8("head")?;
         let id = cursor.u32("statement id")?;
