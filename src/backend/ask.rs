@@ -22,6 +22,9 @@ const MAX_PACKET: usize = 8 * 1024 * 1024;
 /// The most rows of such an answer.
 const MAX_ROWS: usize = 1_000_000;
 
+/// The shortest packet that a statement is prepared with.
+const SHORTEST_STATEMENT: usize = 12;
+
 /// Variables and their new values, as an OK reports them.
 pub(super) type Reported = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -91,6 +94,11 @@ impl Connection {
         if head.first() == Some(&ERR) {
             self.finish(self.status);
             return Err(BackendError::Refused { error: ErrPacket::parse(&head)? });
+        }
+        // An OK without a statement, which MySQL answers a SET GLOBAL that the account may not run.
+        if head.len() < SHORTEST_STATEMENT {
+            self.finish(self.status);
+            return Ok(());
         }
         // [00] int<4> statement_id, int<2> num_columns, int<2> num_params, …
         let mut cursor = Cursor::new(&head);
