@@ -76,7 +76,18 @@ impl Connection {
         limit: Duration,
         see: &mut (dyn FnMut(Change<'_>) + Send),
     ) -> Result<Answer, BackendError> {
-        clock::within(limit, self.command_unbounded(Command::Query, sql.as_bytes(), see)).await?
+        self.command_seeing(Command::Query, sql.as_bytes(), limit, see).await
+    }
+
+    /// As [`Self::command`], and tells `see` every change of session state that the answer reports.
+    pub async fn command_seeing(
+        &mut self,
+        command: Command,
+        argument: &[u8],
+        limit: Duration,
+        see: &mut (dyn FnMut(Change<'_>) + Send),
+    ) -> Result<Answer, BackendError> {
+        clock::within(limit, self.command_unbounded(command, argument, see)).await?
     }
 
     /// Whether the server would run a statement: it prepares it and forgets it again.

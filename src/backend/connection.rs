@@ -7,6 +7,7 @@ use super::error::BackendError;
 use crate::auth::client_side::Channel;
 use crate::net::link::Link;
 use crate::pooling::Setting;
+use crate::runtime::clock;
 use crate::runtime::locked::LockedBytes;
 use crate::session::Variables;
 use crate::topology::{Flavor, ServerId};
@@ -138,6 +139,25 @@ impl Connection {
         if self.is_between_replies() {
             self.link.send_now(&[1, 0, 0, 0, Command::Quit as u8]);
         }
+    }
+}
+
+impl Connection {
+    /// Says goodbye and waits until the server has hung up, for at most `limit`: then the account has a
+    /// connection less.
+    pub async fn part(mut self, limit: Duration) {
+        if !self.is_between_replies() {
+            return;
+        }
+        let _ = clock::within(limit, async {
+            self.link.send(&[1, 0, 0, 0, Command::Quit as u8], limit).await?;
+            while self.link.fill().await? > 0 {
+                let n = self.link.inbox.len();
+                self.link.consume(n);
+            }
+            Ok::<_, std::io::Error>(())
+        })
+        .await;
     }
 }
 

@@ -6,7 +6,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::context::Context;
 use super::ids::Owner;
@@ -30,9 +29,6 @@ use crate::wire::err::ErrPacket;
 use crate::wire::frame::{HEADER, Header, put_packet};
 use crate::wire::ok::OkPacket;
 use crate::wire::reply::Shape;
-
-/// For a KILL on the session's own connection, which is at rest.
-const LIMIT: Duration = Duration::from_secs(10);
 
 /// ER_NO_SUCH_THREAD.
 const NO_SUCH_THREAD: u16 = 1094;
@@ -93,8 +89,12 @@ impl Session {
                 Some(_) | None => Err(no_such_thread(id)),
             },
         };
-        if let (Ok(_), Aim::Session(card)) = (&verdict, &aim) {
-            self.kill_on_replica(card, form).await;
+        if let Aim::Session(card) = &aim {
+            match &verdict {
+                Ok(_) => self.kill_on_replica(card, form).await,
+                // Nothing has happened to it.
+                Err(_) => card.reach.spare_primary(),
+            }
         }
         match verdict {
             Ok(_) => self.tell_ok().await,
@@ -134,13 +134,7 @@ impl Session {
             Form::Text { query, soft } => (Command::Query, statement(id, query, soft).into_bytes()),
             Form::Command => (Command::ProcessKill, u32::try_from(id).unwrap_or(0).to_le_bytes().to_vec()),
         };
-        let answer = self.login.primary.command(command, &argument, LIMIT).await;
-        self.used_primary = clock::now();
-        match answer {
-            Ok(answer) => Ok(Ok(answer)),
-            Err(BackendError::Refused { error }) => Ok(Err(error)),
-            Err(error) => Err(RelayError::Server(error).into()),
-        }
+        self.command_primary(command, &argument).await
     }
 
     /// The primary has let the KILL pass. Where the session's statement runs on a replica, it is ended there.

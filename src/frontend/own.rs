@@ -25,8 +25,18 @@ const CHARSETS: &str = "SELECT @@character_set_client AS client, @@collation_con
 impl Session {
     /// Runs a statement of Headgate's own in the session. A refusal is the server's answer and no failure.
     pub(super) async fn ask_primary(&mut self, sql: &str) -> Result<Result<Answer, ErrPacket>, Closing> {
+        self.command_primary(Command::Query, sql.as_bytes()).await
+    }
+
+    /// As [`Self::ask_primary`], with any command that is answered like a statement.
+    pub(super) async fn command_primary(
+        &mut self,
+        command: Command,
+        argument: &[u8],
+    ) -> Result<Result<Answer, ErrPacket>, Closing> {
         let LoggedIn { primary, state, .. } = &mut self.login;
-        let answer = primary.query_seeing(sql, LIMIT, &mut |change: Change<'_>| state.observe(change)).await;
+        let see = &mut |change: Change<'_>| state.observe(change);
+        let answer = primary.command_seeing(command, argument, LIMIT, see).await;
         self.used_primary = clock::now();
         match answer {
             Ok(answer) => {

@@ -43,31 +43,29 @@ struct Held {
 #[derive(Debug)]
 struct Aimed {
     spot: Spot,
-    /// A KILL was aimed at it.
-    struck: bool,
+    /// KILLs that were aimed at it and have not been refused.
+    strikes: u32,
 }
 
 impl Reach {
     /// A session with its connection to the primary.
     pub(super) fn of(primary: Spot) -> Self {
-        Self {
-            held: Mutex::new(Held { primary: Some(Aimed { spot: primary, struck: false }), replica: None }),
-        }
+        Self { held: Mutex::new(Held { primary: Some(Aimed { spot: primary, strikes: 0 }), replica: None }) }
     }
 
     /// A statement is about to run on a replica.
     pub(super) fn lend(&self, spot: Spot) {
-        self.held.lock().replica = Some(Aimed { spot, struck: false });
+        self.held.lock().replica = Some(Aimed { spot, strikes: 0 });
     }
 
     /// It is over there. True where the connection may serve others.
     pub(super) fn take_back(&self) -> bool {
-        self.held.lock().replica.take().is_none_or(|aimed| !aimed.struck)
+        self.held.lock().replica.take().is_none_or(|aimed| aimed.strikes == 0)
     }
 
     /// The session is over. True where its connection to the primary may serve others.
     pub(super) fn give_up_primary(&self) -> bool {
-        self.held.lock().primary.take().is_none_or(|aimed| !aimed.struck)
+        self.held.lock().primary.take().is_none_or(|aimed| aimed.strikes == 0)
     }
 
     /// Where the primary knows the session.
@@ -80,6 +78,13 @@ impl Reach {
         self.held.lock().primary.as_mut().map(Aimed::strike)
     }
 
+    /// The server has refused the KILL that was last aimed at the connection to the primary.
+    pub(super) fn spare_primary(&self) {
+        if let Some(aimed) = &mut self.held.lock().primary {
+            aimed.strikes = aimed.strikes.saturating_sub(1);
+        }
+    }
+
     /// Takes aim at the replica that runs the session's statement, if one does.
     pub(super) fn aim_at_replica(&self) -> Option<Spot> {
         self.held.lock().replica.as_mut().map(Aimed::strike)
@@ -88,7 +93,7 @@ impl Reach {
 
 impl Aimed {
     const fn strike(&mut self) -> Spot {
-        self.struck = true;
+        self.strikes = self.strikes.saturating_add(1);
         self.spot
     }
 }
@@ -115,8 +120,13 @@ mod tests {
         reach.lend(spot(1, 9));
         assert!(reach.take_back(), "another connection");
         assert_eq!(reach.aim_at_primary(), Some(spot(0, 7)));
-        assert!(!reach.give_up_primary());
+        reach.aim_at_primary();
+        reach.spare_primary();
+        assert!(!reach.give_up_primary(), "one of two was refused");
         assert_eq!(reach.aim_at_primary(), None);
-        assert!(Reach::of(spot(0, 7)).give_up_primary());
+        let reach = Reach::of(spot(0, 7));
+        reach.aim_at_primary();
+        reach.spare_primary();
+        assert!(reach.give_up_primary(), "a stranger's KILL costs nobody a connection");
     }
 }

@@ -9,8 +9,8 @@ use super::context::{Context, Shared};
 use super::door::Visit;
 use super::login;
 use super::relay::RelayError;
-use super::session::{Closing, LoggedIn, Session};
-use crate::backend::{BackendError, Connection, Purpose};
+use super::session::{Closing, LoggedIn, Remains, Session};
+use crate::backend::{Connection, Purpose};
 use crate::net::link::{Link, Stream};
 use crate::net::socket::Socket;
 use crate::pool::Shelf;
@@ -102,32 +102,43 @@ async fn converse(
         Closing::Told(why) => tracing::debug!(?client, why, "session ended"),
         Closing::ChangeUser(request) => again = Some(*request),
     }
-    let (link, primary) = session.into_parts();
-    if let Some((shelf, connection)) = primary {
-        reclaim(shelf, connection);
-    }
-    match again {
-        Some(request) => Some((link, request)),
-        None => {
-            link.close().await;
-            None
+    let Remains { link, primary, shelf } = session.into_remains();
+    match (again, shelf) {
+        (Some(request), shelf) => {
+            // What the one held must be free when the other is told that it is in.
+            put_away(primary, shelf).await;
+            return Some((link, request));
         }
+        (None, Some(shelf)) => {
+            tasks::spawn("reclaim", put_away(primary, Some(shelf)));
+        }
+        (None, None) => primary.leave(),
     }
+    link.close().await;
+    None
 }
 
-/// Makes a primary connection clean and puts it back, off every client's path.
-fn reclaim(shelf: Arc<Shelf>, mut connection: Connection) {
-    tasks::spawn("reclaim", async move {
+/// Undoes what a session left behind on its connection to the primary, and puts it back where it may serve
+/// others.
+async fn put_away(mut connection: Connection, shelf: Option<Arc<Shelf>>) {
+    if connection.is_between_replies() {
         match connection.reset(Purpose::Primary, RECLAIM_LIMIT).await {
-            Ok(()) => shelf.put(connection, clock::now()),
-            Err(BackendError::Refused { error }) => tracing::debug!(%error, "a connection was not reset"),
+            Ok(()) => {
+                if let Some(shelf) = shelf {
+                    return shelf.put(connection, clock::now());
+                }
+            }
             Err(error) => tracing::debug!(%error, "a connection was not reset"),
         }
-    });
+    }
+    connection.part(PART_LIMIT).await;
 }
 
 /// For undoing what a session left behind; a large transaction takes its time to roll back.
 const RECLAIM_LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// For a server to hang up.
+const PART_LIMIT: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Tells a client no in place of a greeting.
 async fn refuse_unseen(socket: Socket, error: &ErrPacket) {

@@ -66,6 +66,14 @@ impl LoggedIn {
     }
 }
 
+/// What is left of a session.
+pub(super) struct Remains {
+    pub(super) link: Link,
+    pub(super) primary: Connection,
+    /// Where the connection to the primary may serve others after a reset.
+    pub(super) shelf: Option<Arc<Shelf>>,
+}
+
 /// Why a session ends.
 #[derive(Debug)]
 pub(super) enum Closing {
@@ -167,14 +175,15 @@ impl Session {
         }
     }
 
-    /// The client, and the primary connection with its shelf where it may serve others after a reset.
-    pub(super) fn into_parts(mut self) -> (Link, Option<(Arc<Shelf>, Connection)>) {
+    /// The end of the session.
+    pub(super) fn into_remains(mut self) -> Remains {
         self.give_back_lent();
         if let Some(transaction) = self.read_only.take() {
             transaction.leave();
         }
         let spared = self.reach().give_up_primary();
         let LoggedIn { mut primary, state, user, capabilities, secret, client, .. } = self.login;
+        let link = self.client;
         // What may have changed a role is not undone by a reset; MariaDB's connections are never proven
         // anew (HAZARDS 3).
         let reusable = primary.flavor() == Flavor::MySql
@@ -182,8 +191,7 @@ impl Session {
             && primary.is_between_replies()
             && state.view().changed.is_none();
         if !reusable {
-            primary.leave();
-            return (self.client, None);
+            return Remains { link, primary, shelf: None };
         }
         let shelf = self.context.pool.shelf(Key {
             server: primary.server(),
@@ -193,7 +201,7 @@ impl Session {
             client: self.context.shared.announced_address(client),
         });
         primary.credential = Some(secret);
-        (self.client, Some((shelf, primary)))
+        Remains { link, primary, shelf: Some(shelf) }
     }
 
     /// Serves the command at the front of the inbox.

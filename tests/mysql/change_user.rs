@@ -5,7 +5,7 @@ use headgate::wire::capabilities::Capabilities;
 
 use crate::client::{Compression, Connection, Options, PLAIN_CLIENT};
 use crate::headgate::Headgate;
-use crate::servers::cluster;
+use crate::servers::quiet_cluster;
 
 const ACCESS_DENIED: u16 = 1045;
 
@@ -86,7 +86,7 @@ async fn life(
 }
 
 async fn as_on_the_server(flavor: Flavor) {
-    let cluster = cluster(flavor).await;
+    let cluster = quiet_cluster(flavor).await;
     accounts(cluster).await;
     let headgate = Headgate::start(cluster, &[]).await.unwrap();
     let forms = [
@@ -128,7 +128,7 @@ async fn as_on_mariadb() {
 /// A client without PLUGIN_AUTH cannot be given another nonce: it answers with the greeting's.
 #[tokio::test]
 async fn old_clients_change_users_on_mariadb() {
-    let cluster = cluster(Flavor::MariaDb).await;
+    let cluster = quiet_cluster(Flavor::MariaDb).await;
     accounts(cluster).await;
     let headgate = Headgate::start(cluster, &[]).await.unwrap();
     let old = PLAIN_CLIENT.without(Capabilities::PLUGIN_AUTH);
@@ -141,4 +141,34 @@ async fn old_clients_change_users_on_mariadb() {
     let wrong = Options { password: "wrong".to_owned(), ..two };
     assert_eq!(wrong.change_user(&mut connection).await.unwrap().unwrap().code, ACCESS_DENIED);
     headgate.stop().await.unwrap();
+}
+
+/// What the one held is free for the other.
+async fn nothing_is_left(flavor: Flavor) {
+    let cluster = quiet_cluster(flavor).await;
+    accounts(cluster).await;
+    let headgate = Headgate::start(cluster, &[]).await.unwrap();
+    let [one, two] = ["change_one", "change_two"].map(|user| options(headgate.address(), user).tls(true));
+    let mut connection = one.connect().await.unwrap();
+    for round in 0..5 {
+        let lock = format!("SELECT GET_LOCK('change_{round}', 0)");
+        assert_eq!(answer(&mut connection, &lock).await, "1");
+        assert_eq!(two.change_user(&mut connection).await.unwrap(), None, "round {round}");
+        assert_eq!(answer(&mut connection, &lock).await, "1", "it was released");
+        // To the same user again.
+        assert_eq!(two.change_user(&mut connection).await.unwrap(), None, "round {round}");
+        assert_eq!(answer(&mut connection, &lock).await, "1", "it was released");
+        assert_eq!(one.change_user(&mut connection).await.unwrap(), None);
+    }
+    headgate.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_left_on_mysql() {
+    nothing_is_left(Flavor::MySql).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_left_on_mariadb() {
+    nothing_is_left(Flavor::MariaDb).await;
 }

@@ -9,10 +9,10 @@ use tokio::time::{Instant, sleep};
 
 use crate::client::{Connection, Options, Reply, Shape};
 use crate::headgate::Headgate;
-use crate::servers::cluster;
+use crate::servers::quiet_cluster;
 
 /// For what a server has to notice.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Reads for minutes, and not a word of it keeps it from a replica.
 const LONG_READ: &str = "SELECT COUNT(*) FROM numbers a, numbers b, numbers c, numbers d WHERE a.n < b.n";
@@ -104,7 +104,7 @@ async fn on_replicas(headgate: &Headgate) -> u64 {
 }
 
 async fn ends_a_statement(flavor: Flavor) {
-    let cluster = cluster(flavor).await;
+    let cluster = quiet_cluster(flavor).await;
     let (user, stranger) = ("kill_query", "kill_stranger");
     account(cluster, user).await;
     account(cluster, stranger).await;
@@ -159,7 +159,7 @@ async fn ends_a_statement_on_mariadb() {
 }
 
 async fn ends_a_session(flavor: Flavor) {
-    let cluster = cluster(flavor).await;
+    let cluster = quiet_cluster(flavor).await;
     let user = "kill_session";
     account(cluster, user).await;
     let headgate = Headgate::start(cluster, &["--set", "listen.instance=7"]).await.unwrap();
@@ -224,7 +224,7 @@ async fn ends_a_session_on_mariadb() {
 }
 
 async fn limits(flavor: Flavor) {
-    let cluster = cluster(flavor).await;
+    let cluster = quiet_cluster(flavor).await;
     let user = "kill_limits";
     account(cluster, user).await;
     let flags = ["--statement-timeout", "500ms", "--set", "limits.client_idle_timeout=4s"];
@@ -265,7 +265,7 @@ async fn limits_on_mariadb() {
 }
 
 async fn vanished(flavor: Flavor) {
-    let cluster = cluster(flavor).await;
+    let cluster = quiet_cluster(flavor).await;
     let user = "kill_vanished";
     account(cluster, user).await;
     let headgate = Headgate::start(cluster, &[]).await.unwrap();

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::client::{Connection, Options};
 use crate::headgate::Headgate;
-use crate::servers::cluster;
+use crate::servers::quiet_cluster;
 
 const USER: &str = "kill_race";
 
@@ -162,7 +162,7 @@ async fn prepare(cluster: &Cluster, flavor: Flavor) {
 async fn only_who_is_meant(flavor: Flavor) {
     let rounds =
         std::env::var("HEADGATE_KILL_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000);
-    let cluster = cluster(flavor).await;
+    let cluster = quiet_cluster(flavor).await;
     prepare(cluster, flavor).await;
     let flags = ["--statement-timeout", "2s", "--set", "pool.max_idle=2"];
     let headgate = Headgate::start(cluster, &flags).await.unwrap();

@@ -21,6 +21,17 @@ pub(crate) async fn cluster(flavor: Flavor) -> &'static Cluster {
     cell.get_or_init(|| start(flavor)).await
 }
 
+/// Another one, which no scripts write to: its replicas have what they need at once.
+pub(crate) async fn quiet_cluster(flavor: Flavor) -> &'static Cluster {
+    static MYSQL: OnceCell<Cluster> = OnceCell::const_new();
+    static MARIADB: OnceCell<Cluster> = OnceCell::const_new();
+    let cell = match flavor {
+        Flavor::MySql => &MYSQL,
+        Flavor::MariaDb => &MARIADB,
+    };
+    cell.get_or_init(|| start(flavor)).await
+}
+
 async fn start(flavor: Flavor) -> Cluster {
     let cluster = Cluster::builder(flavor)
         .relays(false)
