@@ -185,6 +185,17 @@ pub async fn end_statement_of(card: &Card, context: &Context) -> Result<(), Back
     striker.strike(spot, &statement(u64::from(spot.thread_id), true, false)).await
 }
 
+/// Ends the connections of a session that is over in the middle of something: a server does not notice that its
+/// client has gone while it is at work.
+pub(super) async fn end_connections_of(card: &Card, context: &Context) {
+    let striker = Striker { context, user: &card.user, secret: &card.secret, client: card.client };
+    for spot in [card.reach.aim_at_replica(), card.reach.aim_at_primary()].into_iter().flatten() {
+        if let Err(error) = striker.strike(spot, &statement(u64::from(spot.thread_id), false, false)).await {
+            tracing::warn!(session = card.id, server = %spot.server, %error, "what a killed session did may go on");
+        }
+    }
+}
+
 /// In whose name statements are ended.
 pub(super) struct Striker<'a> {
     pub(super) context: &'a Context,

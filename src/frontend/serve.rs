@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::caller::LoginError;
 use super::context::{Context, Shared};
 use super::door::Visit;
+use super::kill::end_connections_of;
 use super::login;
 use super::relay::RelayError;
 use super::session::{Closing, LoggedIn, Remains, Session};
@@ -87,6 +88,9 @@ async fn converse(
     let client = card.client;
     let Some(closing) = card.until_killed(pin!(session.run())).await else {
         tracing::info!(?client, session = card.id, "session ended by KILL");
+        // Nobody waits for it: the client is to see the end at once.
+        let (card, context) = (Arc::clone(&card), Arc::clone(context));
+        tasks::spawn("kill", async move { end_connections_of(&card, &context).await });
         return None;
     };
     let mut again = None;

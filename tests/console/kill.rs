@@ -71,6 +71,52 @@ fn ends_a_session_that_waits_for_its_server() {
     place.becomes("no connection of a killed session is kept", || connections(&place) == 0);
 }
 
+/// What a killed session does ends with it, and its transaction: a server does not notice that a client has gone.
+fn ends_what_its_session_does(flavor: Flavor) {
+    let place = place(flavor);
+    let mut client = place.client();
+    place.number(&mut client, "CREATE TABLE IF NOT EXISTS busy (id INT PRIMARY KEY)").unwrap();
+    place
+        .number(&mut client, "REPLACE INTO busy VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9)")
+        .unwrap();
+    place.number(&mut client, "BEGIN").unwrap();
+    place.number(&mut client, "UPDATE busy SET id = 10 WHERE id = 1").unwrap();
+    let id = client.id();
+    let tables =
+        ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"].map(|alias| format!("busy {alias}")).join(", ");
+    let long = format!("SELECT COUNT(*) FROM {tables} WHERE a.id < b.id");
+    let asked = std::thread::spawn({
+        let long = long.clone();
+        move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let result: mysql_async::Result<Option<i64>> = runtime.block_on(client.query_first(long));
+            result.is_err()
+        }
+    });
+    let runs = || {
+        let statement = format!("SELECT ID FROM information_schema.PROCESSLIST WHERE INFO = '{long}'");
+        !place.runtime.block_on(place.cluster.primary().sql(statement)).unwrap().is_empty()
+    };
+    place.becomes("the statement runs", runs);
+    place.ask(&format!("KILL {id}"));
+    assert!(asked.join().unwrap(), "the client sees the end");
+    place.becomes("its statement has ended", || !runs());
+    let mut other = place.client();
+    place.becomes("its transaction is rolled back", || {
+        place.number(&mut other, "SELECT id FROM busy WHERE id = 1 FOR UPDATE").unwrap() == Some(1)
+    });
+}
+
+#[test]
+fn ends_what_its_session_does_on_mysql() {
+    ends_what_its_session_does(Flavor::MySql);
+}
+
+#[test]
+fn ends_what_its_session_does_on_mariadb() {
+    ends_what_its_session_does(Flavor::MariaDb);
+}
+
 /// KILL QUERY ends what a session does, and the session goes on.
 #[test]
 fn ends_a_statement_and_not_its_session() {
