@@ -20,7 +20,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use clap::Parser;
@@ -59,24 +59,30 @@ const AT_ONCE: usize = 128;
 /// How much memory may have grown from a first, short storm to the end of the last.
 const GROWTH: u64 = 16 * 1024 * 1024;
 
+/// The phases, as places of what was waited in them.
+const WARMING_UP: usize = 0;
+const ALONE: usize = 1;
+const IN_STORM: usize = 2;
+
 /// What workers have waited, in microseconds.
 type Waits = Vec<u32>;
 
 struct Stage {
     options: Options,
     working: AtomicBool,
-    in_storm: AtomicBool,
+    /// Which of the phases it is: what is waited for in the first does not count.
+    phase: AtomicUsize,
 }
 
 impl Stage {
-    async fn worker(&self, pace: Duration) -> [Waits; 2] {
+    async fn worker(&self, pace: Duration) -> [Waits; 3] {
         let mut connection = self.options.connect().await.unwrap();
-        let mut waits = [Waits::new(), Waits::new()];
+        let mut waits = [Waits::new(), Waits::new(), Waits::new()];
         let mut ticks = interval(pace);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while self.working.load(Ordering::Relaxed) {
             ticks.tick().await;
-            let phase = usize::from(self.in_storm.load(Ordering::Relaxed));
+            let phase = self.phase.load(Ordering::Relaxed);
             let begun = Instant::now();
             ask(&mut connection).await;
             waits[phase].push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
@@ -164,7 +170,8 @@ async fn run(asked: Asked) -> bool {
     while options.login().await.is_err() {
         sleep(Duration::from_millis(50)).await;
     }
-    let stage = Arc::new(Stage { options, working: AtomicBool::new(true), in_storm: AtomicBool::new(false) });
+    let stage =
+        Arc::new(Stage { options, working: AtomicBool::new(true), phase: AtomicUsize::new(WARMING_UP) });
     let mut workers = JoinSet::new();
     for _ in 0..asked.workers {
         let stage = Arc::clone(&stage);
@@ -173,10 +180,10 @@ async fn run(asked: Asked) -> bool {
     // A first one, after which everything has the size it needs.
     storm(&stage, asked.rate, Duration::from_secs(5)).await;
     let before = held(&headgate, asked.workers).await;
-    stage.in_storm.store(false, Ordering::Relaxed);
+    stage.phase.store(ALONE, Ordering::Relaxed);
     sleep(Duration::from_secs(10)).await;
     let cpu = Meter::of(headgate.pid()).cpu_micros().unwrap();
-    stage.in_storm.store(true, Ordering::Relaxed);
+    stage.phase.store(IN_STORM, Ordering::Relaxed);
     let lasts = Duration::from_secs(asked.seconds);
     let begun = Instant::now();
     let (done, failed) = storm(&stage, asked.rate, lasts).await;
@@ -185,7 +192,7 @@ async fn run(asked: Asked) -> bool {
     let after = held(&headgate, asked.workers).await;
     stage.working.store(false, Ordering::Relaxed);
     let mut waits = [Waits::new(), Waits::new()];
-    for [quiet, stormy] in workers.join_all().await {
+    for [_, quiet, stormy] in workers.join_all().await {
         waits[0].extend(quiet);
         waits[1].extend(stormy);
     }
