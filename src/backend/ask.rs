@@ -14,6 +14,7 @@ use crate::wire::cursor::Cursor;
 use crate::wire::err::{ERR, ErrPacket};
 use crate::wire::frame::{HEADER, put_packet, split_packet};
 use crate::wire::ok::{EOF, OK, OkPacket};
+use crate::wire::prepared::Prepared;
 use crate::wire::session_track::Change;
 
 /// The longest packet of an answer to a question of our own.
@@ -21,9 +22,6 @@ const MAX_PACKET: usize = 8 * 1024 * 1024;
 
 /// The most rows of such an answer.
 const MAX_ROWS: usize = 1_000_000;
-
-/// The shortest packet that a statement is prepared with.
-const SHORTEST_STATEMENT: usize = 12;
 
 /// Variables and their new values, as an OK reports them.
 pub(super) type Reported = Vec<(Vec<u8>, Vec<u8>)>;
@@ -106,20 +104,13 @@ impl Connection {
             self.finish(self.status);
             return Err(BackendError::Refused { error: ErrPacket::parse(&head)? });
         }
-        // An OK without a statement, which MySQL answers a SET GLOBAL that the account may not run.
-        if head.len() < SHORTEST_STATEMENT {
-            self.finish(self.status);
-            return Ok(());
+        // An OK may come without a statement.
+        if let Some(Prepared { id, columns, parameters }) = Prepared::parse(&head) {
+            for _ in 0..u32::from(columns) + u32::from(parameters) {
+                self.packet().await?;
+            }
+            self.send_command(Command::StmtClose, &id.to_le_bytes()).await?;
         }
-        // [00] int<4> statement_id, int<2> num_columns, int<2> num_params, …
-        let mut cursor = Cursor::new(&head);
-        cursor.u8("prepare reply")?;
-        let id = cursor.u32("statement id")?;
-        let definitions = u32::from(cursor.u16("columns")?) + u32::from(cursor.u16("parameters")?);
-        for _ in 0..definitions {
-            self.packet().await?;
-        }
-        self.send_command(Command::StmtClose, &id.to_le_bytes()).await?;
         self.finish(self.status);
         Ok(())
     }

@@ -6,7 +6,7 @@
 //!
 //! - [`frame`], [`cursor`], [`encode`]: packet boundaries, reading and writing fields;
 //! - [`proxy_protocol`], [`greeting`], [`login_request`], [`auth_switch`]: the connection phase;
-//! - [`command`]: what a client asks; [`ok`], [`err`], [`session_track`]: what a server answers;
+//! - [`command`]: what a client asks; [`ok`], [`err`], [`prepared`], [`session_track`]: what a server answers;
 //! - [`reply`]: follows a whole reply through a stream of bytes and edits it for the client in place;
 //! - [`dump`]: follows the stream of events that a replica gets.
 
@@ -25,6 +25,7 @@ pub mod frame;
 pub mod greeting;
 pub mod login_request;
 pub mod ok;
+pub mod prepared;
 pub mod proxy_protocol;
 pub mod reply;
 pub mod session_track;

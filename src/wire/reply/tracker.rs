@@ -8,6 +8,7 @@ use crate::wire::cursor::{Cursor, Malformed};
 use crate::wire::err::{ERR, ErrPacket};
 use crate::wire::frame::{HEADER, Header, MAX_PAYLOAD};
 use crate::wire::ok::{EOF, OK, OkPacket, eof_payload};
+use crate::wire::prepared::Prepared;
 use crate::wire::session_track::Change;
 use crate::wire::status::StatusFlags;
 
@@ -305,8 +306,11 @@ impl Tracker {
                 progress = Some(Progress::Complete(self.end(Some(code), at_once)));
             }
             (State::Text, _) => progress = Some(Progress::Complete(self.end(None, false))),
-            (State::Head, OK) if self.shape == Shape::Prepare && is_prepared(payload) => {
-                self.state = prepared_state(payload)?;
+            (State::Head, OK)
+                if self.shape == Shape::Prepare
+                    && let Some(prepared) = Prepared::parse(payload) =>
+            {
+                self.state = prepared_state(prepared);
                 if self.state == State::Over {
                     progress = Some(Progress::Complete(self.end(None, false)));
                 }
@@ -368,23 +372,11 @@ impl Tracker {
     }
 }
 
-/// Whether a COM_STMT_PREPARE was answered with a statement: MySQL answers a SET GLOBAL that the account
-/// may not run with an OK that has none. Byte 9 of a statement's head is reserved and zero; in an OK of
-/// that length it is not, since what would be a change of a variable there is longer.
-fn is_prepared(payload: &[u8]) -> bool {
-    const RESERVED: usize = 9;
-    matches!(payload.len(), 12 | 13) && payload.get(RESERVED) == Some(&0)
-}
-
 /// What follows the head of a COM_STMT_PREPARE reply.
-fn prepared_state(payload: &[u8]) -> Result<State, Malformed> {
-    let mut cursor = Cursor::new(payload);
-    cursor.take(5, "statement id")?;
-    let columns = u64::from(cursor.u16("column count")?);
-    let parameters = u64::from(cursor.u16("parameter count")?);
-    Ok(match (parameters, columns) {
+fn prepared_state(prepared: Prepared) -> State {
+    match (u64::from(prepared.parameters), u64::from(prepared.columns)) {
         (0, 0) => State::Over,
-        (0, _) => State::PreparedColumns(columns),
-        _ => State::Parameters(parameters, columns),
-    })
+        (0, columns) => State::PreparedColumns(columns),
+        (parameters, columns) => State::Parameters(parameters, columns),
+    }
 }
