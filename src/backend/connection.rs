@@ -23,6 +23,9 @@ pub(super) const MAX_LOGIN_PACKET: usize = 1024 * 1024;
 /// How long a server may leave bytes unread before its connection is given up.
 pub const WRITE_LIMIT: Duration = Duration::from_secs(60);
 
+/// COM_QUIT, as a packet.
+const GOODBYE: [u8; 5] = [1, 0, 0, 0, Command::Quit as u8];
+
 /// A connection to a server, logged in and with all trackers on.
 pub struct Connection {
     /// The stream.
@@ -137,12 +140,10 @@ impl Connection {
     /// people watch that count.
     pub fn leave(mut self) {
         if self.is_between_replies() {
-            self.link.send_now(&[1, 0, 0, 0, Command::Quit as u8]);
+            self.link.send_now(&GOODBYE);
         }
     }
-}
 
-impl Connection {
     /// Says goodbye and waits until the server has hung up, for at most `limit`: then the account has a
     /// connection less.
     pub async fn part(mut self, limit: Duration) {
@@ -150,7 +151,7 @@ impl Connection {
             return;
         }
         let _ = clock::within(limit, async {
-            self.link.send(&[1, 0, 0, 0, Command::Quit as u8], limit).await?;
+            self.link.send(&GOODBYE, limit).await?;
             while self.link.fill().await? > 0 {
                 let n = self.link.inbox.len();
                 self.link.consume(n);

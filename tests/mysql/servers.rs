@@ -10,26 +10,36 @@ use crate::client::Options;
 /// The account that runs scripts: everything in its own schemas, nothing elsewhere.
 pub(crate) const SCRIPT_USER: (&str, &str) = ("diff", "diff-pw");
 
+/// One of each flavor, started when it is first asked for.
+struct Clusters {
+    mysql: OnceCell<Cluster>,
+    mariadb: OnceCell<Cluster>,
+}
+
+impl Clusters {
+    const fn none() -> Self {
+        Self { mysql: OnceCell::const_new(), mariadb: OnceCell::const_new() }
+    }
+
+    async fn of(&'static self, flavor: Flavor) -> &'static Cluster {
+        let cell = match flavor {
+            Flavor::MySql => &self.mysql,
+            Flavor::MariaDb => &self.mariadb,
+        };
+        cell.get_or_init(|| start(flavor)).await
+    }
+}
+
 /// A primary and two replicas, as a user has them; only what scripts need is switched on.
 pub(crate) async fn cluster(flavor: Flavor) -> &'static Cluster {
-    static MYSQL: OnceCell<Cluster> = OnceCell::const_new();
-    static MARIADB: OnceCell<Cluster> = OnceCell::const_new();
-    let cell = match flavor {
-        Flavor::MySql => &MYSQL,
-        Flavor::MariaDb => &MARIADB,
-    };
-    cell.get_or_init(|| start(flavor)).await
+    static CLUSTERS: Clusters = Clusters::none();
+    CLUSTERS.of(flavor).await
 }
 
 /// Another one, which no scripts write to: its replicas have what they need at once.
 pub(crate) async fn quiet_cluster(flavor: Flavor) -> &'static Cluster {
-    static MYSQL: OnceCell<Cluster> = OnceCell::const_new();
-    static MARIADB: OnceCell<Cluster> = OnceCell::const_new();
-    let cell = match flavor {
-        Flavor::MySql => &MYSQL,
-        Flavor::MariaDb => &MARIADB,
-    };
-    cell.get_or_init(|| start(flavor)).await
+    static CLUSTERS: Clusters = Clusters::none();
+    CLUSTERS.of(flavor).await
 }
 
 async fn start(flavor: Flavor) -> Cluster {
