@@ -5,6 +5,7 @@ import unittest
 
 import pymysql
 from django.test.runner import DiscoverRunner
+from recorded import Recorded
 
 # Django asks for a version of mysqlclient, which needs a C library.
 pymysql.version_info = (2, 2, 7, "final", 0)
@@ -31,31 +32,7 @@ USE_TZ = False
 TEST_RUNNER = "django_settings.Runner"
 
 
-class Result(unittest.TextTestResult):
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self._file = open(os.environ["OUTCOMES"], "w", encoding="utf-8")
-
-    def _note(self, test, outcome, why=""):
-        lines = str(why).strip().splitlines() or [""]
-        print(test.id(), outcome, lines[-1], sep="\t", file=self._file, flush=True)
-
-    def addSuccess(self, test):
-        super().addSuccess(test)
-        self._note(test, "passed")
-
-    def addError(self, test, err):
-        super().addError(test, err)
-        self._note(test, "failed", f"{err[0].__name__}: {err[1]}")
-
-    def addFailure(self, test, err):
-        super().addFailure(test, err)
-        self._note(test, "failed", f"{err[0].__name__}: {err[1]}")
-
-    def addSkip(self, test, reason):
-        super().addSkip(test, reason)
-        self._note(test, "skipped", reason)
-
+class Result(Recorded, unittest.TextTestResult):
     def addSubTest(self, test, subtest, err):
         super().addSubTest(test, subtest, err)
         if err is not None:
