@@ -91,7 +91,11 @@ impl Session {
         };
         if let Aim::Session(card) = &aim {
             match &verdict {
-                Ok(_) => self.kill_on_replica(card, form).await,
+                Ok(_) => {
+                    if let Err(error) = self.kill_on_replica(card, form).await {
+                        return self.refuse(&error.to_client()).await;
+                    }
+                }
                 // Nothing has happened to it.
                 Err(_) => card.reach.spare_primary(),
             }
@@ -138,18 +142,21 @@ impl Session {
     }
 
     /// The primary has let the KILL pass. Where the session's statement runs on a replica, it is ended there.
-    async fn kill_on_replica(&mut self, card: &Card, form: Form) {
-        let Some(spot) = card.reach.aim_at_replica() else { return };
+    /// An error where it goes on.
+    async fn kill_on_replica(&mut self, card: &Card, form: Form) -> Result<(), BackendError> {
+        let Some(spot) = card.reach.aim_at_replica() else { return Ok(()) };
         let (query, soft) = match form {
             Form::Text { query, soft } => (query, soft),
             Form::Command => (false, false),
         };
         if let Err(error) = self.strike(spot, query, soft).await {
             tracing::warn!(session = card.id, server = %spot.server, %error, "KILL did not reach a replica");
-            if !query {
-                card.kill();
+            if query {
+                return Err(error);
             }
+            card.kill();
         }
+        Ok(())
     }
 
     /// Ends what a connection does, in this session's name.

@@ -44,6 +44,9 @@ impl Errand {
 /// ER_QUERY_INTERRUPTED.
 pub(super) const INTERRUPTED: u16 = 1317;
 
+/// ER_QUERY_TIMEOUT.
+const QUERY_TIMEOUT: u16 = 3024;
+
 impl Session {
     /// Notes what a command other than COM_QUERY may do. Nothing where it asks about a statement that ran
     /// on a replica, and so cannot be answered by the primary.
@@ -127,7 +130,7 @@ impl Session {
             return Err(error.into());
         }
         // Where the server has hung up on a command, it may have said why first.
-        self.vigil.begin(errand.limit);
+        self.vigil.begin(errand.limit, 0);
         let reply = self.primary_reply(&mut tracker).await;
         match (reply, sent) {
             (Ok(Ending::Delivered(end) | Ending::HeldBack(end, _)), Ok(())) => {
@@ -144,13 +147,7 @@ impl Session {
             (Ok(Ending::Interrupted(Alarm::Gone)), Ok(())) => {
                 Err(self.client_gone(errand.abandoned, &mut tracker).await)
             }
-            (Ok(Ending::Interrupted(Alarm::Overtime)), Ok(())) => {
-                if tracker.between_packets() {
-                    let seq = if tracker.untouched() { 1 } else { tracker.next_client_seq() };
-                    self.tell(seq, &too_long()).await?;
-                }
-                Err(Closing::Told("a statement took too long and could not be ended"))
-            }
+            (Ok(Ending::Interrupted(Alarm::Overtime)), Ok(())) => Err(self.leave_overtime(&tracker).await),
             (Ok(_), Err(error)) => Err(error.into()),
             (Err(RelayError::Server(error)), _) => {
                 self.lose_server(&tracker, &error).await?;
@@ -198,6 +195,19 @@ impl Session {
         struck
     }
 
+    /// A statement has run into its limit and could not be ended. It runs on, so its session must not, and
+    /// nobody runs it a second time.
+    pub(super) async fn leave_overtime(&mut self, tracker: &Tracker) -> Closing {
+        if tracker.between_packets() {
+            let seq = if tracker.untouched() { 1 } else { tracker.next_client_seq() };
+            let text = "the statement took longer than limits.statement_timeout and could not be ended";
+            if let Err(closing) = self.tell(seq, &ErrPacket::own(QUERY_TIMEOUT, b"HY000", text)).await {
+                return closing;
+            }
+        }
+        Closing::Told("a statement took too long and could not be ended")
+    }
+
     /// The client has hung up while the primary was at work.
     async fn client_gone(&mut self, abandoned: Abandoned, tracker: &mut Tracker) -> Closing {
         let spot = Spot::of(&self.login.primary);
@@ -243,7 +253,8 @@ impl Session {
     }
 }
 
-/// ER_QUERY_TIMEOUT, in place of the server's word that somebody has interrupted the statement.
+/// In place of the server's word that somebody has interrupted the statement.
 pub(super) fn too_long() -> ErrPacket {
-    ErrPacket::own(3024, b"HY000", "the statement took longer than limits.statement_timeout and was ended")
+    let text = "the statement took longer than limits.statement_timeout and was ended";
+    ErrPacket::own(QUERY_TIMEOUT, b"HY000", text)
 }

@@ -227,7 +227,7 @@ impl Session {
                 self.client.send(&error, limit).await.map_err(RelayError::Client)?;
                 end
             }
-            Ok(Ending::Interrupted(_)) => return Err(Closing::Told("a statement was left without a reply")),
+            Ok(Ending::Interrupted(_)) => return Err(self.leave_overtime(&tracker).await),
             Err(RelayError::Server(error)) if tracker.untouched() => {
                 tracing::info!(server = %id, %error, "a replica failed in a read-only transaction");
                 return self.lose_replica(transaction).await;

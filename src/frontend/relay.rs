@@ -243,6 +243,9 @@ async fn fill(
     server: &mut Connection,
     vigil: &mut Vigil,
 ) -> Result<io::Result<usize>, Alarm> {
+    if vigil.is_overtime() {
+        return Err(Alarm::Overtime);
+    }
     let mut filled = pin!(server.link.fill());
     poll_fn(|cx| match filled.as_mut().poll(cx) {
         Poll::Ready(filled) => Poll::Ready(Ok(filled)),

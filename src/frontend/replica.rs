@@ -19,6 +19,7 @@ use crate::session::{End, Source, Touched};
 use crate::sql::{Class, Statement};
 use crate::topology::{ServerId, ServerState};
 use crate::wire::err::ErrPacket;
+use crate::wire::frame::{HEADER, Header};
 use crate::wire::reply::{self, Shape, Tracker};
 use crate::wire::session_track::Change;
 use crate::wire::status::StatusFlags;
@@ -86,7 +87,7 @@ impl Session {
                 self.count(Target::Replica(id), why);
                 self.deliver_held(id, end, &held).await.map(|()| None)
             }
-            Ok(Ending::Interrupted(_)) => Err(Closing::Told("a statement was left without a reply")),
+            Ok(Ending::Interrupted(_)) => Err(self.leave_overtime(&tracker).await),
             Ok(Ending::HeldBack(end, _)) => {
                 tracing::debug!(server = %id, code = end.error, "a replica refused a read; the primary is asked");
                 if clean && connection.is_idle() {
@@ -155,7 +156,10 @@ impl Session {
         hold_error: bool,
     ) -> Result<Ending, RelayError> {
         let client_write_timeout = self.context.shared.limits().client_write_timeout;
-        self.vigil.begin(self.context.shared.limits().statement_timeout);
+        // What may have to be sent elsewhere is still in the inbox.
+        let command = Header::read(&self.client.inbox).filter(|_| hold_error);
+        let standing = command.map_or(0, |header| HEADER + header.len);
+        self.vigil.begin(self.context.shared.limits().statement_timeout, standing);
         loop {
             let ending = match self.begun(id, connection).await? {
                 Some(alarm) => Ending::Interrupted(alarm),
@@ -168,7 +172,9 @@ impl Session {
             };
             match ending {
                 Ending::Interrupted(Alarm::Overtime) => {
-                    self.end_statement(Spot::of(connection)).await?;
+                    if self.end_statement(Spot::of(connection)).await.is_err() {
+                        return Ok(Ending::Interrupted(Alarm::Overtime));
+                    }
                     tracker.reword(INTERRUPTED, too_long());
                 }
                 Ending::Interrupted(Alarm::Gone) => {
@@ -237,6 +243,7 @@ impl Session {
             Err(error) => Err(error),
         };
         match reply {
+            Ok(Ending::Interrupted(_)) => Err(self.leave_overtime(&tracker).await),
             Ok(_) => {
                 // More such questions may follow, and they are about the same statement.
                 if connection.is_idle() {

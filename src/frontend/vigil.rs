@@ -20,18 +20,31 @@ pub(super) enum Alarm {
 pub(super) struct Vigil {
     /// When the statement under way shall be over.
     due: Option<Instant>,
+    /// Bytes of it that stand in the client's inbox meanwhile.
+    standing: usize,
     timer: LazyTimer,
 }
 
 impl Vigil {
-    /// A statement begins, which may take this long.
-    pub(super) fn begin(&mut self, limit: Option<Duration>) {
+    /// A statement begins, which may take this long. So many bytes of it are left in the client's inbox.
+    pub(super) fn begin(&mut self, limit: Option<Duration>, standing: usize) {
         self.due = limit.map(|limit| clock::now() + limit);
+        self.standing = standing;
+    }
+
+    /// Whether the time is over. Asked wherever a server is about to be read from: one that has always more
+    /// than its client takes is never waited for.
+    pub(super) fn is_overtime(&mut self) -> bool {
+        let over = self.due.is_some_and(|due| clock::now() >= due);
+        if over {
+            self.due = None;
+        }
+        over
     }
 
     /// Ready when the wait should not go on as it is.
     pub(super) fn poll(&mut self, client: &mut Link, cx: &mut Context<'_>) -> Poll<Alarm> {
-        if client.poll_ended(cx).is_ready() {
+        if client.poll_ended(self.standing, cx).is_ready() {
             return Poll::Ready(Alarm::Gone);
         }
         let Some(due) = self.due else { return Poll::Pending };

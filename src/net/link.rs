@@ -122,14 +122,15 @@ impl Link {
     }
 
     /// Ready when the peer has ended the stream. What it sends before that is kept, up to a bound: somebody who
-    /// sends ahead is there, and is not looked at any further.
-    pub fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let received = match &mut self.compressed {
-            None => &mut self.inbox,
-            Some(compressed) => compressed.packed(),
+    /// sends ahead is there, and is not looked at any further. The first `standing` bytes of the inbox were not
+    /// sent ahead.
+    pub fn poll_ended(&mut self, standing: usize, cx: &mut Context<'_>) -> Poll<()> {
+        let (received, standing) = match &mut self.compressed {
+            None => (&mut self.inbox, standing),
+            Some(compressed) => (compressed.packed(), 0),
         };
         while !self.carrier.ended {
-            if received.len() >= buffer::SMALL {
+            if received.len() >= standing + buffer::SMALL {
                 return Poll::Pending;
             }
             ready!(self.carrier.poll_more(received, cx));

@@ -6,7 +6,7 @@ use super::scan::{Begin, Scan, scan};
 use super::several::several;
 use super::show::inspect;
 use super::transaction::transaction;
-use super::{Class, Kill, LexMode, NotPlain, Statement, Unclear, set};
+use super::{Class, Dialect, Kill, LexMode, NotPlain, Statement, Unclear, set};
 
 /// What a statement is, from its bytes, in the mode of the session that sends it.
 ///
@@ -105,7 +105,7 @@ fn by_verb(verb: &[u8], first: First<'_>, mode: LexMode) -> Statement {
         b"TRUNCATE" | b"ANALYZE" | b"OPTIMIZE" | b"CHECK" | b"REPAIR" => maintenance(verb, lexer),
         b"GRANT" | b"REVOKE" => account(lexer),
         b"FLUSH" => flush(lexer),
-        b"KILL" => kill(lexer),
+        b"KILL" => kill(lexer, mode),
         b"CALL" | b"PREPARE" | b"EXECUTE" | b"DEALLOCATE" | b"HANDLER" | b"LOCK" | b"UNLOCK" | b"XA"
         | b"SIGNAL" | b"RESIGNAL" | b"RESET" | b"PURGE" | b"CHANGE" | b"STOP" | b"INSTALL" | b"UNINSTALL"
         | b"CACHE" | b"CLONE" | b"BINLOG" | b"IMPORT" | b"SHUTDOWN" | b"RESTART" | b"BACKUP" => {
@@ -261,10 +261,12 @@ fn flush(mut lexer: Lexer<'_>) -> Statement {
     if privileges && ends(lexer) { known(Class::Account) } else { other(Unclear::Effects) }
 }
 
-fn kill(mut lexer: Lexer<'_>) -> Statement {
+fn kill(mut lexer: Lexer<'_>, mode: LexMode) -> Statement {
     let mut next = lexer.next();
-    let soft = next.is_some_and(|token| token.is_word(b"SOFT"));
-    if soft || next.is_some_and(|token| token.is_word(b"HARD")) {
+    // MySQL knows neither.
+    let says = |word| mode.dialect == Dialect::MariaDb && next.is_some_and(|token| token.is_word(word));
+    let soft = says(&b"SOFT"[..]);
+    if soft || says(b"HARD") {
         next = lexer.next();
     }
     let query = next.is_some_and(|token| token.is_word(b"QUERY"));

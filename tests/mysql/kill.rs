@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use headgate::lab::{Cluster, Flavor};
 use headgate::wire::command::Command;
+use tokio::select;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -322,4 +323,95 @@ async fn vanished_on_mysql() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn vanished_on_mariadb() {
     vanished(Flavor::MariaDb).await;
+}
+
+/// Ends by hand what a user runs, so that nothing is left to the tests after.
+async fn clear_away(cluster: &Cluster, user: &str) {
+    for node in cluster.nodes() {
+        let question = format!("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = '{user}'");
+        for row in node.sql(question).await.unwrap() {
+            // It may have ended meanwhile.
+            let _ = node.sql(format!("KILL {}", row.get("ID").unwrap())).await;
+        }
+    }
+}
+
+/// An account that may have no further connection cannot end its read: it must not run on the primary as well.
+async fn unreachable(flavor: Flavor) {
+    let cluster = quiet_cluster(flavor).await;
+    let user = "kill_unreachable";
+    account(cluster, user).await;
+    let limit = format!("ALTER USER {user}@'%' WITH MAX_USER_CONNECTIONS 1");
+    cluster.primary().sql(limit).await.unwrap();
+    cluster.wait_caught_up(PATIENCE).await.unwrap();
+    let headgate = Headgate::start(cluster, &["--statement-timeout", "700ms"]).await.unwrap();
+    let mut client = login(&headgate, user).await;
+    until_split(&mut client, &headgate).await;
+    let mut on_primary = 0;
+    let watch = async {
+        loop {
+            on_primary += running(cluster, user, "numbers d").await[0];
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let (reply, closed) = select! {
+        answer = async { (client.query(LONG_READ).await.unwrap(), client.is_closed().await) } => answer,
+        () = watch => unreachable!(),
+    };
+    clear_away(cluster, user).await;
+    let error = reply.error.unwrap();
+    assert!(error.code == 3024 && error.text().contains("could not be ended"), "{error}");
+    assert!(closed && on_primary == 0, "closed: {closed}; it ran on the primary too: {on_primary}");
+    headgate.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unreachable_on_mysql() {
+    unreachable(Flavor::MySql).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unreachable_on_mariadb() {
+    unreachable(Flavor::MariaDb).await;
+}
+
+/// A server that has always more than its client takes is never waited for; the limit holds all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_readers_have_a_limit() {
+    let cluster = quiet_cluster(Flavor::MariaDb).await;
+    let user = "kill_slow";
+    account(cluster, user).await;
+    let headgate = Headgate::start(cluster, &["--statement-timeout", "700ms"]).await.unwrap();
+    for clause in ["", " FOR UPDATE"] {
+        let mut client = login(&headgate, user).await;
+        until_split(&mut client, &headgate).await;
+        // In the middle of a join MariaDB does not look whether it was killed for thousands of rows.
+        let rows = format!("SELECT REPEAT('x', 60000) FROM seq_1_to_1000000{clause}");
+        client.send_query(&rows).await.unwrap();
+        until_running(cluster, user, "seq_1", clause.is_empty()).await;
+        becomes("it is ended", async || {
+            client.receive_packets(20).await;
+            running(cluster, user, "seq_1").await == [0, 0]
+        })
+        .await;
+    }
+    headgate.stop().await.unwrap();
+}
+
+/// The client of a long statement is looked at as any other is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn vanished_behind_a_long_statement() {
+    let cluster = quiet_cluster(Flavor::MySql).await;
+    let user = "kill_long_text";
+    account(cluster, user).await;
+    let headgate = Headgate::start(cluster, &[]).await.unwrap();
+    let mut client = login(&headgate, user).await;
+    until_split(&mut client, &headgate).await;
+    let list = vec!["7"; 20_000].join(",");
+    client.send_query(&format!("{LONG_READ} AND a.n NOT IN ({list})")).await.unwrap();
+    until_running(cluster, user, "numbers d", true).await;
+    drop(client);
+    becomes("a read without a client is ended", async || running(cluster, user, "numbers d").await == [0, 0])
+        .await;
+    headgate.stop().await.unwrap();
 }

@@ -551,10 +551,13 @@ fn the_rest_of_the_classes() {
         ],
     );
     let kill = |query, soft| Class::Kill(Kill::Id { id: 7, query, soft });
-    check(&kill(false, false), &["KILL 7", "KILL CONNECTION 7;", "KILL HARD 7", "kill hard connection 7"]);
-    check(&kill(true, false), &["KILL QUERY 7", "KILL HARD QUERY 7"]);
-    check(&kill(true, true), &["KILL SOFT QUERY 7"]);
-    check(&kill(false, true), &["KILL SOFT 7"]);
+    check(&kill(false, false), &["KILL 7", "KILL CONNECTION 7;"]);
+    check(&kill(true, false), &["KILL QUERY 7"]);
+    check_in(MARIADB, &kill(false, false), &["KILL 7", "KILL HARD 7", "kill hard connection 7"]);
+    check_in(MARIADB, &kill(true, false), &["KILL HARD QUERY 7"]);
+    check_in(MARIADB, &kill(true, true), &["KILL SOFT QUERY 7"]);
+    check_in(MARIADB, &kill(false, true), &["KILL SOFT 7"]);
+    check(&Class::Kill(Kill::Elsewise), &["KILL HARD 7", "KILL SOFT QUERY 7"]);
     let elsewise =
         ["KILL USER u", "KILL @a", "KILL", "KILL QUERY ID 7", "KILL 7+1", "KILL SOFT USER u", "KILL -7"];
     check(&Class::Kill(Kill::Elsewise), &elsewise);

@@ -83,6 +83,15 @@ impl Connection {
         self.send(&[&[Command::Query as u8], sql.as_bytes()].concat()).await
     }
 
+    /// Takes so many packets, whatever they are; fewer where the connection ends before.
+    pub(crate) async fn receive_packets(&mut self, count: usize) {
+        for _ in 0..count {
+            if self.receive().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// An ERR that comes unasked.
     pub(crate) async fn receive_error(&mut self) -> Result<ErrPacket> {
         Ok(ErrPacket::parse(&self.receive().await?.payload)?)
