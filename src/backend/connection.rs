@@ -147,11 +147,14 @@ impl Connection {
     /// Says goodbye and waits until the server has hung up, for at most `limit`: then the account has a
     /// connection less.
     pub async fn part(mut self, limit: Duration) {
-        if !self.is_between_replies() {
-            return;
+        if self.is_between_replies() && self.link.send(&GOODBYE, limit).await.is_ok() {
+            self.outlast(limit).await;
         }
+    }
+
+    /// Waits until the server has hung up by itself, for at most `limit`.
+    pub async fn outlast(mut self, limit: Duration) {
         let _ = clock::within(limit, async {
-            self.link.send(&GOODBYE, limit).await?;
             while self.link.fill().await? > 0 {
                 let n = self.link.inbox.len();
                 self.link.consume(n);

@@ -87,6 +87,13 @@ pub const SERVER_LOST: u16 = 1158;
 pub const NO_SERVER: u16 = 3168;
 
 impl BackendError {
+    /// Whether a server refused because the account has as many connections as it may have
+    /// (ER_USER_LIMIT_REACHED, ER_TOO_MANY_USER_CONNECTIONS).
+    #[must_use]
+    pub const fn is_user_limit(&self) -> bool {
+        matches!(self, Self::Refused { error: ErrPacket { code: 1226 | 1203, .. } })
+    }
+
     /// The error that a client is shown: the server's own where it sent one.
     #[must_use]
     pub fn to_client(&self) -> ErrPacket {

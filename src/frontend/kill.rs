@@ -33,6 +33,9 @@ use crate::wire::reply::Shape;
 /// ER_NO_SUCH_THREAD.
 const NO_SUCH_THREAD: u16 = 1094;
 
+/// ER_KILL_DENIED_ERROR.
+const KILL_DENIED: u16 = 1095;
+
 /// How a client asked.
 #[derive(Debug, Clone, Copy)]
 enum Form {
@@ -104,9 +107,7 @@ impl Session {
             Ok(_) => self.tell_ok().await,
             // The server speaks of its own id, the client knows another. Of one that Headgate does not know it
             // speaks as it is asked, cut to 32 bits on MySQL.
-            Err(error) if error.code == NO_SUCH_THREAD && matches!(aim, Aim::Session(_)) => {
-                self.refuse(&no_such_thread(id)).await
-            }
+            Err(error) if matches!(aim, Aim::Session(_)) => self.refuse(&in_terms_of(id, error)).await,
             Err(error) => self.refuse(&error).await,
         }
     }
@@ -249,6 +250,17 @@ fn statement(id: u64, query: bool, soft: bool) -> String {
 }
 
 /// In the server's own words.
+/// The server's refusal with the id that the client knows.
+fn in_terms_of(id: u64, error: ErrPacket) -> ErrPacket {
+    match error.code {
+        NO_SUCH_THREAD => no_such_thread(id),
+        KILL_DENIED => {
+            ErrPacket { message: format!("You are not owner of thread {id}").into_bytes(), ..error }
+        }
+        _ => error,
+    }
+}
+
 fn no_such_thread(id: u64) -> ErrPacket {
     let message = format!("Unknown thread id: {id}").into_bytes();
     ErrPacket { code: NO_SUCH_THREAD, state: *b"HY000", message }

@@ -19,6 +19,7 @@ mod memory;
 mod own;
 pub mod plan;
 mod primary;
+mod proof;
 mod reach;
 mod read_only;
 mod relay;

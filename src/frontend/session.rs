@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 use tokio::time::Sleep;
+use zeroize::Zeroize;
 
 use super::checkout::Shelves;
 use super::context::Context;
@@ -299,6 +300,8 @@ impl Session {
             self.refuse(&ErrPacket::own(1047, b"08S01", text)).await?;
             return Err(Closing::Told(text));
         };
+        // It may hold a password.
+        self.client.inbox.get_mut(HEADER..HEADER + header.len).unwrap_or_default().zeroize();
         relay::discard_command(&mut self.client).await?;
         Ok(Closing::ChangeUser(Box::new(request)))
     }

@@ -1,11 +1,17 @@
 //! COM_CHANGE_USER: as on the server itself, and nothing of the one is left to the other.
 
+use std::time::Duration;
+
 use headgate::lab::{Cluster, Flavor};
 use headgate::wire::capabilities::Capabilities;
+use tokio::time::{Instant, sleep};
 
 use crate::client::{Compression, Connection, Options, PLAIN_CLIENT};
 use crate::headgate::Headgate;
 use crate::servers::quiet_cluster;
+
+/// For what a server has to notice.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 const ACCESS_DENIED: u16 = 1045;
 
@@ -22,7 +28,7 @@ async fn accounts(cluster: &Cluster) {
             cluster.primary().sql(statement).await.unwrap();
         }
     }
-    cluster.wait_caught_up(std::time::Duration::from_secs(60)).await.unwrap();
+    cluster.wait_caught_up(PATIENCE).await.unwrap();
 }
 
 fn options(at: std::net::SocketAddr, user: &str) -> Options {
@@ -171,4 +177,62 @@ async fn nothing_is_left_on_mysql() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_left_on_mariadb() {
     nothing_is_left(Flavor::MariaDb).await;
+}
+
+/// How many connections wait for somebody who can use them.
+async fn idle(headgate: &Headgate) -> u64 {
+    let metrics = headgate.metrics().await.unwrap();
+    let counts = metrics.lines().filter(|line| line.starts_with("headgate_server_connections_idle"));
+    counts.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum()
+}
+
+/// An account that may have one connection changes into itself, and logs in again and again.
+async fn the_only_connection(flavor: Flavor) {
+    let cluster = quiet_cluster(flavor).await;
+    let user = "change_alone";
+    for statement in [
+        format!("DROP USER IF EXISTS {user}@'%'"),
+        format!("CREATE USER {user}@'%' IDENTIFIED BY '{user}-pw' WITH MAX_USER_CONNECTIONS 1"),
+    ] {
+        cluster.primary().sql(statement).await.unwrap();
+    }
+    let headgate = Headgate::start(cluster, &[]).await.unwrap();
+    let directly = options(cluster.primary().address(), user).tls(true);
+    let mut connection = directly.connect().await.unwrap();
+    let refused = directly.change_user(&mut connection).await.unwrap().map(|error| error.code);
+    // MySQL counts the connection twice while it changes.
+    assert_eq!(refused, (flavor == Flavor::MySql).then_some(1226));
+    drop(connection);
+    let through = options(headgate.address(), user).tls(true);
+    for round in 0..5 {
+        // Whoever has left counts for a moment longer: until the server, and Headgate, know it.
+        let end = Instant::now() + PATIENCE;
+        while flavor == Flavor::MySql && round > 0 && idle(&headgate).await == 0 {
+            assert!(Instant::now() < end, "round {round}: the connection was not kept");
+            sleep(Duration::from_millis(20)).await;
+        }
+        let mut connection = loop {
+            match through.connect().await {
+                Ok(connection) => break connection,
+                Err(error) => assert!(Instant::now() < end, "round {round}: {error:#}"),
+            }
+            // One that was kept does not count against who follows.
+            assert!(round == 0 || flavor == Flavor::MariaDb, "round {round}");
+            sleep(Duration::from_millis(20)).await;
+        };
+        assert_eq!(through.change_user(&mut connection).await.unwrap(), None);
+        assert_eq!(answer(&mut connection, "SELECT 1").await, "1");
+        connection.quit().await.unwrap();
+    }
+    headgate.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_only_connection_on_mysql() {
+    the_only_connection(Flavor::MySql).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_only_connection_on_mariadb() {
+    the_only_connection(Flavor::MariaDb).await;
 }

@@ -127,7 +127,11 @@ async fn ends_a_statement(flavor: Flavor) {
         for id in [ours, theirs] {
             until_running(cluster, user, "numbers d", on_replica).await;
             // Somebody else's may not be ended, and the server says so.
-            assert_eq!(code(&ask(&mut other, &format!("KILL QUERY {ours}")).await), Some(1095));
+            let refused = ask(&mut other, &format!("KILL QUERY {ours}")).await.error.unwrap();
+            assert_eq!(
+                (refused.code, refused.text()),
+                (1095, format!("You are not owner of thread {ours}").into())
+            );
             assert_eq!(code(&ask(&mut killer, &format!("KILL QUERY {id}")).await), None);
             becomes("it has ended", async || {
                 // The second one begins as soon as the first has ended, so the first is known by its time.
@@ -412,6 +416,33 @@ async fn vanished_behind_a_long_statement() {
     until_running(cluster, user, "numbers d", true).await;
     drop(client);
     becomes("a read without a client is ended", async || running(cluster, user, "numbers d").await == [0, 0])
+        .await;
+    headgate.stop().await.unwrap();
+}
+
+/// Whoever kills one of Headgate's connections at the replica itself kills no statement of a client: a read goes
+/// on at the primary, as when the replica dies.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_the_replica_itself() {
+    let cluster = quiet_cluster(Flavor::MySql).await;
+    let user = "kill_at_replica";
+    account(cluster, user).await;
+    let headgate = Headgate::start(cluster, &[]).await.unwrap();
+    let mut client = login(&headgate, user).await;
+    until_split(&mut client, &headgate).await;
+    client.send_query(LONG_READ).await.unwrap();
+    until_running(cluster, user, "numbers d", true).await;
+    for node in cluster.replicas() {
+        let question = format!(
+            "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = '{user}' AND INFO LIKE '%numbers d%'"
+        );
+        for row in node.sql(question).await.unwrap() {
+            node.sql(format!("KILL {}", row.get("ID").unwrap())).await.unwrap();
+        }
+    }
+    until_running(cluster, user, "numbers d", false).await;
+    drop(client);
+    becomes("it is ended with its client", async || running(cluster, user, "numbers d").await == [0, 0])
         .await;
     headgate.stop().await.unwrap();
 }
