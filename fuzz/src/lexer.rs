@@ -17,13 +17,14 @@ pub fn check(bytes: &[u8]) {
     }
 }
 
-/// Bit by bit: quoting, backslashes, character set, dialect.
+/// Bit by bit: quoting, backslashes, character set, dialect, and the sixth: parameters.
 pub fn mode_of(byte: u8) -> LexMode {
     LexMode {
         ansi_quotes: byte & 1 != 0,
         no_backslash_escapes: byte & 2 != 0,
         charset_safe: byte & 4 == 0,
         dialect: if byte & 8 == 0 { Dialect::MySql } else { Dialect::MariaDb },
+        parameters: byte & 32 != 0,
         version: if byte & 8 == 0 { 90704 } else { 101119 },
     }
 }

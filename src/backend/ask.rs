@@ -97,6 +97,14 @@ impl Connection {
     }
 
     async fn try_to_prepare(&mut self, sql: &[u8]) -> Result<(), BackendError> {
+        if let Some(Prepared { id, .. }) = self.prepare_statement(sql).await? {
+            self.send_command(Command::StmtClose, &id.to_le_bytes()).await?;
+        }
+        Ok(())
+    }
+
+    /// Prepares a statement. An OK may come without one.
+    pub(super) async fn prepare_statement(&mut self, sql: &[u8]) -> Result<Option<Prepared>, BackendError> {
         self.begin();
         self.send_command(Command::StmtPrepare, sql).await?;
         let head = self.packet().await?;
@@ -104,15 +112,14 @@ impl Connection {
             self.finish(self.status);
             return Err(BackendError::Refused { error: ErrPacket::parse(&head)? });
         }
-        // An OK may come without a statement.
-        if let Some(Prepared { id, columns, parameters }) = Prepared::parse(&head) {
-            for _ in 0..u32::from(columns) + u32::from(parameters) {
-                self.packet().await?;
-            }
-            self.send_command(Command::StmtClose, &id.to_le_bytes()).await?;
+        let prepared = Prepared::parse(&head);
+        let definitions =
+            prepared.map_or(0, |prepared| u32::from(prepared.columns) + u32::from(prepared.parameters));
+        for _ in 0..definitions {
+            self.packet().await?;
         }
         self.finish(self.status);
-        Ok(())
+        Ok(prepared)
     }
 
     /// Reads one result and refuses a second one.
@@ -150,7 +157,11 @@ impl Connection {
         }
     }
 
-    async fn send_command(&mut self, command: Command, argument: &[u8]) -> Result<(), BackendError> {
+    pub(super) async fn send_command(
+        &mut self,
+        command: Command,
+        argument: &[u8],
+    ) -> Result<(), BackendError> {
         self.send_payload(&[&[command as u8], argument].concat()).await
     }
 

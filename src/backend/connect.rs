@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 
 use super::connection::{Connection, MAX_LOGIN_PACKET, WRITE_LIMIT, receive_packet, send_packet};
 use super::error::BackendError;
+use super::statements::Kept;
 use crate::auth::Secret;
 use crate::auth::client_side::Channel;
 use crate::net::link::{Link, Stream};
@@ -152,6 +153,7 @@ impl Connection {
             spent: false,
             sandboxed: false,
             warned: false,
+            kept: Kept::default(),
             in_reply: false,
             proven: clock::now(),
             greeting: Some(Box::new(greeting)),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::error::BackendError;
+use super::statements::Kept;
 use crate::auth::client_side::Channel;
 use crate::net::link::Link;
 use crate::pooling::Setting;
@@ -52,6 +53,8 @@ pub struct Connection {
     pub sandboxed: bool,
     /// A session has left warnings or an error on it. MariaDB shows them until a statement names a table.
     pub warned: bool,
+    /// Statements that are prepared on it.
+    pub(super) kept: Kept,
     /// A session's command is under way.
     pub(super) in_reply: bool,
     pub(super) server: ServerId,

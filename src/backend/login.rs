@@ -70,6 +70,7 @@ impl Connection {
         self.schema = credentials.schema.map(Into::into);
         self.names = None;
         self.variables = Variables::DEFAULT;
+        self.forget_statements();
         self.prepare(purpose, limit).await
     }
 
@@ -96,6 +97,7 @@ impl Connection {
         self.command(Command::ResetConnection, &[], limit).await?;
         self.names = None;
         self.variables = Variables::DEFAULT;
+        self.forget_statements();
         self.prepare(purpose, limit).await
     }
 }

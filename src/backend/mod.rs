@@ -9,6 +9,7 @@ mod connect;
 mod connection;
 mod error;
 mod login;
+mod statements;
 
 pub use connect::{Credentials, Purpose, Target};
 pub use connection::{Connection, WRITE_LIMIT};

@@ -15,7 +15,7 @@ use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
 
 /// For getting a replica connection ready. The primary is there, so a slow replica is not waited for.
-const READY_LIMIT: Duration = Duration::from_secs(1);
+pub(super) const READY_LIMIT: Duration = Duration::from_secs(1);
 
 /// What other sessions were warned of is not the next one's business. Only a statement that names a table
 /// clears it.

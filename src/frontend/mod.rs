@@ -18,6 +18,7 @@ mod login;
 mod memory;
 mod own;
 pub mod plan;
+mod prepared;
 mod primary;
 mod proof;
 mod reach;

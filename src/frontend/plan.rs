@@ -8,6 +8,10 @@ use crate::wire::reply::Shape;
 pub enum Plan {
     /// Classify its text, then relay it.
     Query,
+    /// Read its text, prepare it at the primary, and remember it.
+    Prepare,
+    /// Run a prepared statement where it would run as text.
+    Execute,
     /// Relay it to the primary and expect a reply of this shape.
     Relay(Shape),
     /// Relay it to the primary; the protocol has no reply to it.
@@ -43,12 +47,11 @@ impl Plan {
             | C::Shutdown
             | C::SetOption
             | C::RegisterReplica
-            | C::StmtBulkExecute
             | C::StmtReset => Self::Relay(Shape::Results),
-            C::StmtExecute => Self::Relay(Shape::Executed),
+            C::StmtExecute | C::StmtBulkExecute => Self::Execute,
             C::FieldList => Self::Relay(Shape::Fields),
             C::Statistics => Self::Relay(Shape::Text),
-            C::StmtPrepare => Self::Relay(Shape::Prepare),
+            C::StmtPrepare => Self::Prepare,
             C::StmtFetch => Self::Relay(Shape::Rows),
             C::StmtSendLongData | C::StmtClose => Self::Silent,
             C::ResetConnection => Self::Reset,
@@ -94,7 +97,7 @@ mod tests {
             let plan = Plan::of(byte);
             assert_eq!(plan == Plan::Quit, byte == Command::Quit as u8);
         }
-        assert_eq!(Plan::of(0x16), Plan::Relay(Shape::Prepare));
+        assert_eq!((Plan::of(0x16), Plan::of(0x17)), (Plan::Prepare, Plan::Execute));
         assert_eq!(Plan::of(0x12), Plan::Dump);
         assert_eq!(Plan::of(0x42), Plan::Unknown);
     }

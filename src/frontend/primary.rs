@@ -5,16 +5,13 @@ use std::time::Duration;
 use super::reach::Spot;
 use super::relay::{self, Ending, RelayError, Terms};
 use super::session::{Closing, LoggedIn, Session};
-use super::statement::LONGEST_READ;
 use super::vigil::Alarm;
 use crate::backend::{BackendError, Purpose, SERVER_LOST};
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
 use crate::session::{Abandoned, End, Source, Touched};
-use crate::sql::{self, Class};
 use crate::wire::command::Command;
 use crate::wire::err::ErrPacket;
-use crate::wire::frame::{HEADER, Header};
 use crate::wire::reply::{Shape, Tracker};
 use crate::wire::session_track::{Change, Wish};
 
@@ -48,81 +45,46 @@ pub(super) const INTERRUPTED: u16 = 1317;
 const QUERY_TIMEOUT: u16 = 3024;
 
 impl Session {
-    /// Notes what a command other than COM_QUERY may do. Nothing where it asks about a statement that ran
-    /// on a replica, and so cannot be answered by the primary.
-    pub(super) async fn prepare_command(
-        &mut self,
-        byte: u8,
-        header: Header,
-    ) -> Result<Option<Touched>, Closing> {
-        let ran_elsewhere = self.lent.is_some();
+    /// Relays a command that neither is nor runs a statement.
+    pub(super) async fn relay_command(&mut self, byte: u8, shape: Shape) -> Result<(), Closing> {
         let command = Command::of(byte);
         // These two leave the warnings of the statement before them where they are.
         if !matches!(command, Some(Command::Ping | Command::Statistics)) {
             self.give_back_lent();
         }
+        let touched = self.foresee(command);
+        self.on_primary(Errand::command(shape, touched)).await
+    }
+
+    /// Notes what such a command may do.
+    fn foresee(&mut self, command: Option<Command>) -> Touched {
         match command {
-            Some(Command::StmtPrepare) => {
-                let readable = header.len <= LONGEST_READ;
-                while readable && self.client.inbox.len() < HEADER + header.len {
-                    relay::more_from_client(&mut self.client).await?;
-                }
-                let text = self.client.inbox.get(HEADER + 1..HEADER + header.len);
-                let statement = text.map(|text| sql::classify(text, self.lex_mode()));
-                let looks_back = statement.as_ref().is_some_and(|statement| statement.looks_back);
-                // What runs later runs unread, so what it may do counts from now on.
-                match statement.map(|statement| statement.class) {
-                    Some(
-                        Class::PlainRead
-                        | Class::PrimaryRead(_)
-                        | Class::Data
-                        | Class::Inspect
-                        | Class::Describe
-                        | Class::Ddl
-                        | Class::Transaction(_)
-                        | Class::SetAutocommit
-                        | Class::SetTransaction
-                        | Class::Use(_),
-                    ) if !looks_back => {}
-                    _ => self.login.state.begin_unknown(),
-                }
-                Ok((!looks_back || !ran_elsewhere).then_some(Touched::Nothing))
-            }
             Some(Command::SetOption) => {
                 // No reset undoes it: the connection must not serve anybody else.
                 self.login.state.begin_unknown();
-                Ok(Some(Touched::Nothing))
+                Touched::Nothing
             }
-            Some(Command::Ping | Command::Statistics | Command::StmtReset) => Ok(Some(Touched::Nothing)),
+            Some(Command::Ping | Command::Statistics | Command::StmtReset) => Touched::Nothing,
             Some(Command::InitDb) => {
                 self.login.state.begin_schema();
-                Ok(Some(Touched::Saw))
+                Touched::Saw
             }
             Some(Command::RegisterReplica) => {
                 self.login.state.begin_replication();
-                Ok(Some(Touched::Nothing))
+                Touched::Nothing
             }
-            Some(Command::StmtFetch | Command::FieldList) => Ok(Some(Touched::Saw)),
-            _ => Ok(Some(Touched::Wrote)),
+            Some(Command::StmtFetch | Command::FieldList) => Touched::Saw,
+            _ => Touched::Wrote,
         }
-    }
-
-    /// A COM_STMT_EXECUTE that asks for no cursor is answered as any statement is.
-    pub(super) async fn settle_shape(&mut self, shape: Shape, header: Header) -> Result<Shape, Closing> {
-        // Behind the command byte and the statement's id.
-        const FLAGS: usize = HEADER + 5;
-        if shape != Shape::Executed || header.len <= FLAGS - HEADER {
-            return Ok(shape);
-        }
-        while self.client.inbox.len() <= FLAGS {
-            relay::more_from_client(&mut self.client).await?;
-        }
-        let asks = self.client.inbox.get(FLAGS).is_some_and(|flags| *flags != 0);
-        Ok(if asks { Shape::Executed } else { Shape::Results })
     }
 
     /// Relays the command at the front of the inbox to the primary, and its reply back.
     pub(super) async fn on_primary(&mut self, errand: Errand) -> Result<(), Closing> {
+        self.followed_on_primary(errand).await.map(|_| ())
+    }
+
+    /// As [`Self::on_primary`], and gives back who has followed the reply.
+    pub(super) async fn followed_on_primary(&mut self, errand: Errand) -> Result<Tracker, Closing> {
         self.count(Target::Primary, errand.reason);
         let mut tracker = Tracker::new(errand.shape, self.login.form, self.login.primary.status);
         let sent = relay::forward_command(&mut self.client, &mut self.login.primary).await;
@@ -142,7 +104,7 @@ impl Session {
                     touched: errand.touched,
                     now: self.used_primary,
                 });
-                Ok(())
+                Ok(tracker)
             }
             (Ok(Ending::Interrupted(Alarm::Gone)), Ok(())) => {
                 Err(self.client_gone(errand.abandoned, &mut tracker).await)
@@ -241,6 +203,7 @@ impl Session {
     pub(super) async fn reset(&mut self) -> Result<(), Closing> {
         self.give_back_lent();
         self.on_primary(Errand::command(Shape::Results, Touched::Wrote)).await?;
+        self.statements.clear();
         let limit = self.context.shared.limits().connect_timeout;
         let prepared = self.login.primary.prepare(Purpose::Primary, limit).await;
         prepared.map_err(|error| Closing::Relay(RelayError::Server(error)))?;

@@ -139,21 +139,28 @@ impl Session {
     }
 
     /// Looks at another command before it is served. False where it has been served.
-    pub(super) async fn command_in_read_only(&mut self, byte: u8, plan: Plan) -> Result<bool, Closing> {
+    pub(super) async fn command_in_read_only(&mut self, byte: u8) -> Result<bool, Closing> {
         self.notice_implicit_end().await;
         let Some(transaction) = &self.read_only else { return Ok(true) };
-        let next = match (plan, Command::of(byte)) {
+        let next = match (Plan::of(byte), Command::of(byte)) {
             (Plan::Relay(_), Some(Command::Ping)) => self.on_its_replica(false, true).await?,
-            (Plan::Relay(_), Some(Command::StmtExecute | Command::StmtBulkExecute)) => {
+            (Plan::Execute, _) => {
                 if transaction.progress.snapshot == Some(Holder::Replica) {
                     self.abort().await?
                 } else {
                     self.join(true).await?
                 }
             }
-            (Plan::Relay(Shape::Text) | Plan::Silent | Plan::Kill | Plan::Quit | Plan::Unknown, _) => {
-                Next::Route
-            }
+            // A prepare reads nothing.
+            (
+                Plan::Relay(Shape::Text)
+                | Plan::Prepare
+                | Plan::Silent
+                | Plan::Kill
+                | Plan::Quit
+                | Plan::Unknown,
+                _,
+            ) => Next::Route,
             (Plan::Reset | Plan::ChangeUser, _) => {
                 self.end_on_replica().await;
                 Next::Route
@@ -194,7 +201,7 @@ impl Session {
         let id = transaction.connection.server();
         self.keep_alive().await?;
         if self.realign(&mut transaction.connection).await.is_err()
-            || relay::copy_command(&self.client, &mut transaction.connection).await.is_err()
+            || self.send_standing(&mut transaction.connection).await.is_err()
         {
             return self.lose_replica(transaction).await;
         }

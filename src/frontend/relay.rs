@@ -16,7 +16,8 @@ use crate::pool::ServerLimits;
 use crate::runtime::clock;
 use crate::wire::compress::Broken;
 use crate::wire::err::ErrPacket;
-use crate::wire::frame::{HEADER, Header};
+use crate::wire::execute;
+use crate::wire::frame::{HEADER, Header, put_packet};
 use crate::wire::reply::{End, Progress, Tracker};
 use crate::wire::session_track::Change;
 
@@ -85,6 +86,32 @@ pub(super) async fn copy_command(client: &Link, server: &mut Connection) -> Resu
     let whole = client.inbox.get(..end).unwrap_or_default();
     server.begin();
     server.link.send(whole, WRITE_LIMIT).await.map_err(lost_server)
+}
+
+/// As [`copy_command`], for a COM_STMT_EXECUTE of a statement that the server knows by this id.
+pub(super) async fn copy_execution(
+    client: &Link,
+    server: &mut Connection,
+    id: u32,
+) -> Result<(), RelayError> {
+    let end = Header::read(&client.inbox).map_or(0, |header| HEADER + header.len);
+    let mut whole = client.inbox.get(..end).unwrap_or_default().to_vec();
+    if let Some(own) = whole.get_mut(HEADER + execute::ID.start..HEADER + execute::ID.end) {
+        own.copy_from_slice(&id.to_le_bytes());
+    }
+    server.begin();
+    server.link.send(&whole, WRITE_LIMIT).await.map_err(lost_server)
+}
+
+/// Puts another command in the place of the one at the front of the inbox, which has come whole.
+pub(super) fn replace_command(client: &mut Link, payload: &[u8]) {
+    let end = Header::read(&client.inbox).map_or(0, |header| HEADER + header.len);
+    let mut packet = Vec::with_capacity(HEADER + payload.len());
+    put_packet(&mut packet, &mut 0, payload);
+    let ahead = client.inbox.split_off(end.min(client.inbox.len()));
+    client.inbox.clear();
+    client.inbox.extend_from_slice(&packet);
+    client.inbox.extend_from_slice(&ahead);
 }
 
 /// Drops the command at the front of the client's inbox, however long it is. Returns the sequence number

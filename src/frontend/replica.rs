@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::checkout::READY_LIMIT;
 use super::primary::{Errand, INTERRUPTED, too_long};
 use super::reach::Spot;
 use super::relay::{self, Ending, RelayError, Terms};
@@ -18,6 +19,7 @@ use crate::runtime::clock;
 use crate::session::{End, Source, Touched};
 use crate::sql::{Class, Statement};
 use crate::topology::{ServerId, ServerState};
+use crate::wire::Malformed;
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::{HEADER, Header};
 use crate::wire::reply::{self, Shape, Tracker};
@@ -53,8 +55,14 @@ impl Session {
             Ok(connection) => connection,
             Err(reason) => return Ok(Some(reason)),
         };
-        if relay::copy_command(&self.client, &mut connection).await.is_err() {
-            return Ok(Some(Reason::ReplicaFailed));
+        match self.send_standing(&mut connection).await {
+            Ok(()) => {}
+            // What it was not told of yet, or no room for another statement.
+            Err(RelayError::Server(BackendError::Refused { .. })) if connection.is_idle() => {
+                shelf.put(connection, clock::now());
+                return Ok(Some(Reason::ReplicaRefused));
+            }
+            Err(_) => return Ok(Some(Reason::ReplicaFailed)),
         }
         let mut tracker = Tracker::new(Shape::Results, self.login.form, connection.status);
         let mut clean = true;
@@ -109,6 +117,18 @@ impl Session {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Sends what the command at the front of the inbox asks for, and leaves the command there.
+    pub(super) async fn send_standing(&mut self, connection: &mut Connection) -> Result<(), RelayError> {
+        let Some(prepared) = self.executing.clone() else {
+            return relay::copy_command(&self.client, connection).await;
+        };
+        let there = connection.statement(&prepared.text, READY_LIMIT).await?;
+        if there.parameters != prepared.parameters {
+            return Err(BackendError::from(Malformed::new("number of parameters")).into());
+        }
+        relay::copy_execution(&self.client, connection, there.id).await
     }
 
     /// An error that was held back is the answer after all.

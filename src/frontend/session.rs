@@ -14,11 +14,10 @@ use super::context::Context;
 use super::idle::Idle;
 use super::login::Former;
 use super::plan::Plan;
-use super::primary::Errand;
 use super::reach::Reach;
 use super::read_only::ReadOnly;
 use super::relay::{self, RelayError};
-use super::replica::{self, Lent};
+use super::replica::Lent;
 use super::roster::{Card, Presence};
 use super::tally::Place;
 use super::vigil::Vigil;
@@ -30,7 +29,7 @@ use crate::routing::{Reason, Target};
 use crate::runtime::clock;
 use crate::runtime::locked::LockedBytes;
 use crate::runtime::shutdown;
-use crate::session::State;
+use crate::session::{Prepared, State, Statements};
 use crate::topology::{Flavor, Topology};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::change_user;
@@ -102,6 +101,10 @@ pub(super) struct Session {
     pub(super) shelves: Shelves,
     /// Where the last statement ran, if it was a replica.
     pub(super) lent: Option<Lent>,
+    /// What it has prepared.
+    pub(super) statements: Statements,
+    /// The prepared statement that the command at the front of the inbox runs, where it may run anywhere.
+    pub(super) executing: Option<Arc<Prepared>>,
     /// The transaction that is open on a replica.
     pub(super) read_only: Option<ReadOnly>,
     pub(super) published: watch::Receiver<Arc<Topology>>,
@@ -133,6 +136,8 @@ impl Session {
             login,
             shelves: Shelves::default(),
             lent: None,
+            statements: Statements::default(),
+            executing: None,
             read_only: None,
             published,
             topology,
@@ -225,7 +230,8 @@ impl Session {
         let byte = self.client.inbox.get(HEADER).filter(|_| header.len > 0);
         let byte = byte.copied().unwrap_or(Command::Sleep as u8);
         let plan = Plan::of(byte);
-        if self.read_only.is_some() && plan != Plan::Query && !self.command_in_read_only(byte, plan).await? {
+        let decides = matches!(plan, Plan::Query | Plan::Execute);
+        if self.read_only.is_some() && !decides && !self.command_in_read_only(byte).await? {
             return Ok(());
         }
         match plan {
@@ -238,18 +244,14 @@ impl Session {
             {
                 self.ping_lent().await
             }
-            Plan::Relay(shape) => match self.prepare_command(byte, header).await? {
-                Some(touched) => {
-                    let shape = self.settle_shape(shape, header).await?;
-                    let limit = self.context.shared.limits().statement_timeout;
-                    let limit = limit.filter(|_| {
-                        byte == Command::StmtExecute as u8 || byte == Command::StmtBulkExecute as u8
-                    });
-                    self.on_primary(Errand { limit, ..Errand::command(shape, touched) }).await
-                }
-                None => self.refuse(&replica::gone()).await,
-            },
+            Plan::Prepare => self.prepare(header).await,
+            Plan::Execute => self.execute(byte, header).await,
+            Plan::Relay(shape) => {
+                self.note_statement(byte, header).await?;
+                self.relay_command(byte, shape).await
+            }
             Plan::Silent => {
+                self.note_statement(byte, header).await?;
                 self.count(Target::Primary, Reason::Command);
                 let primary = &mut self.login.primary;
                 relay::forward_command(&mut self.client, primary).await?;

@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::plan::query_text;
 use super::primary::Errand;
 use super::read_only::Next;
-use super::relay;
 use super::session::{Closing, Session};
 use crate::routing::{self, Decision, Question, Reason, Target};
 use crate::runtime::clock;
@@ -27,10 +26,7 @@ const FRESHNESS_WAIT: Duration = Duration::from_millis(20);
 impl Session {
     /// Serves a COM_QUERY.
     pub(super) async fn query(&mut self, header: Header) -> Result<(), Closing> {
-        let readable = header.len <= LONGEST_READ;
-        while readable && self.client.inbox.len() < HEADER + header.len {
-            relay::more_from_client(&mut self.client).await?;
-        }
+        self.read_whole(header, LONGEST_READ).await?;
         let mut statement = self.classify(header);
         if statement.class == Class::Other(Unclear::Charset) && self.read_charsets().await? {
             statement = self.classify(header);
@@ -40,13 +36,24 @@ impl Session {
         {
             return Ok(());
         }
+        self.run_statement(statement, header).await
+    }
+
+    /// Runs the statement of the command at the front of the inbox, which has come whole, where it belongs.
+    pub(super) async fn run_statement(
+        &mut self,
+        mut statement: Statement,
+        header: Header,
+    ) -> Result<(), Closing> {
         if self.read_only.is_some() {
             match self.query_in_read_only(&statement, header).await? {
                 Next::Served => return Ok(()),
-                Next::Primary(reason) => return self.query_on_primary(&statement, reason).await,
+                Next::Primary(reason) => {
+                    return self.query_on_primary(&statement, reason, Shape::Results).await;
+                }
                 Next::Refused => {
                     let before = self.login.state.view().changed;
-                    self.query_on_primary(&statement, Reason::InTransaction).await?;
+                    self.query_on_primary(&statement, Reason::InTransaction, Shape::Results).await?;
                     self.login.state.unpin_failed(before);
                     return Ok(());
                 }
@@ -84,16 +91,21 @@ impl Session {
                 }
             }
         }
-        self.query_on_primary(&statement, reason).await
+        self.query_on_primary(&statement, reason, Shape::Results).await
     }
 
     /// Runs the statement at the front of the inbox on the primary.
-    async fn query_on_primary(&mut self, statement: &Statement, reason: Reason) -> Result<(), Closing> {
+    pub(super) async fn query_on_primary(
+        &mut self,
+        statement: &Statement,
+        reason: Reason,
+        shape: Shape,
+    ) -> Result<(), Closing> {
         self.login.state.begin(&statement.class);
         let touched = touched(&statement.class);
         let abandoned = Abandoned::statement(&statement.class, touched, self.login.state.view());
         let limit = self.statement_limit(&statement.class);
-        self.on_primary(Errand { shape: Shape::Results, touched, reason, abandoned, limit }).await?;
+        self.on_primary(Errand { shape, touched, reason, abandoned, limit }).await?;
         if self.login.form.wish == Wish::Defaults && self.login.state.has_set_trackers() {
             // The session has asked for session tracking of its own.
             self.login.form.wish = Wish::Everything;
@@ -125,8 +137,11 @@ impl Session {
         }
     }
 
-    /// The text of the COM_QUERY at the front of the inbox.
+    /// The text of the statement that the command at the front of the inbox runs.
     pub(super) fn text(&self, header: Header) -> Option<&[u8]> {
+        if let Some(prepared) = &self.executing {
+            return Some(&prepared.text);
+        }
         let payload = self.client.inbox.get(HEADER..HEADER + header.len)?;
         query_text(payload, self.login.capabilities.contains(Capabilities::QUERY_ATTRIBUTES))
     }
@@ -138,10 +153,11 @@ impl Session {
     }
 
     pub(super) fn lex_mode(&self) -> LexMode {
-        match &self.topology.facts {
+        let mode = match &self.topology.facts {
             Some(facts) => self.login.state.lex_mode(facts),
             None => LexMode::new("", "", sql::Dialect::MySql),
-        }
+        };
+        LexMode { parameters: self.executing.is_some(), ..mode }
     }
 
     fn decide(&self, statement: &Statement, header: Header) -> Decision {

@@ -45,6 +45,8 @@ pub enum Reason {
     NextTransaction,
     /// It is no COM_QUERY.
     Command,
+    /// Only the connection that it was prepared on can run it.
+    PreparedHere,
     /// It is too long to be read, or hidden behind attributes.
     Unread,
     /// A transaction is open.
@@ -101,7 +103,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 47] = [
         Self::PlainRead,
         Self::ReadOnlyTransaction,
         Self::HintReplica,
@@ -122,6 +124,7 @@ impl Reason {
         Self::Isolation,
         Self::NextTransaction,
         Self::Command,
+        Self::PreparedHere,
         Self::Unread,
         Self::InTransaction,
         Self::AutocommitOff,
@@ -177,6 +180,7 @@ impl Reason {
             Self::Isolation => "isolation",
             Self::NextTransaction => "next_transaction",
             Self::Command => "command",
+            Self::PreparedHere => "prepared_here",
             Self::Unread => "unread",
             Self::InTransaction => "in_transaction",
             Self::AutocommitOff => "autocommit_off",
@@ -243,7 +247,10 @@ impl fmt::Display for Reason {
                 "only under REPEATABLE READ is a read-only transaction one snapshot, fresh enough at its beginning"
             }
             Self::NextTransaction => "SET TRANSACTION has said how the next transaction shall be",
-            Self::Command => "it is not a COM_QUERY",
+            Self::Command => "it is neither a COM_QUERY nor runs a statement that is remembered",
+            Self::PreparedHere => {
+                "a cursor, a parameter sent ahead or a change of the session since keeps it where it was prepared"
+            }
             Self::Unread => "it is too long to be read, or carries query attributes",
             Self::InTransaction => "a transaction is open",
             Self::AutocommitOff => "autocommit is off",

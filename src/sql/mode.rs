@@ -21,6 +21,8 @@ pub struct LexMode {
     /// quotes and backslashes can be found byte by byte. See [`charset_is_safe`].
     pub charset_safe: bool,
     pub dialect: Dialect,
+    /// The text is there to be prepared: `?` stands for a value.
+    pub parameters: bool,
     /// The server's version as version comments number it: 90704 for MySQL 9.7.4, 101119 for MariaDB
     /// 10.11.19. 0 where it is not known.
     pub version: u32,
@@ -29,7 +31,14 @@ pub struct LexMode {
 impl LexMode {
     /// The mode of a session with the servers' own default `sql_mode` and `utf8mb4`.
     pub const fn usual(dialect: Dialect, version: u32) -> Self {
-        Self { ansi_quotes: false, no_backslash_escapes: false, charset_safe: true, dialect, version }
+        Self {
+            ansi_quotes: false,
+            no_backslash_escapes: false,
+            charset_safe: true,
+            dialect,
+            parameters: false,
+            version,
+        }
     }
 
     /// The mode of a session from its `sql_mode` and `character_set_client`.

@@ -218,6 +218,8 @@ impl<'a, C: Calls<'a>> Walk<'a, '_, C> {
                 self.found.assigns = true;
             }
             b';' => self.found.unclear(Unclear::Several),
+            // As a number is.
+            b'?' if self.mode.parameters => {}
             b'?' => self.found.not_plain(NotPlain::Parameter),
             b'{' | b'}' => self.found.not_plain(NotPlain::Symbol),
             _ => self.found.unclear(Unclear::Unreadable),

@@ -162,6 +162,7 @@ impl Facts {
             no_backslash_escapes: self.no_backslash_escapes,
             charset_safe,
             dialect: self.flavor.dialect(),
+            parameters: false,
             version: self.version_number,
         }
     }

@@ -6,7 +6,7 @@
 //!
 //! - [`frame`], [`cursor`], [`encode`]: packet boundaries, reading and writing fields;
 //! - [`proxy_protocol`], [`greeting`], [`login_request`], [`auth_switch`]: the connection phase;
-//! - [`command`]: what a client asks; [`ok`], [`err`], [`prepared`], [`session_track`]: what a server answers;
+//! - [`command`], [`execute`]: what a client asks; [`ok`], [`err`], [`prepared`], [`session_track`]: what a server answers;
 //! - [`reply`]: follows a whole reply through a stream of bytes and edits it for the client in place;
 //! - [`dump`]: follows the stream of events that a replica gets.
 
@@ -21,6 +21,7 @@ pub mod cursor;
 pub mod dump;
 pub mod encode;
 pub mod err;
+pub mod execute;
 pub mod frame;
 pub mod greeting;
 pub mod login_request;

@@ -7,6 +7,7 @@
 //! - [`explain`]: the command that says where a statement would go;
 //! - [`kill`]: KILL, time limits and clients that vanish, and nobody else is hit;
 //! - [`login`]: what a login may and may not do, on every method and TLS mode;
+//! - [`prepared`]: statements of the binary protocol, on replicas too;
 //! - [`variables`]: what is known of session variables is so on every server;
 //! - [`read_only`]: transactions that are declared read only, on replicas;
 //! - [`kill_race`]: all of that at once over shared connections;
@@ -27,6 +28,7 @@ mod headgate;
 mod kill;
 mod kill_race;
 mod login;
+mod prepared;
 mod read_only;
 mod script;
 mod servers;

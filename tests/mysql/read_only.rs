@@ -7,7 +7,7 @@ use anyhow::Result;
 use headgate::lab::{Cluster, Flavor};
 use headgate::wire::status::StatusFlags;
 
-use crate::client::{Connection, Options, Reply};
+use crate::client::{CURSOR_READ_ONLY, Connection, Options, Reply};
 use crate::headgate::Headgate;
 use crate::servers::cluster;
 
@@ -121,7 +121,8 @@ async fn the_primary_when_it_must(flavor: Flavor) {
     // Nothing was read yet: the primary takes over, and nobody notices.
     let statement = session.0.prepare(b"SELECT a FROM ro_primary WHERE id = 1").await.unwrap();
     let before = scene.on_replicas().await;
-    let reply = session.0.execute(statement.statement.unwrap(), 0, &[], &[]).await.unwrap();
+    let id = statement.statement.unwrap();
+    let reply = session.0.execute(id, CURSOR_READ_ONLY, &[], &[]).await.unwrap();
     assert!(reply.error.is_none(), "{:?}", reply.error);
     assert_eq!(session.number("SELECT a FROM ro_primary WHERE id = 2").await, 20);
     assert!(!session.run("COMMIT").await.contains(StatusFlags::IN_TRANSACTION));

@@ -16,6 +16,7 @@ use super::*;
 
 const MODE: LexMode = LexMode::usual(Dialect::MySql, 90704);
 const MARIADB: LexMode = LexMode { dialect: Dialect::MariaDb, version: 101119, ..MODE };
+const PREPARED: LexMode = LexMode { parameters: true, ..MODE };
 const ANSI: LexMode = LexMode { ansi_quotes: true, ..MODE };
 const NO_ESCAPES: LexMode = LexMode { no_backslash_escapes: true, ..MODE };
 const GBK: LexMode = LexMode { charset_safe: false, ..MODE };

@@ -35,14 +35,13 @@ fn garbage() -> impl Strategy<Value = String> {
 }
 
 fn mode() -> impl Strategy<Value = LexMode> {
-    (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(quotes, escapes, safe, mysql)| {
-        LexMode {
-            ansi_quotes: quotes,
-            no_backslash_escapes: escapes,
-            charset_safe: safe,
-            dialect: if mysql { Dialect::MySql } else { Dialect::MariaDb },
-            version: if mysql { 90704 } else { 101119 },
-        }
+    any::<[bool; 5]>().prop_map(|[quotes, escapes, safe, mysql, parameters]| LexMode {
+        ansi_quotes: quotes,
+        no_backslash_escapes: escapes,
+        charset_safe: safe,
+        dialect: if mysql { Dialect::MySql } else { Dialect::MariaDb },
+        parameters,
+        version: if mysql { 90704 } else { 101119 },
     })
 }
 

@@ -3,6 +3,24 @@
 use super::*;
 
 #[test]
+fn parameters_are_values_where_a_text_is_prepared() {
+    let reads = [
+        "SELECT c FROM sbtest1 WHERE id = ?",
+        "SELECT ?, a + ?, f.b FROM t AS f WHERE a IN (?, ?) AND s LIKE ? ORDER BY ? LIMIT ?, ?",
+        "WITH x AS (SELECT ? AS a) SELECT * FROM x WHERE a BETWEEN ? AND ?",
+    ];
+    check_in(PREPARED, &Class::PlainRead, &reads);
+    check_in(PREPARED, &Class::Data, &["INSERT INTO t VALUES (?, ?)", "UPDATE t SET a = ? WHERE id = ?"]);
+    check_in(
+        PREPARED,
+        &Class::PrimaryRead(NotPlain::UserVariable),
+        &["SELECT @a + ?", "SELECT ? + @a", "SELECT @?"],
+    );
+    let locks = ["SELECT a FROM t WHERE id = ? FOR UPDATE", "SELECT a FROM t LIMIT ? FOR SHARE"];
+    check_in(PREPARED, &Class::PrimaryRead(NotPlain::Keyword), &locks);
+}
+
+#[test]
 fn plain_reads() {
     check(&Class::PlainRead, PLAIN_READS);
     for text in PLAIN_READS {

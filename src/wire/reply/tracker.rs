@@ -96,6 +96,8 @@ pub struct Tracker {
     begun: bool,
     status: StatusFlags,
     warnings: u16,
+    /// The statement that was prepared.
+    prepared: Option<Prepared>,
     /// An ERR with this number is told in other words.
     reworded: Option<(u16, Box<ErrPacket>)>,
 }
@@ -120,6 +122,7 @@ impl Tracker {
             begun: false,
             status,
             warnings: 0,
+            prepared: None,
             reworded: None,
         }
     }
@@ -127,6 +130,12 @@ impl Tracker {
     /// Should the reply end in an ERR with this number, the client gets another in its place.
     pub fn reword(&mut self, code: u16, instead: ErrPacket) {
         self.reworded = Some((code, Box::new(instead)));
+    }
+
+    /// The statement that the server has answered a prepare with.
+    #[must_use]
+    pub const fn prepared(&self) -> Option<Prepared> {
+        self.prepared
     }
 
     /// Difference between the client's and the server's sequence numbers, for the packets of a file
@@ -310,6 +319,7 @@ impl Tracker {
                 if self.shape == Shape::Prepare
                     && let Some(prepared) = Prepared::parse(payload) =>
             {
+                self.prepared = Some(prepared);
                 self.state = prepared_state(prepared);
                 if self.state == State::Over {
                     progress = Some(Progress::Complete(self.end(None, false)));

@@ -1,0 +1,272 @@
+//! The statements that a session has prepared.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::state::State;
+use super::variables::Variables;
+use crate::sql::Statement;
+use crate::wire::execute::LAST;
+
+/// A statement that was prepared at the primary.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What it is.
+    pub statement: Statement,
+    /// Its text.
+    pub text: Box<[u8]>,
+    /// How many parameters it has.
+    pub parameters: u16,
+    /// What the session was then. Texts are bound to it, and keep it whatever the session does later (HAZARDS 5).
+    bound: Bound,
+}
+
+/// What a server reads a statement under.
+#[derive(Debug, PartialEq, Eq)]
+struct Bound {
+    schema: Option<Box<[u8]>>,
+    names: Option<Arc<str>>,
+    variables: Variables,
+}
+
+/// A statement and what its session has done with it since.
+#[derive(Debug)]
+struct Entry {
+    prepared: Arc<Prepared>,
+    /// The types of its parameters, as the client has last sent them.
+    types: Option<Box<[u8]>>,
+    /// It has to run where it was prepared: a part of it, or a cursor, is there.
+    stays: Stays,
+}
+
+/// Whether a statement must run where it was prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stays {
+    No,
+    /// Until it was executed or reset: parameters were sent ahead (COM_STMT_SEND_LONG_DATA).
+    Once,
+    /// It had a cursor, which a COM_STMT_FETCH may still ask for.
+    ForGood,
+}
+
+/// The statements that a session has prepared and that are known here, by the id that the client knows.
+///
+/// Bounded: what is too much is not remembered, and runs where it was prepared.
+#[derive(Debug, Default)]
+pub struct Statements {
+    entries: HashMap<u32, Entry>,
+    /// Bytes of all texts.
+    bytes: usize,
+    /// The statement prepared last, which MariaDB's clients may call by another id.
+    last: Option<u32>,
+}
+
+/// How many bytes of text a session's statements may have together.
+const MAX_BYTES: usize = 1024 * 1024;
+
+/// How many statements of a session are remembered.
+const MAX_STATEMENTS: usize = 4096;
+
+impl State {
+    /// A statement as this session has it prepared now.
+    #[must_use]
+    pub fn prepared(&self, statement: Statement, text: Box<[u8]>, parameters: u16) -> Prepared {
+        Prepared { statement, text, parameters, bound: self.bound() }
+    }
+
+    /// Whether the session still is what it was when the statement was prepared.
+    #[must_use]
+    pub fn still_binds(&self, prepared: &Prepared) -> bool {
+        let Bound { schema, names, variables } = &prepared.bound;
+        self.schema == *schema && self.names() == names.as_ref() && self.variables.same_as(variables)
+    }
+
+    fn bound(&self) -> Bound {
+        Bound { schema: self.schema.clone(), names: self.names().cloned(), variables: self.variables.clone() }
+    }
+}
+
+impl Statements {
+    /// The client was told this id for it.
+    pub fn add(&mut self, id: u32, prepared: Prepared) {
+        self.remove(id);
+        self.last = Some(id);
+        let bytes = self.bytes + prepared.text.len();
+        if bytes <= MAX_BYTES && self.entries.len() < MAX_STATEMENTS {
+            self.bytes = bytes;
+            let prepared = Arc::new(prepared);
+            self.entries.insert(id, Entry { prepared, types: None, stays: Stays::No });
+        }
+    }
+
+    /// A statement that is not known here has got this id.
+    pub fn add_unknown(&mut self, id: u32) {
+        self.remove(id);
+        self.last = Some(id);
+    }
+
+    /// The statement of this id.
+    #[must_use]
+    pub fn get(&self, id: u32) -> Option<&Arc<Prepared>> {
+        self.entries.get(&id).map(|entry| &entry.prepared)
+    }
+
+    /// The types that the client has bound its parameters with.
+    #[must_use]
+    pub fn types(&self, id: u32) -> Option<&[u8]> {
+        self.entries.get(&id)?.types.as_deref()
+    }
+
+    /// The client binds its parameters with these types.
+    pub fn bind(&mut self, id: u32, types: &[u8]) {
+        if let Some(entry) = self.entries.get_mut(&id)
+            && entry.types.as_deref() != Some(types)
+        {
+            entry.types = Some(types.into());
+        }
+    }
+
+    /// Whether its next execution must run where it was prepared.
+    #[must_use]
+    pub fn stays(&self, id: u32) -> bool {
+        self.entries.get(&id).is_some_and(|entry| entry.stays != Stays::No)
+    }
+
+    /// A parameter is sent ahead.
+    pub fn expect_parameter(&mut self, id: u32) {
+        self.stay(id, Stays::Once);
+    }
+
+    /// A cursor is asked for.
+    pub fn open_cursor(&mut self, id: u32) {
+        self.stay(id, Stays::ForGood);
+    }
+
+    fn stay(&mut self, id: u32, stays: Stays) {
+        if let Some(entry) = self.entry(id)
+            && entry.stays != Stays::ForGood
+        {
+            entry.stays = stays;
+        }
+    }
+
+    /// It was executed, or reset: what was sent ahead is gone.
+    pub fn let_go(&mut self, id: u32) {
+        self.stay(id, Stays::No);
+    }
+
+    /// It was executed in a way that is not followed here, so what the server holds for its types is not known.
+    pub fn forget_types(&mut self, id: u32) {
+        if let Some(entry) = self.entry(id) {
+            entry.types = None;
+        }
+    }
+
+    /// The client has closed it.
+    pub fn remove(&mut self, id: u32) {
+        let id = self.resolve(id);
+        if let Some(entry) = self.entries.remove(&id) {
+            self.bytes -= entry.prepared.text.len();
+        }
+    }
+
+    /// All are closed.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// What an id stands for: MariaDB's clients may mean the statement that was prepared last without naming it.
+    #[must_use]
+    pub fn resolve(&self, id: u32) -> u32 {
+        self.last.filter(|_| id == LAST).unwrap_or(id)
+    }
+
+    fn entry(&mut self, id: u32) -> Option<&mut Entry> {
+        let id = self.resolve(id);
+        self.entries.get_mut(&id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::Class;
+    use crate::topology::Collations;
+    use crate::wire::session_track::Change;
+    use crate::wire::status::StatusFlags;
+
+    fn state() -> State {
+        State::new(Some(b"app"[..].into()), 255, &Collations::default(), StatusFlags::AUTOCOMMIT, 1)
+    }
+
+    fn prepared(state: &State, text: &[u8]) -> Prepared {
+        state.prepared(Statement::of(Class::PlainRead), text.into(), 1)
+    }
+
+    #[test]
+    fn a_statement_is_bound_to_what_its_session_was() {
+        let check = |change: Change<'_>, expected| {
+            let mut state = state();
+            let prepared = prepared(&state, b"SELECT ?");
+            assert!(state.still_binds(&prepared));
+            state.observe(change);
+            assert_eq!(state.still_binds(&prepared), expected, "{change:?}");
+        };
+        check(Change::Schema(b"other"), false);
+        check(Change::Variable { name: b"sql_mode", value: b"ANSI" }, false);
+        check(Change::Variable { name: b"wait_timeout", value: b"7" }, true);
+        check(Change::Schema(b"app"), true);
+    }
+
+    #[test]
+    fn what_was_sent_ahead_or_opened_keeps_it_where_it_is() {
+        let state = state();
+        let mut statements = Statements::default();
+        statements.add(7, prepared(&state, b"SELECT ?"));
+        assert!(!statements.stays(7));
+        statements.expect_parameter(7);
+        assert!(statements.stays(7));
+        statements.let_go(7);
+        assert!(!statements.stays(7));
+        statements.open_cursor(7);
+        statements.expect_parameter(7);
+        statements.let_go(7);
+        assert!(statements.stays(7));
+        statements.add(7, prepared(&state, b"SELECT ?"));
+        assert!(!statements.stays(7), "an id is given anew");
+    }
+
+    #[test]
+    fn types_are_remembered_until_nobody_knows_them() {
+        let mut statements = Statements::default();
+        statements.add(7, prepared(&state(), b"SELECT ?"));
+        assert_eq!(statements.types(7), None);
+        statements.bind(7, b"\x08\0");
+        statements.bind(8, b"\x08\0");
+        assert_eq!((statements.types(7), statements.types(8)), (Some(&b"\x08\0"[..]), None));
+        // MariaDB's clients may mean it without naming it.
+        statements.forget_types(LAST);
+        assert_eq!(statements.types(7), None);
+        statements.remove(LAST);
+        assert!(statements.get(7).is_none());
+    }
+
+    #[test]
+    fn no_session_fills_the_memory() {
+        let state = state();
+        let mut statements = Statements::default();
+        let text = vec![b'x'; MAX_BYTES / 2];
+        for id in 0..3 {
+            statements.add(id, prepared(&state, &text));
+        }
+        assert!(statements.get(1).is_some() && statements.get(2).is_none());
+        statements.remove(0);
+        statements.add(2, prepared(&state, &text));
+        assert!(statements.get(2).is_some());
+        statements.clear();
+        for id in 0..=4096 {
+            statements.add(id, prepared(&state, b"SELECT 1"));
+        }
+        assert!(statements.get(4095).is_some() && statements.get(4096).is_none());
+    }
+}
