@@ -55,6 +55,7 @@ impl State {
     /// the others are read.
     fn begin_part(&mut self, class: &Class) {
         match class {
+            Class::SetVariables(names) if names.is_empty() => self.begin_one(class),
             Class::SetNames { .. } | Class::SetCharset | Class::SetVariables(_) | Class::SetAutocommit => {
                 self.pin(Changed::Statement);
             }

@@ -415,6 +415,20 @@ mod tests {
     }
 
     #[test]
+    fn user_variables_keep_no_read_at_home() {
+        let now = Instant::now();
+        let mut state = fresh(255);
+        state.begin(&Class::SetVariables(Box::default()));
+        state.observe(Change::StateChanged);
+        state.settle(end(StatusFlags::AUTOCOMMIT, Source::Primary, Touched::Nothing, now));
+        assert_eq!(state.view().changed, None);
+        // What sets one unseen is as it was.
+        state.begin(&Class::Data);
+        state.observe(Change::StateChanged);
+        assert_eq!(state.view().changed, Some(Changed::Reported));
+    }
+
+    #[test]
     fn a_change_without_a_name_is_known_where_all_that_can_change_is() {
         let now = Instant::now();
         let name = |text: &[u8]| Name::new(text).unwrap();

@@ -3,7 +3,7 @@
 use super::class::{ends, known, one_readable, other};
 use super::lexer::{Kind, Lexer, Token};
 use super::transaction::word;
-use super::value::value;
+use super::value::{value, variable};
 use super::{Class, LexMode, Name, Statement, Unclear};
 
 pub(super) fn use_schema(mut lexer: Lexer<'_>) -> Statement {
@@ -154,9 +154,14 @@ fn charset(lexer: &mut Lexer<'_>, targets: &mut Targets) -> bool {
     true
 }
 
-/// Takes `[SESSION | LOCAL | GLOBAL …] name =`, `@@[scope.]name =`, with either sign.
+/// Takes `[SESSION | LOCAL | GLOBAL …] name =`, `@@[scope.]name =` or `@name =`, with either sign.
 fn target(lexer: &mut Lexer<'_>, targets: &mut Targets) -> Option<()> {
+    let user_variable = is_user_variable(lexer.clone());
     let mut token = lexer.next()?;
+    if user_variable {
+        variable(lexer)?;
+        return sign(lexer);
+    }
     let mut next_only = false;
     if token.is_symbol(b'@') {
         lexer.next().filter(|second| second.is_symbol(b'@') && !second.spaced)?;
@@ -178,13 +183,7 @@ fn target(lexer: &mut Lexer<'_>, targets: &mut Targets) -> Option<()> {
         return None;
     }
     let name = plain_name(token)?;
-    let mut sign = lexer.next()?;
-    if sign.is_symbol(b':') {
-        sign = lexer.next()?;
-    }
-    if !sign.is_symbol(b'=') {
-        return None;
-    }
+    sign(lexer)?;
     let bytes = name.as_bytes();
     targets.charset |= bytes.starts_with(b"character_set_") || bytes.starts_with(b"collation_");
     // MariaDB takes it among others.
@@ -194,4 +193,18 @@ fn target(lexer: &mut Lexer<'_>, targets: &mut Targets) -> Option<()> {
     targets.next_transaction |= next_only && characteristic.contains(&bytes);
     targets.names.push(name);
     Some(())
+}
+
+fn is_user_variable(mut lexer: Lexer<'_>) -> bool {
+    lexer.next().is_some_and(|token| token.is_symbol(b'@'))
+        && lexer.next().is_some_and(|token| !token.is_symbol(b'@'))
+}
+
+/// `=` or `:=`.
+fn sign(lexer: &mut Lexer<'_>) -> Option<()> {
+    let mut sign = lexer.next()?;
+    if sign.is_symbol(b':') {
+        sign = lexer.next()?;
+    }
+    sign.is_symbol(b'=').then_some(())
 }

@@ -65,7 +65,8 @@ pub enum Class {
     /// the session. What came of it must be read back: servers do not report all of it (HAZARDS 1).
     SetCharset,
     /// SET of variables of the session, none of them about character sets; lower case, without scope. The
-    /// server reports their new values. One SET may name `autocommit` among others.
+    /// server reports their new values. One SET may name `autocommit` among others. User variables may stand
+    /// beside them and are not named: no plain read sees one.
     SetVariables(Box<[Name]>),
     /// `SET autocommit = …`; the status flags tell what came of it.
     SetAutocommit,

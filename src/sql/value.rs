@@ -20,6 +20,7 @@ pub(super) fn value(lexer: &mut Lexer<'_>, mode: LexMode) -> Option<()> {
         let opens = next.is_some_and(|next| next.is_symbol(b'('));
         match token.kind {
             Kind::Number => {}
+            Kind::Symbol(b'?') if mode.parameters => {}
             Kind::Text | Kind::QuotedName if opens || is_dot(next) => return None,
             Kind::Text | Kind::QuotedName => {}
             Kind::Word => known_word(token, next, mode)?,
@@ -56,7 +57,7 @@ fn known_word(token: Token<'_>, next: Option<Token<'_>>, mode: LexMode) -> Optio
 }
 
 /// After `@`: a user variable, or `@` and a system variable.
-fn variable(lexer: &mut Lexer<'_>) -> Option<()> {
+pub(super) fn variable(lexer: &mut Lexer<'_>) -> Option<()> {
     let mut token = lexer.next()?;
     if token.is_symbol(b'@') {
         token = lexer.next()?;

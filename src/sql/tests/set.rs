@@ -36,14 +36,35 @@ fn session_variables() {
 }
 
 #[test]
+fn user_variables() {
+    let alone = [
+        "SET @a = 1",
+        "set @a := 'x', @`b c` = @a + 1, @'d' = NULL",
+        "SET @OLD_SQL_MODE = @@SQL_MODE",
+        "SET @old = @@global.sql_mode",
+        "SET @a.b = NOW()",
+    ];
+    check(&names(&[]), &alone);
+    check(&names(&["sql_mode"]), &["SET @a = 1, sql_mode = ''", "SET sql_mode = '', @a = 1"]);
+    check(&Class::SetCharset, &["SET NAMES utf8mb4, @a = 1"]);
+    check(&Class::SetAutocommit, &["SET autocommit = 0, @a = 1"]);
+    check(&SET, &["SET @a = ?"]);
+    check_in(PREPARED, &names(&[]), &["SET @a = ?"]);
+}
+
+#[test]
 fn what_is_not_understood() {
     check(
         &SET,
         &[
             "SET",
-            "SET @a = 1",
-            "SET @a = 1, sql_mode = ''",
-            "SET sql_mode = '', @a = 1",
+            "SET @a",
+            "SET @ = 1",
+            "SET @1 = 1",
+            "SET @a = (SELECT MAX(a) FROM t)",
+            "SET @a = f(1)",
+            "SET @a = @b := 1",
+            "SET @a = LAST_INSERT_ID(5)",
             "SET sql_mode",
             "SET sql_mode =",
             "SET sql_mode = ,",
@@ -73,10 +94,8 @@ fn what_is_not_understood() {
             "SET NAMES utf8mb4 COLLATE",
             "SET NAMES a COLLATE b c",
             "SET NAMES = 'x'",
-            "SET NAMES utf8mb4, @a = 1",
             "SET CHARACTER SET",
             "SET CHARACTER utf8mb4",
-            "SET autocommit = 0, @a = 1",
             "SET ROLE r",
             "SET STATEMENT max_statement_time=1 FOR SELECT 1",
             "SET RESOURCE GROUP g",
@@ -107,7 +126,6 @@ fn beyond_the_session() {
             "SET @a = 1, GLOBAL x = 2",
             "SET GLOBAL TRANSACTION READ ONLY",
             "SET GLOBAL x = f(1)",
-            "SET @old = @@global.sql_mode",
             "SET sql_mode = '', PASSWORD = 'x'",
         ],
     );

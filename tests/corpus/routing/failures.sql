@@ -33,10 +33,10 @@ START TRANSACTION READ ONLY
 SET wait_timeout = 600
 SET sql_mode = 'nonsense'
 SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci
+SET @a = 7
 -- > primary transaction_control
 SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED
 -- > primary not_plain
-SET @a = 7
 CREATE TEMPORARY TABLE tmp (a INT)
 LOCK TABLES t WRITE
 PREPARE s FROM 'SELECT 1'

@@ -62,7 +62,9 @@ SELECT `/* headgate: primary */` FROM odd
 /* headgate: replica */ SELECT @a
 /* headgate: replica */ CALL p_writes()
 /* headgate: replica */ DO writes_no_sql(1)
+-- > primary session_change
 /* headgate: replica */ SET @a = 1
+-- > primary not_plain
 /* headgate: replica */ SELECT SQL_CALC_FOUND_ROWS * FROM t LIMIT 1
 -- > mysql: primary not_plain
 /* headgate: replica */ SELECT * FROM t FOR SHARE

@@ -29,11 +29,11 @@ SELECT 1; -- x«0a»SELECT 2
 SELECT 'a;b'; SELECT "c;d"
 SELECT 1 /* ; */; SELECT 2
 SELECT 1; (SELECT 2)
+SELECT 1; SET @a = 1
 -- > primary not_plain
 SET sql_mode = ''; SELECT 1
 -- > primary not_plain
 SELECT 1; CALL p_writes()
-SELECT 1; SET @a = 1
 SELECT 1; SELECT 1 INTO @a
 SELECT 1; CREATE TEMPORARY TABLE tmp_several (a INT)
 SELECT 1; nonsense

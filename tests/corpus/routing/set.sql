@@ -68,16 +68,17 @@ USE `app`
 use app;
 
 -- User variables, and values that are only known when they run.
--- > primary not_plain
+-- > primary session_change
 SET @a = 1
 SET @a := 1
 SET @a = 1, sql_mode = ''
 SET sql_mode = '', @a = 1
+SET NAMES utf8mb4, @a = 1
+-- > primary not_plain
 SET @a = (SELECT MAX(a) FROM t)
 SET @a = writes_no_sql(1)
 SET sql_mode = (SELECT 'ANSI_QUOTES')
 SET time_zone = writes_no_sql(1)
-SET NAMES utf8mb4, @a = 1
 -- > primary session_change
 SET sql_mode = @a
 SET sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')
