@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::connection::{Connection, MAX_LOGIN_PACKET, WRITE_LIMIT, receive_packet, send_packet};
+use super::connection::{Connection, Defaults, MAX_LOGIN_PACKET, WRITE_LIMIT, receive_packet, send_packet};
 use super::error::BackendError;
 use super::statements::Kept;
 use crate::auth::Secret;
@@ -154,6 +154,7 @@ impl Connection {
             sandboxed: false,
             warned: false,
             kept: Kept::default(),
+            defaults: Defaults::default(),
             in_reply: false,
             proven: clock::now(),
             greeting: Some(Box::new(greeting)),

@@ -39,6 +39,8 @@ pub struct Connection {
     pub names: Option<Arc<str>>,
     /// Session variables that were set on it.
     pub variables: Variables,
+    /// What it has of variables that were not set: the primary's defaults, and when they were those.
+    pub defaults: Defaults,
     /// The payload of the OK that ended the login.
     pub login_ok: Vec<u8>,
     /// How often it was lent. Tells whether someone else has used it since.
@@ -68,6 +70,15 @@ pub struct Connection {
     pub credential: Option<Arc<LockedBytes>>,
     /// The place in its server's limit that this connection takes.
     pub(super) place: Option<Box<dyn Send + Sync>>,
+}
+
+/// The defaults that a connection was given in place of its server's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// The values.
+    pub variables: Variables,
+    /// The generation of the primary's defaults that they belong to.
+    pub generation: u64,
 }
 
 impl std::fmt::Debug for Connection {

@@ -12,5 +12,5 @@ mod login;
 mod statements;
 
 pub use connect::{Credentials, Purpose, Target};
-pub use connection::{Connection, WRITE_LIMIT};
+pub use connection::{Connection, Defaults, WRITE_LIMIT};
 pub use error::{BackendError, NO_SERVER, SERVER_LOST};

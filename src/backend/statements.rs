@@ -19,25 +19,32 @@ const KEPT: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Kept(Vec<Statement>);
 
-/// A statement, and what the connection was when it was prepared: the server reads it under that for ever
-/// (HAZARDS 5).
+/// A statement, and what decides for ever how the server reads it: what the connection was when it was prepared
+/// (HAZARDS 5) and, on MySQL since 8.0.22, the types that its parameters were first bound with. What was an integer
+/// then takes "bar" for 0 (measured).
 #[derive(Debug)]
 struct Statement {
     prepared: Prepared,
     text: Box<[u8]>,
+    types: Box<[u8]>,
     schema: Option<Box<[u8]>>,
     names: Option<Arc<str>>,
     variables: Variables,
 }
 
 impl Connection {
-    /// A statement of this text under the connection's present schema, character sets and variables; prepared now
-    /// where it is not prepared yet.
+    /// A statement of this text under the connection's present schema, character sets and variables, for parameters
+    /// of these types; prepared now where it is not prepared yet.
     ///
     /// # Errors
     /// The server's refusal, or a failure after which the connection is of no further use.
-    pub async fn statement(&mut self, text: &[u8], limit: Duration) -> Result<Prepared, BackendError> {
-        if let Some(at) = self.kept.0.iter().rposition(|kept| self.has(kept, text)) {
+    pub async fn statement(
+        &mut self,
+        text: &[u8],
+        types: &[u8],
+        limit: Duration,
+    ) -> Result<Prepared, BackendError> {
+        if let Some(at) = self.kept.0.iter().rposition(|kept| self.has(kept, text, types)) {
             let kept = self.kept.0.remove(at);
             let prepared = kept.prepared;
             self.kept.0.push(kept);
@@ -52,6 +59,7 @@ impl Connection {
         self.kept.0.push(Statement {
             prepared,
             text: text.into(),
+            types: types.into(),
             schema: self.schema.clone(),
             names: self.names.clone(),
             variables: self.variables.clone(),
@@ -59,8 +67,9 @@ impl Connection {
         Ok(prepared)
     }
 
-    fn has(&self, kept: &Statement, text: &[u8]) -> bool {
+    fn has(&self, kept: &Statement, text: &[u8], types: &[u8]) -> bool {
         *kept.text == *text
+            && *kept.types == *types
             && kept.schema == self.schema
             && kept.names == self.names
             && kept.variables.same_as(&self.variables)

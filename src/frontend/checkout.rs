@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use super::session::Session;
 use crate::auth::Secret;
-use crate::backend::{BackendError, Connection, Credentials, Purpose};
+use crate::backend::{BackendError, Connection, Credentials, Defaults, Purpose};
 use crate::pool::{Key, Shelf};
 use crate::pooling::{Fit, Setting};
 use crate::routing::Reason;
 use crate::runtime::clock;
-use crate::topology::{Flavor, ServerId};
+use crate::session::Variables;
+use crate::topology::{Facts, Flavor, ServerId};
+use crate::wire::Malformed;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
 
@@ -53,7 +55,7 @@ impl Session {
 
     /// A connection with the session's schema and character sets.
     pub(super) async fn ready(&mut self, id: ServerId, shelf: &Shelf) -> Result<Connection, Reason> {
-        let (mut connection, fit) = match shelf.take(self.setting(), clock::now()) {
+        let (mut connection, fit) = match self.take(shelf) {
             Some(found) => found,
             None if shelf.is_paused(clock::now()) => return Err(Reason::ReplicaFailed),
             None => {
@@ -71,6 +73,18 @@ impl Session {
             return Ok(connection);
         }
         self.align(&mut connection, fit).await.map(|()| connection)
+    }
+
+    /// The nearest idle connection. Those that begin with what the primary's defaults were once are closed.
+    fn take(&self, shelf: &Shelf) -> Option<(Connection, Fit)> {
+        let generation = self.topology.facts.as_ref().map(|facts| facts.generation);
+        loop {
+            let (connection, fit) = shelf.take(self.setting(), clock::now())?;
+            if Some(connection.defaults.generation) == generation {
+                return Some((connection, fit));
+            }
+            connection.leave();
+        }
     }
 
     /// Brings a connection that is in use to what the session is by now.
@@ -113,7 +127,7 @@ impl Session {
         }
         let wanted = state.variables();
         if fit.set_variables
-            && let Some(sql) = connection.variables.change_to(wanted)
+            && let Some(sql) = connection.variables.change_to(wanted, &connection.defaults.variables)
         {
             match connection.query(&sql, READY_LIMIT).await {
                 Ok(answer) if wanted.confirmed_by(&connection.variables, &answer.variables) => {
@@ -142,8 +156,12 @@ impl Session {
             capabilities: self.login.capabilities,
             attributes: &[],
         };
-        let opened = Connection::open(&target, credentials, Purpose::Replica).await;
-        let mut connection = opened.map_err(|error| {
+        let facts = self.topology.facts.clone().ok_or(Reason::ReplicaFailed)?;
+        let opened = async {
+            let mut connection = Connection::open(&target, credentials, Purpose::Replica).await?;
+            level(&mut connection, &facts).await.map(|()| connection)
+        };
+        let mut connection = opened.await.map_err(|error| {
             tracing::info!(server = %id, %error, "no connection to a replica; the read runs on the primary");
             context.shared.counters.errors.count(error.kind());
             context.pool.limits().failed(id);
@@ -154,4 +172,18 @@ impl Session {
         connection.hold(Box::new(place));
         Ok(connection)
     }
+}
+
+/// Gives a new connection to a replica the defaults of the primary, whatever the replica's own are by now
+/// (HAZARDS 4).
+async fn level(connection: &mut Connection, facts: &Facts) -> Result<(), BackendError> {
+    let variables = Variables::of_defaults(&facts.defaults);
+    if let Some(sql) = Variables::DEFAULT.change_to(&variables, &Variables::DEFAULT) {
+        let answer = connection.query(&sql, READY_LIMIT).await?;
+        if !variables.confirmed_by(&Variables::DEFAULT, &answer.variables) {
+            return Err(Malformed::new("answer to a SET (not what was set)").into());
+        }
+    }
+    connection.defaults = Defaults { variables, generation: facts.generation };
+    Ok(())
 }

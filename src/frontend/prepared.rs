@@ -19,6 +19,14 @@ use crate::wire::execute::{self, Execute};
 use crate::wire::frame::{HEADER, Header};
 use crate::wire::reply::Shape;
 
+/// An execution that may run anywhere.
+#[derive(Debug, Clone)]
+pub(super) struct Execution {
+    /// What the client calls the statement.
+    pub(super) id: u32,
+    pub(super) prepared: Arc<Prepared>,
+}
+
 /// Where an execution may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ground {
@@ -79,7 +87,7 @@ impl Session {
         let Some(header) = Header::read(&self.client.inbox) else { return Err(Closing::Quit) };
         let served = match ground {
             Ground::Any => {
-                self.executing = Some(Arc::clone(&prepared));
+                self.executing = Some(Execution { id, prepared: Arc::clone(&prepared) });
                 let served = self.run_statement(prepared.statement.clone(), header).await;
                 self.executing = None;
                 served

@@ -7,6 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::checkout::READY_LIMIT;
+use super::prepared::Execution;
 use super::primary::{Errand, INTERRUPTED, too_long};
 use super::reach::Spot;
 use super::relay::{self, Ending, RelayError, Terms};
@@ -121,10 +122,11 @@ impl Session {
 
     /// Sends what the command at the front of the inbox asks for, and leaves the command there.
     pub(super) async fn send_standing(&mut self, connection: &mut Connection) -> Result<(), RelayError> {
-        let Some(prepared) = self.executing.clone() else {
+        let Some(Execution { id, prepared }) = &self.executing else {
             return relay::copy_command(&self.client, connection).await;
         };
-        let there = connection.statement(&prepared.text, READY_LIMIT).await?;
+        let types = self.statements.types(*id).unwrap_or_default();
+        let there = connection.statement(&prepared.text, types, READY_LIMIT).await?;
         if there.parameters != prepared.parameters {
             return Err(BackendError::from(Malformed::new("number of parameters")).into());
         }

@@ -14,6 +14,7 @@ use super::context::Context;
 use super::idle::Idle;
 use super::login::Former;
 use super::plan::Plan;
+use super::prepared::Execution;
 use super::reach::Reach;
 use super::read_only::ReadOnly;
 use super::relay::{self, RelayError};
@@ -29,7 +30,7 @@ use crate::routing::{Reason, Target};
 use crate::runtime::clock;
 use crate::runtime::locked::LockedBytes;
 use crate::runtime::shutdown;
-use crate::session::{Prepared, State, Statements};
+use crate::session::{State, Statements};
 use crate::topology::{Flavor, Topology};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::change_user;
@@ -104,7 +105,7 @@ pub(super) struct Session {
     /// What it has prepared.
     pub(super) statements: Statements,
     /// The prepared statement that the command at the front of the inbox runs, where it may run anywhere.
-    pub(super) executing: Option<Arc<Prepared>>,
+    pub(super) executing: Option<Execution>,
     /// The transaction that is open on a replica.
     pub(super) read_only: Option<ReadOnly>,
     pub(super) published: watch::Receiver<Arc<Topology>>,

@@ -139,8 +139,8 @@ impl Session {
 
     /// The text of the statement that the command at the front of the inbox runs.
     pub(super) fn text(&self, header: Header) -> Option<&[u8]> {
-        if let Some(prepared) = &self.executing {
-            return Some(&prepared.text);
+        if let Some(execution) = &self.executing {
+            return Some(&execution.prepared.text);
         }
         let payload = self.client.inbox.get(HEADER..HEADER + header.len)?;
         query_text(payload, self.login.capabilities.contains(Capabilities::QUERY_ATTRIBUTES))

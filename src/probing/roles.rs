@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::observe::{Identity, Observation, Replication};
+use crate::session::levels;
 use crate::topology::{Address, NoPrimary, NotServing, ServerId, ServerState};
 
 /// What all answers together say.
@@ -137,11 +138,18 @@ fn follower(seen: &Observation, primary: &Known<'_>) -> ServerState {
     if channel.delay > 0 {
         return NotServing::Delayed { seconds: channel.delay }.into();
     }
-    let differing =
-        |(name, value): (&String, &String)| (seen.defaults.get(name) != Some(value)).then(|| name.clone());
-    let variables: Vec<_> = of_primary.defaults.iter().filter_map(differing).collect();
+    let matters = |(name, value): &(&String, &String)| match seen.defaults.get(*name) {
+        Some(own) => own != *value && !levels(name, value) && !UNREAD.contains(&name.as_str()),
+        None => true,
+    };
+    let variables: Vec<_> =
+        of_primary.defaults.iter().filter(matters).map(|(name, _)| name.clone()).collect();
     if variables.is_empty() { ServerState::Replica } else { NotServing::DefaultsDiffer { variables }.into() }
 }
+
+/// What decides about definitions and no plain read.
+const UNREAD: &[&str] =
+    &["character_set_database", "character_set_server", "collation_database", "collation_server"];
 
 impl From<NotServing> for ServerState {
     fn from(why: NotServing) -> Self {

@@ -1,7 +1,5 @@
 //! Clusters as they are found, and what is made of them.
 
-use std::collections::BTreeMap;
-
 use super::roles::Known;
 use super::*;
 use crate::topology::{Address, NoPrimary, NotServing, ServerId, ServerState};
@@ -16,7 +14,9 @@ fn server(number: u64, read_only: bool, source: Option<u64>) -> Observation {
     Observation {
         identity: Identity { uuid: format!("uuid-{number}"), server_id: number, read_only },
         channels: source.map(channel).into_iter().collect(),
-        defaults: BTreeMap::from([("sql_mode".to_owned(), String::new())]),
+        defaults: ["sql_mode", "old_mode", "collation_server"]
+            .map(|name| (name.to_owned(), String::new()))
+            .into(),
     }
 }
 
@@ -128,7 +128,11 @@ fn replicas_that_cannot_serve_say_why() {
     check(|seen| seen.channels[0].filtered = true, NotServing::Filtered);
     check(|seen| seen.channels[0].delay = 5, NotServing::Delayed { seconds: 5 });
     check(
-        |seen| _ = seen.defaults.insert("sql_mode".into(), "ANSI".into()),
+        |seen| _ = seen.defaults.insert("old_mode".into(), "ZERO_DATE_TIME_CAST".into()),
+        NotServing::DefaultsDiffer { variables: vec!["old_mode".into()] },
+    );
+    check(
+        |seen| _ = seen.defaults.remove("sql_mode"),
         NotServing::DefaultsDiffer { variables: vec!["sql_mode".into()] },
     );
 }

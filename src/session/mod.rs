@@ -14,5 +14,5 @@ pub use charset::ReadBack;
 pub use outcome::{End, Source, Touched};
 pub use prepared::{Prepared, Statements};
 pub use state::State;
-pub use variables::{CARRIED, Handling, Variables};
+pub use variables::{CARRIED, Handling, Variables, levels};
 pub use view::{Changed, SessionView};

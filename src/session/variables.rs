@@ -88,9 +88,20 @@ impl Variables {
         }
     }
 
-    /// The SET that brings a connection which has these to `wanted`; nothing where nothing differs.
+    /// What new sessions begin with, as far as [`levels`] can make other servers begin with it.
     #[must_use]
-    pub fn change_to(&self, wanted: &Self) -> Option<String> {
+    pub fn of_defaults<'a>(defaults: impl IntoIterator<Item = (&'a String, &'a String)>) -> Self {
+        let mut variables = Self::DEFAULT;
+        for (name, value) in defaults.into_iter().filter(|(name, value)| levels(name, value)) {
+            variables.note(name.as_bytes(), value.as_bytes());
+        }
+        variables
+    }
+
+    /// The SET that brings a connection which has these to `wanted`; nothing where nothing differs. What is not
+    /// named in either has the value of `defaults`.
+    #[must_use]
+    pub fn change_to(&self, wanted: &Self, defaults: &Self) -> Option<String> {
         let mut sql = String::new();
         let mut put = |name: &str, value: &str| {
             sql.push_str(if sql.is_empty() { "SET SESSION " } else { ", " });
@@ -105,7 +116,7 @@ impl Variables {
         }
         for (name, _) in self.list() {
             if wanted.get(name).is_none() {
-                put(name, "DEFAULT");
+                put(name, &defaults.get(name).map_or_else(|| "DEFAULT".to_owned(), literal));
             }
         }
         (!sql.is_empty()).then_some(sql)
@@ -124,6 +135,16 @@ impl Variables {
     pub fn list(&self) -> &[Pair] {
         self.0.as_ref().map_or(&[], |list| list)
     }
+}
+
+/// Whether a session on a server with another default can be given this one: it can be carried, and any account
+/// may set it.
+#[must_use]
+pub fn levels(name: &str, value: &str) -> bool {
+    // Restricted on MySQL ("Restrictions on Setting System Variables" and measured).
+    !matches!(name, "explicit_defaults_for_timestamp" | "max_error_count")
+        && CARRIED.binary_search(&name).is_ok()
+        && value.bytes().all(is_plain)
 }
 
 /// The value of a variable that is a number of seconds.
@@ -257,7 +278,7 @@ mod tests {
     #[test]
     fn only_the_difference_is_sent() {
         let check = |has: &[(&str, &str)], wants: &[(&str, &str)], expected: Option<&str>| {
-            let sql = variables(has).change_to(&variables(wants));
+            let sql = variables(has).change_to(&variables(wants), &variables(&[("lc_messages", "de_DE")]));
             assert_eq!(sql.as_deref(), expected);
         };
         check(&[], &[], None);
@@ -269,6 +290,7 @@ mod tests {
             Some("SET SESSION max_join_size=18446744073709551615, time_zone=DEFAULT"),
         );
         check(&[], &[("long_query_time", "1.500000")], Some("SET SESSION long_query_time=1.500000"));
+        check(&[("lc_messages", "fr_FR")], &[], Some("SET SESSION lc_messages='de_DE'"));
     }
 
     #[test]
@@ -280,6 +302,15 @@ mod tests {
         assert!(!wanted.confirmed_by(&before, &told("sql_mode", "")));
         assert!(!wanted.confirmed_by(&Variables::DEFAULT, &told("sql_mode", "ANSI")));
         assert!(Variables::DEFAULT.confirmed_by(&before, &[]));
+    }
+
+    #[test]
+    fn defaults_are_levelled_where_any_account_may() {
+        let defaults = [("sql_mode", "ANSI"), ("autocommit", "ON"), ("lc_time_names", "a\\b")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let level = Variables::of_defaults(defaults.iter().map(|(name, value)| (name, value)));
+        assert_eq!(level, variables(&[("sql_mode", "ANSI")]));
+        assert!(!levels("explicit_defaults_for_timestamp", "ON"));
     }
 
     #[test]

@@ -181,8 +181,7 @@ impl<'a, C: Calls<'a>> Walk<'a, '_, C> {
             }
             Kind::Number => {}
             Kind::Symbol(symbol) => self.symbol(symbol, next, place),
-            // Anywhere but after its verb it is a comment to the server, and what stands on its two
-            // sides belongs together.
+            // Anywhere but after its verb it is a comment: what stands on its two sides belongs together.
             Kind::Hint if !after_verb => self.found.unclear(Unclear::Unreadable),
             Kind::Hint if optimizer::only_steers(token.text) => {}
             Kind::Hint => self.found.not_plain(NotPlain::Hint),
@@ -200,7 +199,9 @@ impl<'a, C: Calls<'a>> Walk<'a, '_, C> {
                     self.place = Place::Table;
                 }
             }
-            b'+' | b'-' | b'*' | b'/' | b'%' | b'=' | b'<' | b'>' | b'!' | b'&' | b'|' | b'^' | b'~' => {}
+            b'?' if !self.mode.parameters => self.found.not_plain(NotPlain::Parameter),
+            b'+' | b'-' | b'*' | b'/' | b'%' | b'=' | b'<' | b'>' | b'!' | b'&' | b'|' | b'^' | b'~'
+            | b'?' => {}
             b'.' if place == Place::Variable => self.place = Place::Variable,
             b'.' => self.place = Place::Qualified { table: place == Place::Table },
             b'@' => {
@@ -218,9 +219,6 @@ impl<'a, C: Calls<'a>> Walk<'a, '_, C> {
                 self.found.assigns = true;
             }
             b';' => self.found.unclear(Unclear::Several),
-            // As a number is.
-            b'?' if self.mode.parameters => {}
-            b'?' => self.found.not_plain(NotPlain::Parameter),
             b'{' | b'}' => self.found.not_plain(NotPlain::Symbol),
             _ => self.found.unclear(Unclear::Unreadable),
         }

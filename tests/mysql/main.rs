@@ -3,6 +3,7 @@
 //! - [`catalog`]: views and stored functions, by what they reach;
 //! - [`change_user`]: COM_CHANGE_USER, directly and through Headgate;
 //! - [`compression`]: what is offered, and that it takes place;
+//! - [`defaults`]: replicas with defaults of their own;
 //! - [`differential`]: one script directly on the primary and through Headgate, packet for packet;
 //! - [`explain`]: the command that says where a statement would go;
 //! - [`kill`]: KILL, time limits and clients that vanish, and nobody else is hit;
@@ -22,6 +23,7 @@ mod catalog;
 mod change_user;
 mod client;
 mod compression;
+mod defaults;
 mod differential;
 mod explain;
 mod headgate;

@@ -144,6 +144,22 @@ async fn where_text_would_run(flavor: Flavor) {
         assert!(!moved);
         assert_eq!(value(&session.execute(read, &[number(1)]).await), (10 + round).to_string());
     }
+    // MySQL holds a parameter to the type that it had first; that is nobody's business but its session's.
+    // A session stays on the replica it has read from, so it takes some to be at both.
+    let mut sessions = Vec::new();
+    for _ in 0..8 {
+        let mut session = scene.session().await;
+        scene.until_split(&mut session).await;
+        let shared = session.prepare("SELECT ? /* shared */").await;
+        sessions.push((session, shared));
+    }
+    for _ in 0..3 {
+        for (at, (session, shared)) in sessions.iter_mut().enumerate() {
+            let (param, expected) = if at < 4 { (number(7), "7") } else { (string("bar"), "bar") };
+            let (reply, moved) = scene.moves(session.execute(*shared, &[param])).await;
+            assert_eq!((value(&reply).as_str(), moved), (expected, true));
+        }
+    }
     // The primary has not heard the types that were sent to replicas alone.
     let fresh = session.prepare("SELECT s FROM t WHERE id = ? /* again */").await;
     scene.until_split(&mut session).await;

@@ -10,6 +10,18 @@ use crate::client::Options;
 /// The account that runs scripts: everything in its own schemas, nothing elsewhere.
 pub(crate) const SCRIPT_USER: (&str, &str) = ("diff", "diff-pw");
 
+/// What new sessions begin with on the first replica, and neither on the primary nor on the other.
+pub(crate) const OTHER_DEFAULTS: &[&str] = &[
+    "sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES'",
+    "time_zone = '+03:00'",
+    "collation_server = latin1_german1_ci",
+    "lc_time_names = de_DE",
+    "lc_messages = de_DE",
+    "group_concat_max_len = 10",
+    "div_precision_increment = 9",
+    "default_week_format = 3",
+];
+
 /// One of each flavor, started when it is first asked for.
 struct Clusters {
     mysql: OnceCell<Cluster>,
@@ -68,6 +80,10 @@ async fn start(flavor: Flavor) -> Cluster {
         cluster.primary().sql(statement).await.unwrap();
     }
     cluster.wait_caught_up(std::time::Duration::from_secs(30)).await.unwrap();
+    // No script may tell which of the two it read from (HAZARDS 4).
+    for default in OTHER_DEFAULTS {
+        cluster.replicas()[0].sql(format!("SET GLOBAL {default}")).await.unwrap();
+    }
     cluster
 }
 

@@ -93,7 +93,7 @@ impl Pair {
         if !wanted.note(name.as_bytes(), now.as_bytes()) {
             return self.wrong.push(format!("{sql}: {now} cannot be carried"));
         }
-        let carry = Variables::DEFAULT.change_to(&wanted).unwrap();
+        let carry = Variables::DEFAULT.change_to(&wanted, &Variables::DEFAULT).unwrap();
         let confirmed = self.replica.query(&carry, LIMIT).await.map(|answer| reported(&answer, name));
         if !matches!(&confirmed, Ok(Some(value)) if *value == now) {
             self.wrong.push(format!("{carry}: the replica reported {confirmed:?}"));
@@ -102,7 +102,10 @@ impl Pair {
         if there != now {
             self.wrong.push(format!("{carry}: {now} on the primary, {there} on the replica"));
         }
-        self.replica.query(&wanted.change_to(&Variables::DEFAULT).unwrap(), LIMIT).await.unwrap();
+        self.replica
+            .query(&wanted.change_to(&Variables::DEFAULT, &Variables::DEFAULT).unwrap(), LIMIT)
+            .await
+            .unwrap();
         for (other, value) in values(&mut self.replica).await {
             let restless = RESTLESS.iter().any(|name| other.starts_with(name));
             if self.untouched[&other] != value && !restless {

@@ -29,6 +29,7 @@ fn told(number: u64, source: Option<u64>) -> Told {
         ("port", "3306"),
         ("skip_name_resolve", "ON"),
         ("sql_mode", "STRICT_TRANS_TABLES"),
+        ("old_mode", ""),
         ("super_read_only", super_read_only),
         ("wait_timeout", "28800"),
     ];
@@ -142,11 +143,13 @@ fn servers_that_serve_nothing_are_problems() {
         &["warning: db2:3306 serves nothing: it is delayed by 60 s on purpose"],
     );
     check(
-        |[_, replica]| set(replica, "sql_mode", "ANSI"),
+        |[_, replica]| set(replica, "old_mode", "NO_PROGRESS_INFO"),
         &[
-            "problem: db2:3306 serves nothing, since its defaults are not the primary's: sql_mode is \"ANSI\" and there \"STRICT_TRANS_TABLES\"",
+            "problem: db2:3306 serves nothing, since its defaults are not the primary's: old_mode is \"NO_PROGRESS_INFO\" and there \"\"",
         ],
     );
+    // Sessions can be given the primary's.
+    check(|[_, replica]| set(replica, "sql_mode", "ANSI"), &[]);
     check(
         |[primary, _]| primary.identity.read_only = true,
         &["problem: there is no primary: no server takes writes"],
