@@ -79,6 +79,7 @@ fn relay(mut tracker: Tracker, bytes: &[u8], chunks: &[usize]) -> Relayed {
                 return relayed;
             }
             Progress::FileWanted => relayed.files += 1,
+            Progress::NextResult => unreachable!("it was not told to pause"),
             Progress::More => {
                 // A head waits until it is whole; everything else goes out at once.
                 if rest.is_empty() {

@@ -218,7 +218,10 @@ impl Conversation {
                     Ok(Err(error)) => return Err(Ending::Bug(error)),
                     Err(late) => return Err(Ending::Bug(io::Error::new(io::ErrorKind::TimedOut, late))),
                 },
-                Progress::FileWanted => return Err(Ending::Bug(io::ErrorKind::InvalidData.into())),
+                // Results come one by one.
+                Progress::NextResult | Progress::FileWanted => {
+                    return Err(Ending::Bug(io::ErrorKind::InvalidData.into()));
+                }
             }
         }
     }

@@ -212,6 +212,12 @@ pub(super) async fn reply(
     terms: Terms<'_>,
     mut see: impl FnMut(Change<'_>),
 ) -> Result<Ending, RelayError> {
+    if client.is_compressed() {
+        tracker.pause();
+        if tracker.untouched() {
+            number(tracker, client);
+        }
+    }
     loop {
         let step = tracker.advance(&mut server.link.inbox, &mut see).map_err(BackendError::from)?;
         if let Progress::Complete(end @ End { error: Some(_), at_once: true, .. }) = step.progress
@@ -242,8 +248,17 @@ pub(super) async fn reply(
                 // The file ends with an empty packet; the server says nothing before it.
                 let last = |header: Header, continued: bool| header.len == 0 && !continued;
                 stream_packets(client, server, last, numbers).await?;
+                number(tracker, client);
             }
+            Progress::NextResult => number(tracker, client),
         }
+    }
+}
+
+/// Gives the next packet the number it has from a server that compresses, which some clients look at.
+fn number(tracker: &mut Tracker, client: &Link) {
+    if let Some(seq) = client.number_inside() {
+        tracker.number(seq);
     }
 }
 
@@ -291,6 +306,7 @@ pub(super) async fn outlast(server: &mut Connection, tracker: &mut Tracker) -> R
                 server.finish(end.status);
                 return Ok(());
             }
+            Progress::NextResult => {}
             Progress::More if server.link.fill().await? > 0 => {}
             // The client's file is wanted, and there is no client.
             Progress::More | Progress::FileWanted => return Err(BackendError::Closed),

@@ -38,6 +38,10 @@ impl Compressed {
         self.compression.next_command();
     }
 
+    pub(super) fn number_inside(&self) -> Option<u8> {
+        self.compression.number_inside()
+    }
+
     /// Where bytes go that are read ahead.
     pub(super) const fn packed(&mut self) -> &mut BytesMut {
         &mut self.packed

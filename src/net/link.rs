@@ -64,6 +64,12 @@ impl Link {
         self.compressed.is_some()
     }
 
+    /// Of a compressed link: the number that the next packet inside gets where servers flush.
+    #[must_use]
+    pub fn number_inside(&self) -> Option<u8> {
+        self.compressed.as_ref().and_then(|compressed| compressed.number_inside())
+    }
+
     /// The peer's next bytes begin a command, with which compressed packets are counted anew.
     pub fn next_command(&mut self) {
         if let Some(compressed) = &mut self.compressed {

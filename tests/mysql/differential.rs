@@ -35,9 +35,7 @@ const FORMS: [Capabilities; 4] = [
 #[derive(Debug, Clone)]
 struct Sides {
     direct: SocketAddr,
-    /// The family, where the others are asked with compression. Not where they are the server itself: then
-    /// the numbers of packets inside follow the count of those outside.
-    compressing: Option<Flavor>,
+    flavor: Flavor,
     /// Name, address, whether TLS is used.
     others: Vec<(&'static str, SocketAddr, bool)>,
 }
@@ -70,8 +68,7 @@ impl Job {
 
     /// Compression wraps packets as TLS does: each script meets both kinds of it, and goes without as well. The
     /// primary is always asked without, so that what is compared is what is inside.
-    fn compression(&self, flavor: Option<Flavor>, tls: bool) -> Option<Compression> {
-        let flavor = flavor?;
+    fn compression(&self, flavor: Flavor, tls: bool) -> Option<Compression> {
         match (self.pass, self.form) {
             (Pass::Text, 0) if tls => Some(Compression::Zlib),
             (Pass::Text, 2) | (Pass::Binary, 0) if flavor == Flavor::MySql => Some(Compression::Zstd),
@@ -108,7 +105,7 @@ impl Job {
         for (name, address, tls) in others {
             fresh_schema(admin, &self.schema()).await?;
             let options = self.options(*address, *tls);
-            let options = options.compression(self.compression(sides.compressing, *tls));
+            let options = options.compression(self.compression(sides.flavor, *tls));
             let other = run(&self.script, self.pass, &options, &self.schema())
                 .await
                 .with_context(|| format!("{title}, {name}"))?;
@@ -225,7 +222,7 @@ async fn compare_all(cluster: &'static Cluster, sides: Sides, jobs: Vec<Job>) {
 async fn direct_against_direct(flavor: Flavor) {
     let cluster = cluster(flavor).await;
     let direct = cluster.primary().address();
-    let sides = Sides { direct, compressing: None, others: vec![("again", direct, true)] };
+    let sides = Sides { direct, flavor, others: vec![("again", direct, true)] };
     compare_all(cluster, sides, jobs(flavor, 'd', &[0])).await;
 }
 
@@ -236,7 +233,7 @@ async fn headgate_against_direct(flavor: Flavor) {
     jobs.retain(|job| !job.script.differs);
     let sides = Sides {
         direct: cluster.primary().address(),
-        compressing: Some(flavor),
+        flavor,
         others: vec![("headgate", headgate.address(), false), ("tls", headgate.address(), true)],
     };
     compare_all(cluster, sides, jobs).await;

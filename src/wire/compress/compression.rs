@@ -25,6 +25,15 @@ impl Compression {
         self.numbers.next_command();
     }
 
+    /// The number of the next packet inside of those to the peer. Servers let it follow the count of the packets
+    /// outside whenever they flush (`net_flush` in MySQL's net_serv.cc): at the beginning of a reply, between
+    /// results, after a client's file. In between it counts by itself. Nothing for a command that has come in one
+    /// packet with the one before, which no packet outside begins.
+    #[must_use]
+    pub fn number_inside(&self) -> Option<u8> {
+        self.numbers.inside()
+    }
+
     /// Appends `bytes` to `out` in one packet, or several where they are too many for one.
     pub fn pack(&mut self, bytes: &[u8], workspace: &mut Workspace, out: &mut BytesMut) {
         for piece in bytes.chunks(MAX_PAYLOAD) {

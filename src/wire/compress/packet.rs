@@ -99,6 +99,12 @@ impl Numbers {
         seq
     }
 
+    /// The number that the next packet inside gets where servers flush; nothing at the beginning of a command
+    /// that has come in one packet with the one before.
+    pub(super) fn inside(self) -> Option<u8> {
+        (self.expected == self.next).then_some(self.next)
+    }
+
     pub(super) fn check(self, found: u8) -> Result<(), Broken> {
         let Self { expected, .. } = self;
         if found == expected { Ok(()) } else { Err(Broken::OutOfOrder { expected, found }) }

@@ -245,6 +245,24 @@ fn zlib_comes_first_where_a_client_sets_both_flags() {
     assert_eq!((both & Capabilities::MEANINGFUL).0, 0);
 }
 
+#[test]
+fn packets_inside_follow_the_count_outside() {
+    let (mut compression, mut workspace) = (Compression::new(ZLIB), Workspace::default());
+    let mut sent = BytesMut::new();
+    let command = [packet(0, 0, b"a"), packet(1, 0, b"b")];
+    for packet in &command {
+        compression.unpack(packet, &mut workspace, &mut BytesMut::new()).unwrap();
+    }
+    assert_eq!(compression.number_inside(), Some(2));
+    compression.pack(b"reply", &mut workspace, &mut sent);
+    assert_eq!(compression.number_inside(), Some(3));
+    // A command that came in one packet with the one before has no number of its own, until it is answered.
+    compression.next_command();
+    assert_eq!(compression.number_inside(), None);
+    compression.pack(b"reply", &mut workspace, &mut sent);
+    assert_eq!(compression.number_inside(), Some(4));
+}
+
 fn algorithms() -> impl Strategy<Value = Algorithm> {
     prop_oneof![Just(ZLIB), (1_u8..=22).prop_map(|level| Algorithm::Zstd { level })]
 }

@@ -9,11 +9,13 @@
 //! Source: MySQL Internals, "Command Phase"; cursors: `sql/sql_cursor.cc`.
 
 mod edit;
+mod progress;
 mod shape;
 mod tracker;
 
+pub use progress::{End, Progress, Step};
 pub use shape::{ClientForm, Shape};
-pub use tracker::{End, Progress, Step, Tracker};
+pub use tracker::Tracker;
 
 #[cfg(test)]
 mod tests;

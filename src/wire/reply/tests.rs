@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use proptest::prelude::*;
 
 use super::*;
-use crate::wire::frame::{MAX_PAYLOAD, put_packet};
+use crate::wire::frame::{HEADER, Header, MAX_PAYLOAD, put_packet};
 use crate::wire::session_track::Wish;
 use crate::wire::status::StatusFlags;
 
@@ -81,6 +81,36 @@ fn several_results_shift_further_each_time() {
         &[b"\x01", COLUMN, EOF_END, ROW, more_eof, b"\x01", COLUMN, EOF_END, more_eof, last];
     check(Shape::Results, OLD, server, client);
     check(Shape::Results, MODERN, server, server);
+}
+
+#[test]
+fn a_reply_may_be_numbered_anew_after_each_result() {
+    fn check(form: ClientForm, expected: &[u8]) {
+        let more = b"\xfe\x00\x00\x0a\x00\x00\x00";
+        let mut buf =
+            BytesMut::from(&packets(&[b"\x01", COLUMN, ROW, more, b"\x01", COLUMN, ROW, OK_END])[..]);
+        let mut tracker = Tracker::new(Shape::Results, form, StatusFlags(2));
+        tracker.pause();
+        tracker.number(3);
+        assert_eq!(tracker.next_client_seq(), 3);
+        let mut numbers = Vec::new();
+        let mut take = |tracker: &mut Tracker| {
+            let step = tracker.advance(&mut buf, &mut |_| {}).unwrap();
+            let mut ready = buf.split_to(step.ready);
+            while let Some(header) = Header::read(&ready) {
+                numbers.push(header.seq);
+                let _ = ready.split_to(HEADER + header.len);
+            }
+            step.progress
+        };
+        assert_eq!(take(&mut tracker), Progress::NextResult);
+        tracker.number(255);
+        assert_eq!(tracker.next_client_seq(), 255);
+        assert!(matches!(take(&mut tracker), Progress::Complete(_)));
+        assert_eq!(numbers, expected);
+    }
+    check(MODERN, &[3, 4, 5, 6, 255, 0, 1, 2]);
+    check(OLD, &[3, 4, 5, 6, 7, 255, 0, 1, 2, 3]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use bytes::BytesMut;
 
 use super::edit;
+use super::progress::{End, Progress, Step};
 use super::shape::{ClientForm, Shape};
 use crate::wire::cursor::{Cursor, Malformed};
 use crate::wire::err::{ERR, ErrPacket};
@@ -14,40 +15,6 @@ use crate::wire::status::StatusFlags;
 
 /// First byte of a request for the client's file (LOAD DATA LOCAL INFILE).
 const LOCAL_INFILE: u8 = 0xFB;
-
-/// How a reply ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct End {
-    /// Status flags of the last OK; those of before where the reply ended in an ERR.
-    pub status: StatusFlags,
-    /// The error number, where it ended in an ERR.
-    pub error: Option<u16>,
-    /// Warnings counted by the last OK.
-    pub warnings: u16,
-    /// True when the ERR was the very first packet: nothing of the reply came before it.
-    pub at_once: bool,
-}
-
-/// How far a call got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// More bytes from the server are needed.
-    More,
-    /// The server wants the client's file: what is ready goes out, the client's packets come in until
-    /// an empty one, and the reply goes on.
-    FileWanted,
-    /// The reply is over. Bytes behind the ready ones mean that the server broke the protocol.
-    Complete(End),
-}
-
-/// What one call made of the buffer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
-    /// So many bytes at the front of the buffer are ready for the client.
-    pub ready: usize,
-    /// What is to be done next.
-    pub progress: Progress,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -90,8 +57,12 @@ pub struct Tracker {
     passing: Passing,
     /// Client's sequence number minus server's.
     shift: u8,
+    /// The client's number of the packet that comes next, where it does not follow from the last one.
+    next_seq: Option<u8>,
     /// Last sequence number of the server's.
     last_seq: u8,
+    /// Stops between results.
+    pauses: bool,
     /// Something was made ready.
     begun: bool,
     status: StatusFlags,
@@ -118,7 +89,9 @@ impl Tracker {
             form,
             passing: Passing::default(),
             shift: 0,
+            next_seq: None,
             last_seq: 0,
+            pauses: false,
             begun: false,
             status,
             warnings: 0,
@@ -138,6 +111,16 @@ impl Tracker {
         self.prepared
     }
 
+    /// Stops at the end of each result, so that the next one can be given [another number](Self::number).
+    pub const fn pause(&mut self) {
+        self.pauses = true;
+    }
+
+    /// Gives the packet that comes next this number for the client, and counts on from there.
+    pub const fn number(&mut self, seq: u8) {
+        self.next_seq = Some(seq);
+    }
+
     /// Difference between the client's and the server's sequence numbers, for the packets of a file
     /// that the client sends in the middle of a reply.
     #[must_use]
@@ -154,7 +137,10 @@ impl Tracker {
     /// The sequence number of an ERR of Headgate's own that would end this reply for the client.
     #[must_use]
     pub const fn next_client_seq(&self) -> u8 {
-        self.next_server_seq().wrapping_add(self.shift)
+        match self.next_seq {
+            Some(seq) => seq,
+            None => self.next_server_seq().wrapping_add(self.shift),
+        }
     }
 
     /// True while nothing of this reply has been made ready for the client.
@@ -189,6 +175,9 @@ impl Tracker {
             let (0, Some(header)) = (self.passing.left, buf.get(at..).and_then(Header::read)) else {
                 return more;
             };
+            if let Some(seq) = self.next_seq.take() {
+                self.shift = seq.wrapping_sub(header.seq);
+            }
             if self.passing.continued {
                 self.start_packet(buf, at, header);
                 at += HEADER;
@@ -338,9 +327,10 @@ impl Tracker {
                 }
                 len = self.put_ok(buf, *at, header)?;
                 self.state = if more { State::Head } else { State::Over };
-                if !more {
-                    progress = Some(Progress::Complete(self.end(None, false)));
-                }
+                progress = match more {
+                    true => self.pauses.then_some(Progress::NextResult),
+                    false => Some(Progress::Complete(self.end(None, false))),
+                };
             }
             (State::Head, _) => {
                 self.state = match Cursor::new(payload).lenenc("column count")? {

@@ -67,13 +67,32 @@ pub(super) struct Packing {
     compression: Compression,
     /// Number of the next compressed packet in either direction.
     pub(super) seq: u8,
+    /// Number of the next packet inside them.
+    inside: u8,
     /// What has been unpacked and not used.
     inbox: Vec<u8>,
 }
 
 impl Packing {
     pub(super) fn new(compression: Compression) -> Self {
-        Self { compression, seq: 0, inbox: Vec::new() }
+        Self { compression, seq: 0, inside: 0, inbox: Vec::new() }
+    }
+
+    /// Servers number the packets inside by those outside whenever they flush (`net_flush`): when they have
+    /// read, and at the end of each result.
+    pub(super) fn flushed(&mut self) {
+        if self.inbox.is_empty() {
+            self.inside = self.seq;
+        }
+    }
+
+    /// Checks the number of a packet inside as mysql_async does, the strictest of the clients we know. It cannot
+    /// tell which packets a server flushed, so the number of the last packet outside is right as well.
+    pub(super) fn check(&mut self, seq: u8, parts: u8) -> Result<()> {
+        let (due, outside) = (self.inside, self.seq.wrapping_sub(1));
+        ensure!(seq == due || seq == outside, "packet {seq} inside of {outside}, where {due} was due");
+        self.inside = seq.wrapping_add(parts);
+        Ok(())
     }
 
     /// Puts packets into compressed ones, of which a long payload gets two.

@@ -61,9 +61,12 @@ impl Connection {
         let mut out = Vec::with_capacity(payload.len() + HEADER);
         if let Some(packing) = &mut self.packing {
             // As libmysqlclient does: the inner packets follow the count of the outer ones.
-            self.seq = packing.seq;
-            put_packet(&mut out, &mut self.seq, payload);
+            let first = packing.seq;
+            let mut next = first;
+            put_packet(&mut out, &mut next, payload);
             out = packing.pack(&out)?;
+            packing.flushed();
+            self.seq = self.seq.wrapping_add(next.wrapping_sub(first));
         } else {
             put_packet(&mut out, &mut self.seq, payload);
         }
@@ -83,9 +86,22 @@ impl Connection {
                 Some(packing) => receive(&mut &packing.receive(&mut self.stream).await?[..]).await,
             }
         };
-        let packet = timeout(PATIENCE, received).await.context("no answer")??;
-        self.seq = packet.seq.wrapping_add(u8::try_from(packet.parts % 256)?);
+        let mut packet = timeout(PATIENCE, received).await.context("no answer")??;
+        let parts = u8::try_from(packet.parts % 256)?;
+        if let Some(packing) = &mut self.packing {
+            packing.check(packet.seq, parts)?;
+            // In transcripts packets are counted as they are without compression.
+            packet.seq = self.seq;
+        }
+        self.seq = packet.seq.wrapping_add(parts);
         Ok(packet)
+    }
+
+    /// A result has ended, and another follows.
+    pub(super) fn next_result(&mut self) {
+        if let Some(packing) = &mut self.packing {
+            packing.flushed();
+        }
     }
 
     /// True when the peer has closed the connection.

@@ -136,6 +136,7 @@ impl Connection {
             if !more {
                 return Ok(());
             }
+            self.next_result();
         }
     }
 
