@@ -1,7 +1,7 @@
 //! The test suites of drivers and frameworks, each run twice: directly on the primary and through
 //! Headgate, with the same account. What passes directly must pass through Headgate.
 //!
-//! Without more, a short choice of each suite runs. `tests/drivers/run NAME` runs one whole suite
+//! Without more, a short choice of most suites runs. `tests/drivers/run NAME` runs one whole suite
 //! (`HEADGATE_SUITE=NAME`). Tests that may fail through Headgate stand in `differences/NAME.txt`, each
 //! with its reason.
 

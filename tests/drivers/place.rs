@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use headgate::lab::headgate::Options;
-use headgate::lab::{Account, Cluster, Flavor, Headgate, Node};
+use headgate::lab::{Account, Cluster, Flavor, Headgate, Node, Tls};
 
 use crate::outcomes::Outcomes;
 use crate::suites::{Scope, Suite};
@@ -25,7 +25,11 @@ impl Place {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let cluster = Cluster::builder(flavor)
             .relays(false)
+            // Headgate offers TLS of its own accord; MariaDB has to be told.
+            .tls(Tls::Ca)
             .server_option("local-infile=ON")
+            // MySQL's default; suites send more than MariaDB's 16 MiB.
+            .server_option("max-allowed-packet=64M")
             .server_option("sync-binlog=0")
             .server_option("innodb-flush-log-at-trx-commit=0")
             .server_option("log-bin-trust-function-creators=ON");
@@ -98,7 +102,8 @@ impl Place {
         Ok(outcomes)
     }
 
-    fn sql(&self, statement: &str) {
+    /// Runs statements on the primary, as root.
+    pub(crate) fn sql(&self, statement: &str) {
         self.runtime.block_on(self.cluster.primary().sql(statement)).unwrap();
     }
 }

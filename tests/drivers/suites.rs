@@ -7,7 +7,7 @@ use std::process::Command;
 use headgate::lab::Flavor;
 
 use crate::place::{ACCOUNT, Place};
-use crate::sources::{node_modules, python, source};
+use crate::sources::{cargo, mysql_async, node_modules, python, rust_target, source, sqlx};
 
 /// How much of a suite runs.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +32,7 @@ pub(crate) struct Suite {
 
 const BOTH: &[Flavor] = &[Flavor::MySql, Flavor::MariaDb];
 
-pub(crate) const SUITES: [Suite; 6] = [
+pub(crate) const SUITES: [Suite; 8] = [
     Suite {
         name: "pymysql",
         flavors: BOTH,
@@ -78,6 +78,16 @@ pub(crate) const SUITES: [Suite; 6] = [
         least: 20,
         command: mariadb_node,
     },
+    // To build Rust's crates takes minutes: nothing of them runs with the other tests.
+    Suite {
+        name: "mysql_async",
+        flavors: BOTH,
+        schemas: &["suite_a"],
+        short: None,
+        least: 160,
+        command: rust_mysql_async,
+    },
+    Suite { name: "sqlx", flavors: BOTH, schemas: &["sqlx"], short: None, least: 140, command: rust_sqlx },
 ];
 
 fn script(name: &str) -> PathBuf {
@@ -185,6 +195,54 @@ fn node(file: &str, address: SocketAddr) -> Command {
     command.arg(script(file)).env("NODE_PATH", node_modules());
     account(&mut command, address);
     command.arg("suite_a");
+    command
+}
+
+/// Once as it comes and once with TLS and compression, by the variables its own tests look for. Told to prefer
+/// sockets, which is the default, it asks whoever answers on loopback for the server's unix socket and
+/// connects there: past Headgate.
+fn rust_mysql_async(_: &Place, _: Scope, address: SocketAddr) -> Command {
+    let mut command = rust(&mysql_async(), "suite_a?prefer_socket=false", address);
+    command
+        .env("VARIANTS", "plain tls+compressed:SSL=true,COMPRESS=true")
+        .args(["--lib", "--no-default-features", "--features"])
+        .arg("default-rustls,binlog,chrono,time,bigdecimal,rust_decimal,frunk,client_ed25519,client_parsec");
+    command
+}
+
+/// Its own tests of MySQL, and what they leave out.
+fn rust_sqlx(place: &Place, _: Scope, address: SocketAddr) -> Command {
+    let folder = sqlx();
+    // The account without a password is there from the run before.
+    place.sql("DROP USER IF EXISTS no_password");
+    let files: &[&str] = match place.flavor() {
+        Flavor::MySql => &["setup.sql"],
+        Flavor::MariaDb => &["setup.sql", "setup-mariadb.sql"],
+    };
+    for file in files {
+        let setup = std::fs::read_to_string(folder.join("tests/mysql").join(file)).unwrap();
+        place.sql(&format!("USE sqlx; {setup}"));
+    }
+    let mut command = rust(&folder, "sqlx", address);
+    command
+        .env("VARIANTS", "sqlx")
+        .env("SUITE_FLAVOR", place.flavor().to_string())
+        .args(["--tests", "--no-fail-fast"]);
+    command
+}
+
+fn rust(folder: &Path, schema: &str, address: SocketAddr) -> Command {
+    let (user, password) = (ACCOUNT.user, ACCOUNT.password);
+    let mut command = Command::new(python());
+    command
+        .arg(script("cargo_suite.py"))
+        .arg("--locked")
+        .current_dir(folder)
+        .env("CARGO", cargo())
+        .env("CARGO_TARGET_DIR", rust_target())
+        .env("CARGO_INCREMENTAL", "0")
+        .env("CARGO_PROFILE_DEV_DEBUG", "false")
+        .env("DATABASE_URL", format!("mysql://{user}:{password}@{address}/{schema}"));
     command
 }
 
