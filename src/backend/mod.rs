@@ -14,3 +14,4 @@ mod statements;
 pub use connect::{Credentials, Purpose, Target};
 pub use connection::{Connection, Defaults, WRITE_LIMIT};
 pub use error::{BackendError, NO_SERVER, SERVER_LOST};
+pub use statements::Use;

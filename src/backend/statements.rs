@@ -15,6 +15,9 @@ use crate::wire::prepared::Prepared;
 /// default.
 const KEPT: usize = 64;
 
+/// How many bytes of text they may have together.
+const KEPT_BYTES: usize = 1024 * 1024;
+
 /// Statements prepared on one connection, the one used last at the end.
 #[derive(Debug, Default)]
 pub(super) struct Kept(Vec<Statement>);
@@ -26,40 +29,59 @@ pub(super) struct Kept(Vec<Statement>);
 struct Statement {
     prepared: Prepared,
     text: Box<[u8]>,
-    types: Box<[u8]>,
+    use_of: Use,
     schema: Option<Box<[u8]>>,
     names: Option<Arc<str>>,
     variables: Variables,
 }
 
+/// For what a statement is kept. MySQL takes a parameter for what it was at an earlier execution, and converts
+/// what comes later to that, so that a number in one session would decide how another's string is compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    /// The types that its parameters are bound with.
+    pub types: Box<[u8]>,
+    /// The session it serves, where what it is depends on values too.
+    pub session: Option<u32>,
+}
+
 impl Connection {
-    /// A statement of this text under the connection's present schema, character sets and variables, for parameters
-    /// of these types; prepared now where it is not prepared yet.
+    /// A statement of this text under the connection's present schema, character sets and variables; prepared now
+    /// where it is not prepared yet, or has other columns than it is `expected` to have.
     ///
     /// # Errors
     /// The server's refusal, or a failure after which the connection is of no further use.
     pub async fn statement(
         &mut self,
         text: &[u8],
-        types: &[u8],
+        use_of: Use,
+        expected: u16,
         limit: Duration,
     ) -> Result<Prepared, BackendError> {
-        if let Some(at) = self.kept.0.iter().rposition(|kept| self.has(kept, text, types)) {
+        if let Some(at) = self.kept.0.iter().rposition(|kept| self.has(kept, text, &use_of)) {
             let kept = self.kept.0.remove(at);
             let prepared = kept.prepared;
-            self.kept.0.push(kept);
-            return Ok(prepared);
+            if prepared.columns == expected {
+                self.kept.0.push(kept);
+                return Ok(prepared);
+            }
+            self.close_statement(prepared.id).await?;
         }
-        if self.kept.0.len() >= KEPT {
+        while self.kept.0.len() >= KEPT || self.kept_bytes() + text.len() > KEPT_BYTES {
+            if self.kept.0.is_empty() {
+                break;
+            }
             let oldest = self.kept.0.remove(0).prepared.id;
-            self.send_command(Command::StmtClose, &oldest.to_le_bytes()).await?;
+            self.close_statement(oldest).await?;
         }
-        let prepared = clock::within(limit, self.prepare_statement(text)).await??;
-        let Some(prepared) = prepared else { return Err(Malformed::new("answer to a prepare").into()) };
+        let prepared = clock::within(limit, self.prepare_statement(text)).await?;
+        // Why it was refused is shown there to whoever asks next.
+        self.warned |= prepared.is_err();
+        let Some(prepared) = prepared? else { return Err(Malformed::new("answer to a prepare").into()) };
         self.kept.0.push(Statement {
             prepared,
             text: text.into(),
-            types: types.into(),
+            use_of,
             schema: self.schema.clone(),
             names: self.names.clone(),
             variables: self.variables.clone(),
@@ -67,9 +89,17 @@ impl Connection {
         Ok(prepared)
     }
 
-    fn has(&self, kept: &Statement, text: &[u8], types: &[u8]) -> bool {
+    async fn close_statement(&mut self, id: u32) -> Result<(), BackendError> {
+        self.send_command(Command::StmtClose, &id.to_le_bytes()).await
+    }
+
+    fn kept_bytes(&self) -> usize {
+        self.kept.0.iter().map(|kept| kept.text.len() + kept.use_of.types.len()).sum()
+    }
+
+    fn has(&self, kept: &Statement, text: &[u8], use_of: &Use) -> bool {
         *kept.text == *text
-            && *kept.types == *types
+            && kept.use_of == *use_of
             && kept.schema == self.schema
             && kept.names == self.names
             && kept.variables.same_as(&self.variables)

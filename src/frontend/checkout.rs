@@ -180,6 +180,8 @@ async fn level(connection: &mut Connection, facts: &Facts) -> Result<(), Backend
     let variables = Variables::of_defaults(&facts.defaults);
     if let Some(sql) = Variables::DEFAULT.change_to(&variables, &Variables::DEFAULT) {
         let answer = connection.query(&sql, READY_LIMIT).await?;
+        // Of some variables servers say that they are out of use.
+        connection.warned = true;
         if !variables.confirmed_by(&Variables::DEFAULT, &answer.variables) {
             return Err(Malformed::new("answer to a SET (not what was set)").into());
         }

@@ -5,11 +5,14 @@
 use std::sync::Arc;
 
 use super::primary::Errand;
+use super::read_only::ReadOnly;
 use super::relay;
 use super::replica;
 use super::session::{Closing, Session};
-use super::statement::LONGEST_READ;
+use super::statement::{LONGEST_READ, may_leave};
+use crate::backend::Use;
 use crate::routing::Reason;
+use crate::routing::read_only::Holder;
 use crate::session::{Prepared, Statements, Touched};
 use crate::sql::{self, Class, LexMode, Statement, Unclear};
 use crate::wire::capabilities::Capabilities;
@@ -39,48 +42,80 @@ enum Ground {
 impl Session {
     /// Serves a COM_STMT_PREPARE.
     pub(super) async fn prepare(&mut self, header: Header) -> Result<(), Closing> {
-        let ran_elsewhere = self.lent.is_some();
-        self.give_back_lent();
         self.read_whole(header, LONGEST_READ).await?;
         let mut statement = self.classify_prepared(header);
         if statement.class == Class::Other(Unclear::Charset) && self.read_charsets().await? {
             statement = self.classify_prepared(header);
         }
-        if statement.looks_back && ran_elsewhere {
+        if statement.looks_back && !statement.only_looks_back && self.lent.is_some() {
+            self.give_back_lent();
             return self.refuse(&replica::gone()).await;
         }
-        if statement.is_plain_read() {
+        // MariaDB refuses to prepare what the transaction may not run. A read is none of that.
+        let ran_at = self.read_only.as_ref().map(ReadOnly::ran_at);
+        let must_join = ran_at.is_some() && !statement.is_plain_read();
+        if must_join && !self.command_in_read_only(Command::StmtPrepare as u8).await? {
+            return Ok(());
+        }
+        if !statement.only_looks_back {
+            self.forget_where_it_ran();
+        } else if let (Some(transaction), Some(holder)) = (&mut self.read_only, ran_at) {
+            // To prepare a question about the statement before changes nothing about that.
+            transaction.remember(holder);
+        }
+        if may_leave(&statement) {
             // What they are now is what it will be bound to.
             self.read_charsets().await?;
         }
-        let text = self.prepared_text(header).filter(|_| !statement.looks_back).map(Box::from);
+        let remembered = !statement.looks_back || statement.only_looks_back;
+        let text = self.prepared_text(header).filter(|_| remembered).map(Box::from);
         let errand = Errand::command(Shape::Prepare, Touched::Nothing);
-        let Some(made) = self.followed_on_primary(errand).await?.prepared() else { return Ok(()) };
+        let Some(made) = self.followed_on_primary(errand).await?.prepared() else {
+            self.statements.forget_last();
+            self.forget_where_it_ran();
+            return Ok(());
+        };
+        let harmless = text.is_some() && may_run_unread(&statement.class);
         match text {
             Some(text) => {
-                let prepared = self.login.state.prepared(statement, text, made.parameters);
+                let prepared = self.login.state.prepared(statement, text, made);
                 self.statements.add(made.id, prepared);
             }
             None => self.statements.add_unknown(made.id),
         }
-        if self.statements.get(made.id).is_none() {
+        if self.statements.get(made.id).is_none() && !harmless {
             // It will run unread, so what it may do counts from now on.
             self.login.state.begin_unknown();
         }
         Ok(())
     }
 
+    /// The command that questions are about from now on was the primary's.
+    fn forget_where_it_ran(&mut self) {
+        self.give_back_lent();
+        if let Some(transaction) = &mut self.read_only {
+            transaction.remember(Holder::Primary);
+        }
+    }
+
     /// Serves a COM_STMT_EXECUTE, or MariaDB's COM_STMT_BULK_EXECUTE.
     pub(super) async fn execute(&mut self, byte: u8, header: Header) -> Result<(), Closing> {
-        self.read_whole(header, LONGEST_READ).await?;
+        // Of a long one the beginning.
+        let beginning = Header { len: header.len.min(LONGEST_READ), ..header };
+        self.read_whole(beginning, LONGEST_READ).await?;
         let told = self.statement_id(header).await?;
         let id = self.statements.resolve(told);
-        let by_its_name = told == id && byte == Command::StmtExecute as u8;
         let Some(prepared) = self.statements.get(id).map(Arc::clone) else {
             return self.execute_unknown(byte, header).await;
         };
-        let ground = if by_its_name { self.bind(header, id, &prepared) } else { Ground::Home };
-        if !by_its_name {
+        let mut ground = Ground::Home;
+        if byte == Command::StmtExecute as u8 {
+            let found = self.bind(header, id, &prepared);
+            // By no name it is known to the server alone that prepared it.
+            if told == id {
+                ground = found;
+            }
+        } else {
             self.statements.forget_types(id);
         }
         // The command may be another by now.
@@ -92,7 +127,7 @@ impl Session {
                 self.executing = None;
                 served
             }
-            Ground::Home => self.at_home(byte, header, &prepared.statement).await,
+            Ground::Home => self.at_home(byte, header, told, &prepared.statement).await,
         };
         self.statements.let_go(id);
         served
@@ -101,35 +136,39 @@ impl Session {
     /// Notes what an execution binds its parameters with, and puts what it relies on into it.
     fn bind(&mut self, header: Header, id: u32, prepared: &Prepared) -> Ground {
         let attributes = self.login.capabilities.contains(Capabilities::QUERY_ATTRIBUTES);
-        let payload = self.client.inbox.get(HEADER..HEADER + header.len);
+        let is_long = header.len > LONGEST_READ;
+        let payload = self.client.inbox.get(HEADER..HEADER + header.len.min(LONGEST_READ));
         let read = payload.map(|payload| Execute::parse(payload, prepared.parameters, attributes));
         let Some(Ok(Some(read))) = read else {
             self.statements.forget_types(id);
             return Ground::Home;
         };
-        let asks_for_cursor = read.cursor;
-        match (read.types, self.statements.types(id)) {
-            (Some(types), _) => self.statements.bind(id, types),
-            (None, Some(types)) if read.wants_types() => {
-                let typed = read.with_types(types);
-                relay::replace_command(&mut self.client, &typed);
-            }
-            // They were bound where they are not known here.
-            (None, None) if read.wants_types() => return Ground::Home,
-            (None, _) => {}
-        }
-        if asks_for_cursor {
+        if read.cursor {
             self.statements.open_cursor(id);
         }
-        let moves = !self.statements.stays(id) && self.login.state.still_binds(prepared);
-        if moves { Ground::Any } else { Ground::Home }
+        let (wants_types, new_types) = (read.wants_types(), read.new_types);
+        let told = match (read.types, self.statements.types(id)) {
+            (Some(types), _) => self.statements.bind(id, types),
+            (None, Some(types)) if wants_types => relay::put_types(&mut self.client, new_types, types),
+            // They were bound where they are not known here.
+            (None, _) => !wants_types,
+        };
+        let moves = told && !is_long && !self.statements.stays(id);
+        let anywhere = prepared.statement.only_looks_back || self.login.state.still_binds(prepared);
+        if moves && anywhere { Ground::Any } else { Ground::Home }
     }
 
     /// Runs the execution at the front of the inbox where the statement was prepared.
-    async fn at_home(&mut self, byte: u8, header: Header, statement: &Statement) -> Result<(), Closing> {
+    async fn at_home(
+        &mut self,
+        byte: u8,
+        header: Header,
+        id: u32,
+        statement: &Statement,
+    ) -> Result<(), Closing> {
         self.give_back_lent();
         if self.read_only.is_some() && !self.command_in_read_only(byte).await? {
-            return Ok(());
+            return self.drop_sent_ahead(id).await;
         }
         let shape = self.execution_shape(byte, header).await?;
         self.query_on_primary(statement, Reason::PreparedHere, shape).await
@@ -137,13 +176,22 @@ impl Session {
 
     /// A statement that is not remembered. Whatever it may do has counted since it was prepared.
     async fn execute_unknown(&mut self, byte: u8, header: Header) -> Result<(), Closing> {
-        if self.read_only.is_some() && !self.command_in_read_only(byte).await? {
-            return Ok(());
+        if self.read_only.is_some() {
+            let id = self.statement_id(header).await?;
+            if !self.command_in_read_only(byte).await? {
+                return self.drop_sent_ahead(id).await;
+            }
         }
         let shape = self.execution_shape(byte, header).await?;
         let limit = self.context.shared.limits().statement_timeout;
         self.give_back_lent();
         self.on_primary(Errand { limit, ..Errand::command(shape, Touched::Wrote) }).await
+    }
+
+    /// The client was told how an execution ended that its server has not heard of. An execution that ends uses up
+    /// what was sent ahead for it.
+    async fn drop_sent_ahead(&mut self, id: u32) -> Result<(), Closing> {
+        self.command_primary(Command::StmtReset, &id.to_le_bytes()).await.map(|_| ())
     }
 
     /// An execution that asks for no cursor is answered as any statement is.
@@ -188,6 +236,14 @@ impl Session {
         Ok(())
     }
 
+    /// What a statement is kept for on a replica's connection when this session executes it there.
+    pub(super) fn use_of(&self, id: u32) -> Use {
+        let types = self.statements.types(id).unwrap_or_default();
+        let attributes = self.login.capabilities.contains(Capabilities::QUERY_ATTRIBUTES);
+        let session = execute::binds_strings(types, attributes).then_some(self.login.id);
+        Use { types: types.into(), session }
+    }
+
     fn classify_prepared(&self, header: Header) -> Statement {
         match self.prepared_text(header) {
             Some(text) => sql::classify(text, LexMode { parameters: true, ..self.lex_mode() }),
@@ -198,4 +254,21 @@ impl Session {
     fn prepared_text(&self, header: Header) -> Option<&[u8]> {
         self.client.inbox.get(HEADER + 1..HEADER + header.len).filter(|_| header.len <= LONGEST_READ)
     }
+}
+
+/// Whether a statement of this class may run unread, and change nothing that its reply does not tell.
+const fn may_run_unread(class: &Class) -> bool {
+    matches!(
+        class,
+        Class::PlainRead
+            | Class::PrimaryRead(_)
+            | Class::Data
+            | Class::Inspect
+            | Class::Describe
+            | Class::Ddl
+            | Class::Transaction(_)
+            | Class::SetAutocommit
+            | Class::SetTransaction
+            | Class::Use(_)
+    )
 }

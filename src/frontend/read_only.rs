@@ -37,6 +37,16 @@ pub(super) struct ReadOnly {
 }
 
 impl ReadOnly {
+    /// Where the last statement ran.
+    pub(super) const fn ran_at(&self) -> Holder {
+        self.last
+    }
+
+    /// The last statement ran there.
+    pub(super) const fn remember(&mut self, holder: Holder) {
+        self.last = holder;
+    }
+
     /// Its session is over.
     pub(super) fn leave(self) {
         self.connection.leave();
@@ -82,6 +92,10 @@ impl Session {
                 return self.on_its_replica(false, true).await;
             }
             return self.refuse(&replica::gone()).await.map(|()| Next::Served);
+        }
+        if statement.only_looks_back && !progress.joined && transaction.last == Holder::Primary {
+            // It asks about a prepare. A transaction that began there now would make the primary forget.
+            return Ok(Next::Primary(Reason::InTransaction));
         }
         match step(statement, self.sight(statement, header), progress) {
             // Savepoints are known to the replica alone, so its word about them counts.
@@ -141,7 +155,7 @@ impl Session {
     /// Looks at another command before it is served. False where it has been served.
     pub(super) async fn command_in_read_only(&mut self, byte: u8) -> Result<bool, Closing> {
         self.notice_implicit_end().await;
-        let Some(transaction) = &self.read_only else { return Ok(true) };
+        let Some(transaction) = &mut self.read_only else { return Ok(true) };
         let next = match (Plan::of(byte), Command::of(byte)) {
             (Plan::Relay(_), Some(Command::Ping)) => self.on_its_replica(false, true).await?,
             (Plan::Execute, _) => {
@@ -151,21 +165,14 @@ impl Session {
                     self.join(true).await?
                 }
             }
-            // A prepare reads nothing.
-            (
-                Plan::Relay(Shape::Text)
-                | Plan::Prepare
-                | Plan::Silent
-                | Plan::Kill
-                | Plan::Quit
-                | Plan::Unknown,
-                _,
-            ) => Next::Route,
+            (Plan::Relay(Shape::Text) | Plan::Silent | Plan::Kill | Plan::Quit | Plan::Unknown, _) => {
+                Next::Route
+            }
             (Plan::Reset | Plan::ChangeUser, _) => {
                 self.end_on_replica().await;
                 Next::Route
             }
-            (Plan::Relay(_) | Plan::Query | Plan::Dump, _) => self.join(false).await?,
+            (Plan::Relay(_) | Plan::Query | Plan::Prepare | Plan::Dump, _) => self.join(false).await?,
         };
         Ok(next != Next::Served)
     }
@@ -201,7 +208,7 @@ impl Session {
         let id = transaction.connection.server();
         self.keep_alive().await?;
         if self.realign(&mut transaction.connection).await.is_err()
-            || self.send_standing(&mut transaction.connection).await.is_err()
+            || !matches!(self.send_standing(&mut transaction.connection).await, Ok(true))
         {
             return self.lose_replica(transaction).await;
         }

@@ -17,7 +17,7 @@ use crate::runtime::clock;
 use crate::wire::compress::Broken;
 use crate::wire::err::ErrPacket;
 use crate::wire::execute;
-use crate::wire::frame::{HEADER, Header, put_packet};
+use crate::wire::frame::{HEADER, Header, MAX_PAYLOAD};
 use crate::wire::reply::{End, Progress, Tracker};
 use crate::wire::session_track::Change;
 
@@ -103,15 +103,23 @@ pub(super) async fn copy_execution(
     server.link.send(&whole, WRITE_LIMIT).await.map_err(lost_server)
 }
 
-/// Puts another command in the place of the one at the front of the inbox, which has come whole.
-pub(super) fn replace_command(client: &mut Link, payload: &[u8]) {
-    let end = Header::read(&client.inbox).map_or(0, |header| HEADER + header.len);
-    let mut packet = Vec::with_capacity(HEADER + payload.len());
-    put_packet(&mut packet, &mut 0, payload);
-    let ahead = client.inbox.split_off(end.min(client.inbox.len()));
-    client.inbox.clear();
-    client.inbox.extend_from_slice(&packet);
-    client.inbox.extend_from_slice(&ahead);
+/// Puts the types of its parameters into the execution at the front of the inbox, which need not have come whole.
+/// False where they have no room in its packet.
+pub(super) fn put_types(client: &mut Link, new_types: usize, types: &[u8]) -> bool {
+    let Some(header) = Header::read(&client.inbox) else { return false };
+    let (at, len) = (HEADER + new_types, header.len + types.len());
+    if header.continues() || len >= MAX_PAYLOAD || client.inbox.len() <= at {
+        return false;
+    }
+    let values = client.inbox.split_off(at + 1);
+    client.inbox.truncate(at);
+    client.inbox.extend_from_slice(&[1]);
+    client.inbox.extend_from_slice(types);
+    client.inbox.extend_from_slice(&values);
+    if let Some(head) = client.inbox.first_chunk_mut::<HEADER>() {
+        *head = Header { len, ..header }.bytes();
+    }
+    true
 }
 
 /// Drops the command at the front of the client's inbox, however long it is. Returns the sequence number

@@ -20,7 +20,6 @@ use crate::runtime::clock;
 use crate::session::{End, Source, Touched};
 use crate::sql::{Class, Statement};
 use crate::topology::{ServerId, ServerState};
-use crate::wire::Malformed;
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::{HEADER, Header};
 use crate::wire::reply::{self, Shape, Tracker};
@@ -57,7 +56,11 @@ impl Session {
             Err(reason) => return Ok(Some(reason)),
         };
         match self.send_standing(&mut connection).await {
-            Ok(()) => {}
+            Ok(true) => {}
+            Ok(false) => {
+                shelf.put(connection, clock::now());
+                return Ok(Some(Reason::ReplicaRefused));
+            }
             // What it was not told of yet, or no room for another statement.
             Err(RelayError::Server(BackendError::Refused { .. })) if connection.is_idle() => {
                 shelf.put(connection, clock::now());
@@ -120,17 +123,18 @@ impl Session {
         }
     }
 
-    /// Sends what the command at the front of the inbox asks for, and leaves the command there.
-    pub(super) async fn send_standing(&mut self, connection: &mut Connection) -> Result<(), RelayError> {
-        let Some(Execution { id, prepared }) = &self.executing else {
-            return relay::copy_command(&self.client, connection).await;
+    /// Sends what the command at the front of the inbox asks for, and leaves the command there. False where
+    /// nothing was sent, because the replica would answer otherwise than the client was told.
+    pub(super) async fn send_standing(&mut self, connection: &mut Connection) -> Result<bool, RelayError> {
+        let Some(Execution { id, prepared }) = self.executing.clone() else {
+            return relay::copy_command(&self.client, connection).await.map(|()| true);
         };
-        let types = self.statements.types(*id).unwrap_or_default();
-        let there = connection.statement(&prepared.text, types, READY_LIMIT).await?;
-        if there.parameters != prepared.parameters {
-            return Err(BackendError::from(Malformed::new("number of parameters")).into());
+        let use_of = self.use_of(id);
+        let there = connection.statement(&prepared.text, use_of, prepared.columns, READY_LIMIT).await?;
+        if there.parameters != prepared.parameters || there.columns != prepared.columns {
+            return Ok(false);
         }
-        relay::copy_execution(&self.client, connection, there.id).await
+        relay::copy_execution(&self.client, connection, there.id).await.map(|()| true)
     }
 
     /// An error that was held back is the answer after all.
@@ -258,10 +262,14 @@ impl Session {
             return self.refuse(&gone()).await;
         };
         self.count(Target::Replica(id), Reason::PlainRead);
-        let sent = relay::forward_command(&mut self.client, &mut connection).await;
+        let sent = self.send_standing(&mut connection).await;
+        if matches!(sent, Ok(false)) {
+            return self.refuse(&gone()).await;
+        }
+        relay::discard_command(&mut self.client).await?;
         let mut tracker = Tracker::new(Shape::Results, self.login.form, connection.status);
         let reply = match sent {
-            Ok(()) => self.replica_reply(id, &mut connection, &mut tracker, &mut true, false).await,
+            Ok(_) => self.replica_reply(id, &mut connection, &mut tracker, &mut true, false).await,
             Err(error) => Err(error),
         };
         match reply {

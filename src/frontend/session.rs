@@ -231,7 +231,7 @@ impl Session {
         let byte = self.client.inbox.get(HEADER).filter(|_| header.len > 0);
         let byte = byte.copied().unwrap_or(Command::Sleep as u8);
         let plan = Plan::of(byte);
-        let decides = matches!(plan, Plan::Query | Plan::Execute);
+        let decides = matches!(plan, Plan::Query | Plan::Prepare | Plan::Execute);
         if self.read_only.is_some() && !decides && !self.command_in_read_only(byte).await? {
             return Ok(());
         }

@@ -227,7 +227,7 @@ impl Session {
 }
 
 /// Whether a statement takes a turn of the replicas. All others leave the count that sessions share alone.
-fn may_leave(statement: &Statement) -> bool {
+pub(super) fn may_leave(statement: &Statement) -> bool {
     statement.hints.route == Some(RouteHint::Replica)
         || matches!(
             statement.class,

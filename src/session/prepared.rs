@@ -7,6 +7,7 @@ use super::state::State;
 use super::variables::Variables;
 use crate::sql::Statement;
 use crate::wire::execute::LAST;
+use crate::wire::prepared::Prepared as Made;
 
 /// A statement that was prepared at the primary.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub struct Prepared {
     pub text: Box<[u8]>,
     /// How many parameters it has.
     pub parameters: u16,
+    /// How many columns its result has, as the client was told.
+    pub columns: u16,
     /// What the session was then. Texts are bound to it, and keep it whatever the session does later (HAZARDS 5).
     bound: Bound,
 }
@@ -55,13 +58,13 @@ enum Stays {
 #[derive(Debug, Default)]
 pub struct Statements {
     entries: HashMap<u32, Entry>,
-    /// Bytes of all texts.
+    /// Bytes of all texts and types.
     bytes: usize,
     /// The statement prepared last, which MariaDB's clients may call by another id.
     last: Option<u32>,
 }
 
-/// How many bytes of text a session's statements may have together.
+/// How many bytes of text and types a session's statements may have together.
 const MAX_BYTES: usize = 1024 * 1024;
 
 /// How many statements of a session are remembered.
@@ -70,15 +73,18 @@ const MAX_STATEMENTS: usize = 4096;
 impl State {
     /// A statement as this session has it prepared now.
     #[must_use]
-    pub fn prepared(&self, statement: Statement, text: Box<[u8]>, parameters: u16) -> Prepared {
-        Prepared { statement, text, parameters, bound: self.bound() }
+    pub fn prepared(&self, statement: Statement, text: Box<[u8]>, made: Made) -> Prepared {
+        let Made { parameters, columns, .. } = made;
+        Prepared { statement, text, parameters, columns, bound: self.bound() }
     }
 
-    /// Whether the session still is what it was when the statement was prepared.
+    /// Whether the session still is what it was when the statement was prepared. Character sets that are not
+    /// known may have changed meanwhile.
     #[must_use]
     pub fn still_binds(&self, prepared: &Prepared) -> bool {
         let Bound { schema, names, variables } = &prepared.bound;
-        self.schema == *schema && self.names() == names.as_ref() && self.variables.same_as(variables)
+        let same_names = names.is_some() && self.names() == names.as_ref();
+        self.schema == *schema && same_names && self.variables.same_as(variables)
     }
 
     fn bound(&self) -> Bound {
@@ -117,13 +123,18 @@ impl Statements {
         self.entries.get(&id)?.types.as_deref()
     }
 
-    /// The client binds its parameters with these types.
-    pub fn bind(&mut self, id: u32, types: &[u8]) {
-        if let Some(entry) = self.entries.get_mut(&id)
-            && entry.types.as_deref() != Some(types)
-        {
-            entry.types = Some(types.into());
+    /// The client binds its parameters with these types. False where they are not remembered: only the server
+    /// that has them from the client itself knows them then.
+    pub fn bind(&mut self, id: u32, types: &[u8]) -> bool {
+        if self.types(id) == Some(types) {
+            return true;
         }
+        self.forget_types(id);
+        let bytes = self.bytes + types.len();
+        let Some(entry) = self.entries.get_mut(&id).filter(|_| bytes <= MAX_BYTES) else { return false };
+        entry.types = Some(types.into());
+        self.bytes = bytes;
+        true
     }
 
     /// Whether its next execution must run where it was prepared.
@@ -157,14 +168,22 @@ impl Statements {
 
     /// It was executed in a way that is not followed here, so what the server holds for its types is not known.
     pub fn forget_types(&mut self, id: u32) {
-        if let Some(entry) = self.entry(id) {
-            entry.types = None;
-        }
+        let types = self.entry(id).and_then(|entry| entry.types.take());
+        self.bytes -= types.map_or(0, |types| types.len());
+    }
+
+    /// Nothing can be meant without being named: the server has not prepared what it was given last.
+    pub fn forget_last(&mut self) {
+        self.last = None;
     }
 
     /// The client has closed it.
     pub fn remove(&mut self, id: u32) {
         let id = self.resolve(id);
+        self.forget_types(id);
+        if self.last == Some(id) {
+            self.last = None;
+        }
         if let Some(entry) = self.entries.remove(&id) {
             self.bytes -= entry.prepared.text.len();
         }
@@ -196,11 +215,16 @@ mod tests {
     use crate::wire::status::StatusFlags;
 
     fn state() -> State {
-        State::new(Some(b"app"[..].into()), 255, &Collations::default(), StatusFlags::AUTOCOMMIT, 1)
+        let collations = Collations::new([(255, "utf8mb4".into(), "utf8mb4_0900_ai_ci".into())]);
+        State::new(Some(b"app"[..].into()), 255, &collations, StatusFlags::AUTOCOMMIT, 1)
     }
 
     fn prepared(state: &State, text: &[u8]) -> Prepared {
-        state.prepared(Statement::of(Class::PlainRead), text.into(), 1)
+        state.prepared(
+            Statement::of(Class::PlainRead),
+            text.into(),
+            Made { id: 7, columns: 1, parameters: 1 },
+        )
     }
 
     #[test]
@@ -241,14 +265,33 @@ mod tests {
         let mut statements = Statements::default();
         statements.add(7, prepared(&state(), b"SELECT ?"));
         assert_eq!(statements.types(7), None);
-        statements.bind(7, b"\x08\0");
-        statements.bind(8, b"\x08\0");
+        assert!(statements.bind(7, b"\x08\0"));
+        assert!(!statements.bind(8, b"\x08\0"));
         assert_eq!((statements.types(7), statements.types(8)), (Some(&b"\x08\0"[..]), None));
         // MariaDB's clients may mean it without naming it.
         statements.forget_types(LAST);
         assert_eq!(statements.types(7), None);
         statements.remove(LAST);
         assert!(statements.get(7).is_none());
+        assert_eq!(statements.resolve(LAST), LAST);
+    }
+
+    #[test]
+    fn what_was_not_prepared_is_not_the_last() {
+        let mut statements = Statements::default();
+        statements.add(7, prepared(&state(), b"SELECT ?"));
+        assert_eq!(statements.resolve(LAST), 7);
+        statements.forget_last();
+        statements.remove(LAST);
+        assert!(statements.get(7).is_some());
+    }
+
+    #[test]
+    fn unknown_character_sets_bind_nothing() {
+        let mut state = state();
+        state.observe(Change::Variable { name: b"character_set_connection", value: b"ucs2" });
+        let prepared = prepared(&state, b"SELECT ?");
+        assert!(!state.still_binds(&prepared));
     }
 
     #[test]
@@ -263,7 +306,15 @@ mod tests {
         statements.remove(0);
         statements.add(2, prepared(&state, &text));
         assert!(statements.get(2).is_some());
+        assert!(statements.get(2).is_some());
+        // Types count as texts do.
+        assert!(!statements.bind(2, &[0; MAX_BYTES]) && statements.types(2).is_none());
         statements.clear();
+        statements.add(1, prepared(&state, b""));
+        assert!(statements.bind(1, &[0; MAX_BYTES]) && !statements.bind(1, &[0; MAX_BYTES + 1]));
+        assert!(statements.bind(1, &[1; MAX_BYTES]));
+        statements.remove(1);
+        assert_eq!(statements.bytes, 0);
         for id in 0..=4096 {
             statements.add(id, prepared(&state, b"SELECT 1"));
         }

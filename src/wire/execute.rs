@@ -22,18 +22,17 @@ const COUNTED: u8 = 8;
 pub struct Execute<'a> {
     /// It asks for a cursor.
     pub cursor: bool,
-    /// Everything before the byte that says whether types follow.
-    before: &'a [u8],
+    /// Where the byte stands in the payload that says whether types follow.
+    pub new_types: usize,
     /// The types of the parameters, where they were sent: as they stand in the packet.
     pub types: Option<&'a [u8]>,
-    /// The parameters' values.
-    values: &'a [u8],
     parameters: u16,
 }
 
 impl<'a> Execute<'a> {
-    /// Reads the payload for a statement with so many parameters. `attributes`: they were negotiated, so types
-    /// have names. Nothing where there are attributes, or parameters that were not counted as was negotiated.
+    /// Reads the payload for a statement with so many parameters; of a long one the beginning will do.
+    /// `attributes`: they were negotiated, so types have names. Nothing where there are attributes, or parameters
+    /// that were not counted as was negotiated.
     pub fn parse(payload: &'a [u8], parameters: u16, attributes: bool) -> Result<Option<Self>, Malformed> {
         let mut cursor = Cursor::new(payload);
         cursor.u8("command")?;
@@ -42,7 +41,7 @@ impl<'a> Execute<'a> {
         cursor.u32("iterations")?;
         let counted = flags & COUNTED != 0;
         let asks_for_cursor = flags & !COUNTED != 0;
-        let none = Self { cursor: asks_for_cursor, before: payload, types: None, values: &[], parameters: 0 };
+        let none = Self { cursor: asks_for_cursor, new_types: payload.len(), types: None, parameters: 0 };
         if !attributes && counted {
             return Ok(None);
         }
@@ -57,13 +56,13 @@ impl<'a> Execute<'a> {
             return Ok(Some(none));
         }
         cursor.take(usize::from(parameters).div_ceil(8), "null bitmap")?;
-        let before = payload.get(..payload.len() - cursor.rest().len()).unwrap_or_default();
+        let new_types = payload.len() - cursor.rest().len();
         let types = match cursor.u8("new types")? {
             0 => None,
             1 => Some(types(&mut cursor, parameters, attributes)?),
             _ => return Err(Malformed::new("new types")),
         };
-        Ok(Some(Self { cursor: asks_for_cursor, before, types, values: cursor.rest(), parameters }))
+        Ok(Some(Self { cursor: asks_for_cursor, new_types, types, parameters }))
     }
 
     /// True where the server is expected to know the types from before.
@@ -71,12 +70,27 @@ impl<'a> Execute<'a> {
     pub const fn wants_types(&self) -> bool {
         self.parameters > 0 && self.types.is_none()
     }
+}
 
-    /// The payload with these types in it.
-    #[must_use]
-    pub fn with_types(&self, types: &[u8]) -> Vec<u8> {
-        [self.before, &[1], types, self.values].concat()
+/// Whether one of these types is a string's: what MySQL takes such a parameter for depends on the values that it
+/// has had.
+#[must_use]
+pub fn binds_strings(types: &[u8], attributes: bool) -> bool {
+    /// MYSQL_TYPE_VARCHAR, and those from MYSQL_TYPE_JSON on but for MYSQL_TYPE_NEWDECIMAL.
+    const fn is_string(kind: u8) -> bool {
+        kind == 15 || (kind >= 245 && kind != 246)
     }
+    let mut cursor = Cursor::new(types);
+    while let Ok(kind) = cursor.u8("parameter type") {
+        let _ = cursor.u8("parameter flag");
+        if attributes {
+            let _ = cursor.lenenc_bytes("parameter name");
+        }
+        if is_string(kind) {
+            return true;
+        }
+    }
+    false
 }
 
 fn types<'a>(cursor: &mut Cursor<'a>, parameters: u16, named: bool) -> Result<&'a [u8], Malformed> {
@@ -102,6 +116,22 @@ mod tests {
         [HEAD, rest].concat()
     }
 
+    fn with_types(payload: &[u8], read: Execute<'_>, types: &[u8]) -> Vec<u8> {
+        [&payload[..read.new_types], &[1], types, &payload[read.new_types + 1..]].concat()
+    }
+
+    #[test]
+    fn strings_are_told_from_what_has_a_type_of_its_own() {
+        let check = |types: &[u8], attributes, expected| {
+            assert_eq!(binds_strings(types, attributes), expected, "{types:?}");
+        };
+        check(b"\x08\0\x05\0\xf6\0\x0c\0", false, false);
+        check(b"\x08\0\xfd\0", false, true);
+        check(b"\x08\0\x01\xfd\x03\x80\x00", true, false);
+        check(b"\x08\0\x01n\xfe\0\x00", true, true);
+        check(b"\x08", true, false);
+    }
+
     #[test]
     fn types_are_found_and_put_back() {
         let bound = with(b"\x01\x01\x08\0\xfe\0\x03abc");
@@ -110,7 +140,9 @@ mod tests {
         let again = with(b"\x01\x00\x03abc");
         let read = Execute::parse(&again, 2, false).unwrap().unwrap();
         assert!(read.wants_types());
-        assert_eq!(read.with_types(b"\x08\0\xfe\0"), bound);
+        assert_eq!(with_types(&again, read, b"\x08\0\xfe\0"), bound);
+        // Of a long one the beginning is enough.
+        assert_eq!(Execute::parse(&again[..again.len() - 2], 2, false).unwrap(), Some(read));
     }
 
     #[test]
@@ -119,7 +151,6 @@ mod tests {
         bound[5] = COUNTED;
         let read = Execute::parse(&bound, 2, true).unwrap().unwrap();
         assert_eq!(read.types, Some(&b"\x08\0\x00\xfe\0\x01n"[..]));
-        assert_eq!(read.with_types(read.types.unwrap()), bound);
         // One more than the statement has: an attribute.
         assert_eq!(Execute::parse(&bound, 1, true), Ok(None));
         // Counted without having been negotiated, and the other way round.
@@ -148,12 +179,16 @@ mod tests {
         ) {
             if let Ok(Some(read)) = Execute::parse(&payload, parameters, attributes) {
                 match read.types {
-                    Some(types) => prop_assert_eq!(read.with_types(types), payload),
+                    Some(types) => {
+                        let from = read.new_types + 1;
+                        prop_assert_eq!(&payload[from..from + types.len()], types);
+                    }
                     None if read.wants_types() => {
-                        let typed = read.with_types(&vec![0; usize::from(parameters) * if attributes { 3 } else { 2 }]);
+                        let types = vec![0; usize::from(parameters) * if attributes { 3 } else { 2 }];
+                        let typed = with_types(&payload, read, &types);
                         let again = Execute::parse(&typed, parameters, attributes).unwrap().unwrap();
-                        prop_assert!(!again.wants_types());
-                        prop_assert_eq!(again.values, read.values);
+                        prop_assert_eq!(again.types, Some(&types[..]));
+                        prop_assert_eq!(again.new_types, read.new_types);
                     }
                     None => prop_assert_eq!(parameters, 0),
                 }

@@ -31,6 +31,7 @@ mod kill;
 mod kill_race;
 mod login;
 mod prepared;
+mod prepared_edges;
 mod read_only;
 mod script;
 mod servers;

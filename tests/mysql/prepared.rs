@@ -13,21 +13,21 @@ use crate::headgate::Headgate;
 use crate::servers::quiet_cluster;
 
 /// For a replica to get what was written.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Field types: MYSQL_TYPE_LONGLONG, MYSQL_TYPE_VAR_STRING.
 const NUMBER: u8 = 8;
 const STRING: u8 = 0xFD;
 
-struct Scene {
-    cluster: &'static Cluster,
-    headgate: Headgate,
-    user: &'static str,
+pub(crate) struct Scene {
+    pub(crate) cluster: &'static Cluster,
+    pub(crate) headgate: Headgate,
+    pub(crate) user: &'static str,
 }
 
 impl Scene {
     /// A user with a schema of that name, which has a table.
-    async fn set(flavor: Flavor, user: &'static str) -> Self {
+    pub(crate) async fn set(flavor: Flavor, user: &'static str) -> Self {
         let cluster = quiet_cluster(flavor).await;
         for statement in [
             format!("DROP DATABASE IF EXISTS {user}"),
@@ -45,13 +45,13 @@ impl Scene {
         Self { cluster, headgate, user }
     }
 
-    async fn session(&self) -> Session {
+    pub(crate) async fn session(&self) -> Session {
         let options = Options::new(self.headgate.address(), self.user, self.user).tls(true);
         Session(options.schema(self.user).connect().await.unwrap())
     }
 
     /// Statements that replicas have run.
-    async fn on_replicas(&self) -> u64 {
+    pub(crate) async fn on_replicas(&self) -> u64 {
         let metrics = self.headgate.metrics().await.unwrap();
         let counts =
             metrics.lines().filter(|line| line.starts_with("headgate_statements_total{target=\"replica\""));
@@ -59,14 +59,14 @@ impl Scene {
     }
 
     /// Whether a replica ran what `run` does.
-    async fn moves<T>(&self, run: impl Future<Output = T>) -> (T, bool) {
+    pub(crate) async fn moves<T>(&self, run: impl Future<Output = T>) -> (T, bool) {
         let before = self.on_replicas().await;
         let done = run.await;
         (done, self.on_replicas().await > before)
     }
 
     /// Waits until replicas have what the session has seen and written.
-    async fn until_split(&self, session: &mut Session) {
+    pub(crate) async fn until_split(&self, session: &mut Session) {
         let end = Instant::now() + PATIENCE;
         while !self.moves(session.text("SELECT COUNT(*) FROM t")).await.1 {
             assert!(Instant::now() < end, "no read goes to a replica");
@@ -74,50 +74,50 @@ impl Scene {
         }
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.headgate.stop().await.unwrap();
         self.cluster.primary().sql(format!("DROP DATABASE {}", self.user)).await.unwrap();
     }
 }
 
-struct Session(Connection);
+pub(crate) struct Session(pub(crate) Connection);
 
 impl Session {
-    async fn text(&mut self, sql: &str) -> Reply {
+    pub(crate) async fn text(&mut self, sql: &str) -> Reply {
         let reply = self.0.query(sql).await.unwrap();
         assert!(reply.error.is_none(), "{sql}: {:?}", reply.error);
         reply
     }
 
-    async fn prepare(&mut self, sql: &str) -> u32 {
+    pub(crate) async fn prepare(&mut self, sql: &str) -> u32 {
         let reply = self.0.prepare(sql.as_bytes()).await.unwrap();
         reply.statement.unwrap_or_else(|| panic!("{sql}: {:?}", reply.error))
     }
 
-    async fn execute(&mut self, id: u32, params: &[Param]) -> Reply {
+    pub(crate) async fn execute(&mut self, id: u32, params: &[Param]) -> Reply {
         let reply = self.0.execute(id, 0, params, &[]).await.unwrap();
         assert!(reply.error.is_none(), "{:?}", reply.error);
         reply
     }
 
     /// Executes with values alone: their types are those of before.
-    async fn execute_again(&mut self, id: u32, values: &[u8]) -> Reply {
+    pub(crate) async fn execute_again(&mut self, id: u32, values: &[u8]) -> Reply {
         let head = [&[Command::StmtExecute as u8][..], &id.to_le_bytes(), &[0, 1, 0, 0, 0]].concat();
         self.0.command(&[&head[..], &[0, 0], values].concat(), Shape::Execute).await.unwrap()
     }
 }
 
-fn number(value: i64) -> Param {
+pub(crate) fn number(value: i64) -> Param {
     Param { name: String::new(), kind: NUMBER, unsigned: false, value: Some(value.to_le_bytes().to_vec()) }
 }
 
-fn string(value: &str) -> Param {
+pub(crate) fn string(value: &str) -> Param {
     let mut bytes = vec![u8::try_from(value.len()).unwrap()];
     bytes.extend_from_slice(value.as_bytes());
     Param { name: String::new(), kind: STRING, unsigned: false, value: Some(bytes) }
 }
 
-fn value(reply: &Reply) -> String {
+pub(crate) fn value(reply: &Reply) -> String {
     reply.value().unwrap_or_else(|| panic!("no value: {:#?}", reply.lines))
 }
 
@@ -252,9 +252,8 @@ async fn in_read_only_transactions(flavor: Flavor) {
     let late = session.prepare("SELECT a FROM t WHERE id = 1").await;
     let (reply, moved) = scene.moves(session.execute(late, &[])).await;
     assert_eq!((value(&reply), moved), ("10".to_owned(), true));
-    let refused = session.prepare("UPDATE t SET a = 0").await;
-    let error = session.0.execute(refused, 0, &[], &[]).await.unwrap().error.unwrap();
-    assert_eq!(error.code, 1792);
+    let refused = session.0.prepare(b"UPDATE t SET a = 0").await.unwrap();
+    assert_eq!(refused.error.unwrap().code, 1792);
     session.text("COMMIT").await;
     assert_eq!(value(&session.execute(read, &[number(1)]).await), "13");
     scene.end().await;
