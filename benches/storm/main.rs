@@ -48,6 +48,9 @@ struct Asked {
     /// Milliseconds between two statements of a worker.
     #[arg(long, default_value_t = 50)]
     pace: u64,
+    /// Go to the primary itself: what the machine makes of such a storm without Headgate.
+    #[arg(long)]
+    directly: bool,
     /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
@@ -166,7 +169,8 @@ async fn run(asked: Asked) -> bool {
     let binary = Path::new(env!("CARGO_BIN_EXE_headgate"));
     let headgate = Headgate::start(binary, &servers, &HeadgateOptions::default()).unwrap();
     let app = cluster.accounts().app;
-    let options = Options::new(headgate.address(), app.user, app.password).schema(DATABASE).tls(true);
+    let address = if asked.directly { servers[0] } else { headgate.address() };
+    let options = Options::new(address, app.user, app.password).schema(DATABASE).tls(true);
     while options.login().await.is_err() {
         sleep(Duration::from_millis(50)).await;
     }

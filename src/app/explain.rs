@@ -15,7 +15,7 @@ use crate::net::tls::ClientTls;
 use crate::routing::{Explanation, explain as decide};
 use crate::runtime::clock;
 use crate::session::SessionView;
-use crate::sql::is_local_schema;
+use crate::sql::{LexMode, is_local_schema};
 use crate::topology::{ServerState, Topology};
 
 /// For the answers of all servers, beside the time that connecting takes.
@@ -45,7 +45,8 @@ pub fn explain(
         };
         let local_schema = schema.is_some_and(|schema| is_local_schema(schema.as_bytes()));
         let session = SessionView { local_schema, ..SessionView::fresh(facts.generation) };
-        let (text, mode) = (statement.as_bytes(), facts.lex_mode(true));
+        // A text with parameters is there to be prepared.
+        let (text, mode) = (statement.as_bytes(), LexMode { parameters: true, ..facts.lex_mode(true) });
         Ok(decide(text, mode, &session, &topology, settings.routing, false, clock::now()))
     })
 }

@@ -306,7 +306,6 @@ mod tests {
         statements.remove(0);
         statements.add(2, prepared(&state, &text));
         assert!(statements.get(2).is_some());
-        assert!(statements.get(2).is_some());
         // Types count as texts do.
         assert!(!statements.bind(2, &[0; MAX_BYTES]) && statements.types(2).is_none());
         statements.clear();

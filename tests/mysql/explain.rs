@@ -30,6 +30,7 @@ async fn says_where_and_why(flavor: Flavor) {
         }
     };
     check("SELECT a FROM t", &["goes to    replica 127.0.0.1:", "(plain_read)", "another's turn"]);
+    check("SELECT a FROM t WHERE id = ?", &["goes to    replica 127.0.0.1:", "(plain_read)"]);
     check("UPDATE t SET a = 1", &["goes to    primary", "(write)", "not considered"]);
     check("SET @a = f(1)", &["goes to    primary", "from then  the session's reads stay"]);
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use headgate::lab::{Cluster, Flavor};
 use headgate::wire::command::Command;
 use headgate::wire::status::StatusFlags;
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
 use crate::client::{CURSOR_READ_ONLY, Connection, Options, Param, Reply, Shape};
 use crate::headgate::Headgate;
-use crate::servers::quiet_cluster;
+use crate::servers::{cluster, quiet_cluster};
 
 /// For a replica to get what was written.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,7 +29,15 @@ pub(crate) struct Scene {
 impl Scene {
     /// A user with a schema of that name, which has a table.
     pub(crate) async fn set(flavor: Flavor, user: &'static str) -> Self {
-        let cluster = quiet_cluster(flavor).await;
+        Self::set_on(quiet_cluster(flavor).await, user).await
+    }
+
+    /// The same, where replicas may be kept from their work for a moment without anybody minding.
+    pub(crate) async fn set_apart(flavor: Flavor, user: &'static str) -> Self {
+        Self::set_on(cluster(flavor).await, user).await
+    }
+
+    async fn set_on(cluster: &'static Cluster, user: &'static str) -> Self {
         for statement in [
             format!("DROP DATABASE IF EXISTS {user}"),
             format!("CREATE DATABASE {user}"),
@@ -63,6 +72,22 @@ impl Scene {
         let before = self.on_replicas().await;
         let done = run.await;
         (done, self.on_replicas().await > before)
+    }
+
+    /// Runs something while replicas have no room for statements. One test at a time.
+    pub(crate) async fn while_replicas_prepare_nothing<T>(&self, run: impl Future<Output = T>) -> T {
+        static ONE: Mutex<()> = Mutex::const_new(());
+        let _one = ONE.lock().await;
+        self.on_each_replica("SET GLOBAL max_prepared_stmt_count = 0").await;
+        let done = run.await;
+        self.on_each_replica("SET GLOBAL max_prepared_stmt_count = 16382").await;
+        done
+    }
+
+    pub(crate) async fn on_each_replica(&self, statement: &str) {
+        for replica in self.cluster.replicas() {
+            replica.sql(statement).await.unwrap();
+        }
     }
 
     /// Waits until replicas have what the session has seen and written.
@@ -295,17 +320,12 @@ async fn servers_keep_few(flavor: Flavor) {
 
 /// A replica that will not prepare it is no reason for the client to hear of it.
 async fn where_a_replica_refuses(flavor: Flavor) {
-    let scene = Scene::set(flavor, "prepared_refused").await;
+    let scene = Scene::set_apart(flavor, "prepared_refused").await;
     let mut session = scene.session().await;
     scene.until_split(&mut session).await;
     let read = session.prepare("SELECT a FROM t WHERE id = 1").await;
-    for replica in scene.cluster.replicas() {
-        replica.sql("SET GLOBAL max_prepared_stmt_count = 0").await.unwrap();
-    }
-    let (reply, moved) = scene.moves(session.execute(read, &[])).await;
-    for replica in scene.cluster.replicas() {
-        replica.sql("SET GLOBAL max_prepared_stmt_count = 16382").await.unwrap();
-    }
+    let executed = scene.moves(session.execute(read, &[]));
+    let (reply, moved) = scene.while_replicas_prepare_nothing(executed).await;
     assert_eq!((value(&reply), moved), ("10".to_owned(), false));
     scene.until_split(&mut session).await;
     assert!(scene.moves(session.execute(read, &[])).await.1);

@@ -25,21 +25,17 @@ impl Session {
 
 /// What a PREPARE has told of the columns holds for the execution that follows.
 async fn columns_are_those_that_were_told(flavor: Flavor) {
-    let scene = Scene::set(flavor, "prepared_columns").await;
+    let scene = Scene::set_apart(flavor, "prepared_columns").await;
     let mut session = scene.session().await;
     session.warm(&scene).await;
     let stop = if flavor == Flavor::MySql { "STOP REPLICA SQL_THREAD" } else { "STOP SLAVE SQL_THREAD" };
     let start = if flavor == Flavor::MySql { "START REPLICA SQL_THREAD" } else { "START SLAVE SQL_THREAD" };
-    for replica in scene.cluster.replicas() {
-        replica.sql(stop).await.unwrap();
-    }
+    scene.on_each_replica(stop).await;
     let alter = format!("ALTER TABLE {}.t ADD COLUMN late INT", scene.user);
     scene.cluster.primary().sql(alter).await.unwrap();
     let told = session.0.prepare(b"SELECT * FROM t").await.unwrap();
     let reply = session.execute(told.statement.unwrap(), &[]).await;
-    for replica in scene.cluster.replicas() {
-        replica.sql(start).await.unwrap();
-    }
+    scene.on_each_replica(start).await;
     assert_eq!(reply.types.len(), told.types.len());
     // Once the replicas have it, they answer.
     scene.cluster.wait_caught_up(PATIENCE).await.unwrap();
@@ -120,19 +116,16 @@ async fn long_executions_have_their_types(flavor: Flavor) {
 
 /// Why a replica would not prepare a statement is no other session's business.
 async fn refusals_are_not_shown_to_others(flavor: Flavor) {
-    let scene = Scene::set(flavor, "prepared_leak").await;
+    let scene = Scene::set_apart(flavor, "prepared_leak").await;
     let mut session = scene.session().await;
     session.warm(&scene).await;
     let read = session.prepare("SELECT a FROM t WHERE id = 1").await;
-    for replica in scene.cluster.replicas() {
-        replica.sql("SET GLOBAL max_prepared_stmt_count = 0").await.unwrap();
-    }
-    for _ in 0..4 {
-        session.execute(read, &[]).await;
-    }
-    for replica in scene.cluster.replicas() {
-        replica.sql("SET GLOBAL max_prepared_stmt_count = 16382").await.unwrap();
-    }
+    let executed = async {
+        for _ in 0..4 {
+            session.execute(read, &[]).await;
+        }
+    };
+    scene.while_replicas_prepare_nothing(executed).await;
     let mut other = scene.session().await;
     for _ in 0..4 {
         let reply = other.text("SELECT 1").await;

@@ -10,7 +10,7 @@ use crate::frontend::{Card, Standing};
 use crate::routing::{self, Explanation, Target};
 use crate::runtime::clock;
 use crate::session::SessionView;
-use crate::sql;
+use crate::sql::{self, LexMode};
 use crate::topology::Topology;
 
 pub(super) static SESSIONS: Table = Table {
@@ -84,6 +84,8 @@ pub(in crate::admin) fn reads(
             facts.map_or(MODE, |facts| facts.lex_mode(true)),
         ),
     };
+    // A text with parameters is there to be prepared.
+    let mode = LexMode { parameters: true, ..mode };
     let shared = &view.shared;
     let known_to_write = shared.learned.knows(|| Some(sql::digest(text, mode)));
     let policy = shared.live.load().policy;
