@@ -101,7 +101,7 @@ fn shows_and_ends_in_lines(family: &[&str], version: &str) {
         "read_only_transaction: ",
         "hint_primary: a comment asks for the primary",
         "not_plain: ",
-        "command: it is not a COM_QUERY",
+        "command: it is neither a COM_QUERY",
         "of them wrong: 0.",
         "did not come from the primary: none.",
         "Errors: 0.",

@@ -90,6 +90,19 @@ impl Scene {
         }
     }
 
+    /// Executes until a replica does it: one may have to be looked at first, or be slow for a moment.
+    pub(crate) async fn until_moves(&self, session: &mut Session, id: u32, params: &[Param]) -> Reply {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let (reply, moved) = self.moves(session.execute(id, params)).await;
+            if moved {
+                return reply;
+            }
+            assert!(Instant::now() < end, "no execution goes to a replica");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Waits until replicas have what the session has seen and written.
     pub(crate) async fn until_split(&self, session: &mut Session) {
         let end = Instant::now() + PATIENCE;
@@ -152,16 +165,16 @@ async fn where_text_would_run(flavor: Flavor) {
     scene.until_split(&mut session).await;
     let read = session.prepare("SELECT a, s FROM t WHERE id = ?").await;
     let write = session.prepare("UPDATE t SET a = a + ? WHERE id = 1").await;
-    let (reply, moved) = scene.moves(session.execute(read, &[number(2)])).await;
-    assert_eq!((value(&reply), moved), ("20".to_owned(), true));
+    let reply = scene.until_moves(&mut session, read, &[number(2)]).await;
+    assert_eq!(value(&reply), "20".to_owned());
     // Both replicas have it, and know nothing of the types that the client has sent once.
     for id in [1, 2, 3, 2, 1] {
         let (reply, moved) = scene.moves(session.execute_again(read, &i64::to_le_bytes(id))).await;
         assert_eq!((value(&reply), moved), ((id * 10).to_string(), true));
     }
     // Other types, and not by number.
-    let (reply, moved) = scene.moves(session.execute(read, &[string("3")])).await;
-    assert_eq!((value(&reply), moved), ("30".to_owned(), true));
+    let reply = scene.until_moves(&mut session, read, &[string("3")]).await;
+    assert_eq!(value(&reply), "30".to_owned());
     assert_eq!(value(&session.execute_again(read, b"\x011").await), "10");
     // What it writes it sees.
     for round in 1..=20 {
@@ -181,14 +194,14 @@ async fn where_text_would_run(flavor: Flavor) {
     for _ in 0..3 {
         for (at, (session, shared)) in sessions.iter_mut().enumerate() {
             let (param, expected) = if at < 4 { (number(7), "7") } else { (string("bar"), "bar") };
-            let (reply, moved) = scene.moves(session.execute(*shared, &[param])).await;
-            assert_eq!((value(&reply).as_str(), moved), (expected, true));
+            let reply = scene.until_moves(session, *shared, &[param]).await;
+            assert_eq!(value(&reply), expected);
         }
     }
     // The primary has not heard the types that were sent to replicas alone.
     let fresh = session.prepare("SELECT s FROM t WHERE id = ? /* again */").await;
     scene.until_split(&mut session).await;
-    assert!(scene.moves(session.execute(fresh, &[number(2)])).await.1);
+    scene.until_moves(&mut session, fresh, &[number(2)]).await;
     session.text("BEGIN").await;
     let (reply, moved) = scene.moves(session.execute_again(fresh, &i64::to_le_bytes(3))).await;
     assert_eq!((value(&reply), moved), ("three".to_owned(), false));
@@ -211,15 +224,14 @@ async fn bound_to_what_the_session_was(flavor: Flavor) {
     let mut session = scene.session().await;
     scene.until_split(&mut session).await;
     let quoted = session.prepare("SELECT \"a\", COUNT(*) FROM t").await;
-    let (reply, moved) = scene.moves(session.execute(quoted, &[])).await;
-    assert_eq!((value(&reply), moved), ("a".to_owned(), true));
+    let reply = scene.until_moves(&mut session, quoted, &[]).await;
+    assert_eq!(value(&reply), "a".to_owned());
     // A column by now, were it read anew.
     session.text("SET SESSION sql_mode = 'ANSI_QUOTES'").await;
     let (reply, moved) = scene.moves(session.execute(quoted, &[])).await;
     assert_eq!((value(&reply), moved), ("a".to_owned(), false));
     let ansi = session.prepare("SELECT SUM(\"a\") FROM t").await;
-    let (reply, moved) = scene.moves(session.execute(ansi, &[])).await;
-    assert!(moved, "{:#?}", reply.lines);
+    scene.until_moves(&mut session, ansi, &[]).await;
     session.text(&format!("USE {other}")).await;
     let (reply, moved) = scene.moves(session.execute(ansi, &[])).await;
     assert!(!moved && reply.value().is_some(), "the table of the schema it was prepared in");
@@ -232,20 +244,21 @@ async fn what_keeps_it_at_home(flavor: Flavor) {
     let mut session = scene.session().await;
     scene.until_split(&mut session).await;
     let read = session.prepare("SELECT COUNT(*) FROM t WHERE s = ?").await;
-    assert!(scene.moves(session.execute(read, &[string("one")])).await.1);
+    scene.until_moves(&mut session, read, &[string("one")]).await;
     // A parameter that was sent ahead is where it was sent.
     session.0.send_long_data(read, 0, b"t").await.unwrap();
     session.0.send_long_data(read, 0, b"wo").await.unwrap();
     let nothing = Param { value: Some(Vec::new()), ..string("") };
     let (reply, moved) = scene.moves(session.execute(read, &[nothing])).await;
     assert_eq!((value(&reply), moved), ("1".to_owned(), false));
-    assert!(scene.moves(session.execute(read, &[string("one")])).await.1);
+    scene.until_split(&mut session).await;
+    scene.until_moves(&mut session, read, &[string("one")]).await;
     session.0.send_long_data(read, 0, b"nobody").await.unwrap();
     session.0.statement_command(Command::StmtReset, read).await.unwrap();
-    assert!(scene.moves(session.execute(read, &[string("one")])).await.1);
+    scene.until_moves(&mut session, read, &[string("one")]).await;
     // A cursor is where it was opened, and stays there.
     let rows = session.prepare("SELECT id FROM t ORDER BY id").await;
-    assert!(scene.moves(session.execute(rows, &[])).await.1);
+    scene.until_moves(&mut session, rows, &[]).await;
     let opened = session.0.execute(rows, CURSOR_READ_ONLY, &[], &[]).await.unwrap();
     let fetched = session.0.fetch(rows, 2, &opened.types).await.unwrap();
     assert_eq!(fetched.results[0].len(), 2);
@@ -267,16 +280,16 @@ async fn in_read_only_transactions(flavor: Flavor) {
     let status = session.text("START TRANSACTION READ ONLY").await.status.unwrap();
     assert!(status.contains(StatusFlags::IN_TRANSACTION));
     for round in 0..3 {
-        let (reply, moved) = scene.moves(session.execute(read, &[number(1)])).await;
-        assert_eq!((value(&reply), moved), ("10".to_owned(), true), "round {round}: one snapshot");
+        let reply = scene.until_moves(&mut session, read, &[number(1)]).await;
+        assert_eq!(value(&reply), "10".to_owned(), "round {round}: one snapshot");
         let update = format!("UPDATE {}.t SET a = a + 1 WHERE id = 1", scene.user);
         scene.cluster.primary().sql(update).await.unwrap();
         scene.cluster.wait_caught_up(PATIENCE).await.unwrap();
     }
     // Prepared in the middle of it, and read of the same snapshot.
     let late = session.prepare("SELECT a FROM t WHERE id = 1").await;
-    let (reply, moved) = scene.moves(session.execute(late, &[])).await;
-    assert_eq!((value(&reply), moved), ("10".to_owned(), true));
+    let reply = scene.until_moves(&mut session, late, &[]).await;
+    assert_eq!(value(&reply), "10".to_owned());
     let refused = session.0.prepare(b"UPDATE t SET a = 0").await.unwrap();
     assert_eq!(refused.error.unwrap().code, 1792);
     session.text("COMMIT").await;
@@ -328,7 +341,7 @@ async fn where_a_replica_refuses(flavor: Flavor) {
     let (reply, moved) = scene.while_replicas_prepare_nothing(executed).await;
     assert_eq!((value(&reply), moved), ("10".to_owned(), false));
     scene.until_split(&mut session).await;
-    assert!(scene.moves(session.execute(read, &[])).await.1);
+    scene.until_moves(&mut session, read, &[]).await;
     scene.end().await;
 }
 
@@ -339,7 +352,7 @@ async fn prepared_last() {
     let mut session = scene.session().await;
     scene.until_split(&mut session).await;
     let read = session.prepare("SELECT a FROM t WHERE id = ?").await;
-    assert!(scene.moves(session.execute(read, &[number(1)])).await.1);
+    scene.until_moves(&mut session, read, &[number(1)]).await;
     // By no name, with other types, which are the ones from now on.
     let (reply, moved) = scene.moves(session.execute(u32::MAX, &[string("2")])).await;
     assert_eq!((value(&reply), moved), ("20".to_owned(), false));

@@ -105,7 +105,7 @@ async fn long_executions_have_their_types(flavor: Flavor) {
     let mut session = scene.session().await;
     session.warm(&scene).await;
     let read = session.prepare("SELECT LENGTH(?) FROM t LIMIT 1").await;
-    assert!(scene.moves(session.execute(read, &[string("one")])).await.1);
+    scene.until_moves(&mut session, read, &[string("one")]).await;
     for len in [100, 300 * 1024, 3 * 1024 * 1024] {
         let mut bytes = Vec::new();
         headgate::wire::encode::put_lenenc_bytes(&mut bytes, &vec![b'x'; len]);
@@ -181,7 +181,7 @@ async fn types_count_by_either_name(flavor: Flavor) {
     let mut session = scene.session().await;
     session.warm(&scene).await;
     let read = session.prepare("SELECT a FROM t WHERE id = ?").await;
-    assert!(scene.moves(session.execute(read, &[number(1)])).await.1);
+    scene.until_moves(&mut session, read, &[number(1)]).await;
     let reply = session.execute_last_again(&i64::to_le_bytes(2)).await;
     assert_eq!(value(&reply), "20");
     scene.end().await;
@@ -201,7 +201,7 @@ async fn nothing_is_last_after_a_failure(flavor: Flavor) {
     assert_eq!(value(&session.execute(read, &[nothing]).await), "1", "what was sent ahead for it");
     session.0.statement_command(Command::StmtClose, u32::MAX).await.unwrap();
     scene.until_split(&mut session).await;
-    assert!(scene.moves(session.execute(read, &[string("one")])).await.1, "it is known still");
+    scene.until_moves(&mut session, read, &[string("one")]).await;
     scene.end().await;
 }
 
