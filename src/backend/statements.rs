@@ -29,7 +29,8 @@ pub(super) struct Kept(Vec<Statement>);
 struct Statement {
     prepared: Prepared,
     text: Box<[u8]>,
-    use_of: Use,
+    types: Box<[u8]>,
+    session: Option<u32>,
     schema: Option<Box<[u8]>>,
     names: Option<Arc<str>>,
     variables: Variables,
@@ -37,10 +38,10 @@ struct Statement {
 
 /// For what a statement is kept. MySQL takes a parameter for what it was at an earlier execution, and converts
 /// what comes later to that, so that a number in one session would decide how another's string is compared.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Use {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Use<'a> {
     /// The types that its parameters are bound with.
-    pub types: Box<[u8]>,
+    pub types: &'a [u8],
     /// The session it serves, where what it is depends on values too.
     pub session: Option<u32>,
 }
@@ -54,11 +55,11 @@ impl Connection {
     pub async fn statement(
         &mut self,
         text: &[u8],
-        use_of: Use,
+        use_of: Use<'_>,
         expected: u16,
         limit: Duration,
     ) -> Result<Prepared, BackendError> {
-        if let Some(at) = self.kept.0.iter().rposition(|kept| self.has(kept, text, &use_of)) {
+        if let Some(at) = self.kept.0.iter().rposition(|kept| self.has(kept, text, use_of)) {
             let kept = self.kept.0.remove(at);
             let prepared = kept.prepared;
             if prepared.columns == expected {
@@ -67,10 +68,9 @@ impl Connection {
             }
             self.close_statement(prepared.id).await?;
         }
-        while self.kept.0.len() >= KEPT || self.kept_bytes() + text.len() > KEPT_BYTES {
-            if self.kept.0.is_empty() {
-                break;
-            }
+        while !self.kept.0.is_empty()
+            && (self.kept.0.len() >= KEPT || self.kept_bytes() + text.len() > KEPT_BYTES)
+        {
             let oldest = self.kept.0.remove(0).prepared.id;
             self.close_statement(oldest).await?;
         }
@@ -81,7 +81,8 @@ impl Connection {
         self.kept.0.push(Statement {
             prepared,
             text: text.into(),
-            use_of,
+            types: use_of.types.into(),
+            session: use_of.session,
             schema: self.schema.clone(),
             names: self.names.clone(),
             variables: self.variables.clone(),
@@ -94,12 +95,13 @@ impl Connection {
     }
 
     fn kept_bytes(&self) -> usize {
-        self.kept.0.iter().map(|kept| kept.text.len() + kept.use_of.types.len()).sum()
+        self.kept.0.iter().map(|kept| kept.text.len() + kept.types.len()).sum()
     }
 
-    fn has(&self, kept: &Statement, text: &[u8], use_of: &Use) -> bool {
+    fn has(&self, kept: &Statement, text: &[u8], use_of: Use<'_>) -> bool {
         *kept.text == *text
-            && kept.use_of == *use_of
+            && *kept.types == *use_of.types
+            && kept.session == use_of.session
             && kept.schema == self.schema
             && kept.names == self.names
             && kept.variables.same_as(&self.variables)

@@ -64,10 +64,9 @@ impl Session {
 
     /// Serves a COM_PROCESS_KILL.
     pub(super) async fn kill_command(&mut self, header: Header) -> Result<(), Closing> {
-        while self.client.inbox.len() < HEADER + header.len.min(5) {
-            relay::more_from_client(&mut self.client).await?;
-        }
-        let argument = self.client.inbox.get(HEADER + 1..HEADER + header.len.min(5)).unwrap_or_default();
+        let len = header.len.min(5);
+        relay::payload_from_client(&mut self.client, len).await?;
+        let argument = self.client.inbox.get(HEADER + 1..HEADER + len).unwrap_or_default();
         match Cursor::new(argument).u32("connection id") {
             Ok(id) => self.kill_by_id(u64::from(id), Form::Command).await,
             // Without an id it reaches nobody; what is wrong with it, the primary says.

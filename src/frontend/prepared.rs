@@ -9,12 +9,11 @@ use super::read_only::ReadOnly;
 use super::relay;
 use super::replica;
 use super::session::{Closing, Session};
-use super::statement::{LONGEST_READ, may_leave};
-use crate::backend::Use;
+use super::statement::{LONGEST_READ, TextOf, may_leave};
 use crate::routing::Reason;
 use crate::routing::read_only::Holder;
 use crate::session::{Prepared, Statements, Touched};
-use crate::sql::{self, Class, LexMode, Statement, Unclear};
+use crate::sql::{Class, Statement};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
 use crate::wire::cursor::Cursor;
@@ -42,11 +41,7 @@ enum Ground {
 impl Session {
     /// Serves a COM_STMT_PREPARE.
     pub(super) async fn prepare(&mut self, header: Header) -> Result<(), Closing> {
-        self.read_whole(header, LONGEST_READ).await?;
-        let mut statement = self.classify_prepared(header);
-        if statement.class == Class::Other(Unclear::Charset) && self.read_charsets().await? {
-            statement = self.classify_prepared(header);
-        }
+        let statement = self.read_statement(header, TextOf::Prepare).await?;
         if statement.looks_back && !statement.only_looks_back && self.lent.is_some() {
             self.give_back_lent();
             return self.refuse(&replica::gone()).await;
@@ -101,11 +96,10 @@ impl Session {
     /// Serves a COM_STMT_EXECUTE, or MariaDB's COM_STMT_BULK_EXECUTE.
     pub(super) async fn execute(&mut self, byte: u8, header: Header) -> Result<(), Closing> {
         // Of a long one the beginning.
-        let beginning = Header { len: header.len.min(LONGEST_READ), ..header };
-        self.read_whole(beginning, LONGEST_READ).await?;
+        relay::payload_from_client(&mut self.client, header.len.min(LONGEST_READ)).await?;
         let told = self.statement_id(header).await?;
         let id = self.statements.resolve(told);
-        let Some(prepared) = self.statements.get(id).map(Arc::clone) else {
+        let Some(prepared) = self.statements.get(id).cloned() else {
             return self.execute_unknown(byte, header).await;
         };
         let mut ground = Ground::Home;
@@ -201,7 +195,7 @@ impl Session {
         if byte != Command::StmtExecute as u8 {
             return Ok(Shape::Results);
         }
-        self.read_whole(Header { len: header.len.min(FLAGS + 1 - HEADER), ..header }, usize::MAX).await?;
+        relay::payload_from_client(&mut self.client, header.len.min(execute::ID.end + 1)).await?;
         let asks =
             self.client.inbox.get(FLAGS).is_some_and(|flags| header.len > execute::ID.end && *flags != 0);
         Ok(if asks { Shape::Executed } else { Shape::Results })
@@ -222,36 +216,15 @@ impl Session {
 
     /// The id in the command at the front of the inbox; one that no statement has where there is none.
     async fn statement_id(&mut self, header: Header) -> Result<u32, Closing> {
-        self.read_whole(Header { len: header.len.min(execute::ID.end), ..header }, usize::MAX).await?;
-        let payload = self.client.inbox.get(HEADER..HEADER + header.len.min(execute::ID.end));
+        let len = header.len.min(execute::ID.end);
+        relay::payload_from_client(&mut self.client, len).await?;
+        let payload = self.client.inbox.get(HEADER..HEADER + len);
         let id = payload.and_then(|payload| payload.get(execute::ID)).unwrap_or_default();
         Ok(Cursor::new(id).u32("statement id").unwrap_or(0))
     }
 
-    /// Waits for the whole command, where it is not longer than `limit`.
-    pub(super) async fn read_whole(&mut self, header: Header, limit: usize) -> Result<(), Closing> {
-        while header.len <= limit && self.client.inbox.len() < HEADER + header.len {
-            relay::more_from_client(&mut self.client).await?;
-        }
-        Ok(())
-    }
-
-    /// What a statement is kept for on a replica's connection when this session executes it there.
-    pub(super) fn use_of(&self, id: u32) -> Use {
-        let types = self.statements.types(id).unwrap_or_default();
-        let attributes = self.login.capabilities.contains(Capabilities::QUERY_ATTRIBUTES);
-        let session = execute::binds_strings(types, attributes).then_some(self.login.id);
-        Use { types: types.into(), session }
-    }
-
-    fn classify_prepared(&self, header: Header) -> Statement {
-        match self.prepared_text(header) {
-            Some(text) => sql::classify(text, LexMode { parameters: true, ..self.lex_mode() }),
-            None => Statement::unread(),
-        }
-    }
-
-    fn prepared_text(&self, header: Header) -> Option<&[u8]> {
+    /// The text of the COM_STMT_PREPARE at the front of the inbox.
+    pub(super) fn prepared_text(&self, header: Header) -> Option<&[u8]> {
         self.client.inbox.get(HEADER + 1..HEADER + header.len).filter(|_| header.len <= LONGEST_READ)
     }
 }

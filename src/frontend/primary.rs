@@ -42,7 +42,7 @@ impl Errand {
 pub(super) const INTERRUPTED: u16 = 1317;
 
 /// ER_QUERY_TIMEOUT.
-const QUERY_TIMEOUT: u16 = 3024;
+pub(super) const QUERY_TIMEOUT: u16 = 3024;
 
 impl Session {
     /// Relays a command that neither is nor runs a statement.
@@ -160,14 +160,20 @@ impl Session {
     /// A statement has run into its limit and could not be ended. It runs on, so its session must not, and
     /// nobody runs it a second time.
     pub(super) async fn leave_overtime(&mut self, tracker: &Tracker) -> Closing {
-        if tracker.between_packets() {
-            let seq = if tracker.untouched() { 1 } else { tracker.next_client_seq() };
-            let text = "the statement took longer than limits.statement_timeout and could not be ended";
-            if let Err(closing) = self.tell(seq, &ErrPacket::own(QUERY_TIMEOUT, b"HY000", text)).await {
-                return closing;
-            }
+        let text = "the statement took longer than limits.statement_timeout and could not be ended";
+        match self.end_reply(tracker, &ErrPacket::own(QUERY_TIMEOUT, b"HY000", text)).await {
+            Ok(_) => Closing::Told("a statement took too long and could not be ended"),
+            Err(closing) => closing,
         }
-        Closing::Told("a statement took too long and could not be ended")
+    }
+
+    /// Ends a reply that its server does not end, where a packet fits in. False where none does.
+    async fn end_reply(&mut self, tracker: &Tracker, error: &ErrPacket) -> Result<bool, Closing> {
+        if !tracker.between_packets() {
+            return Ok(false);
+        }
+        let seq = if tracker.untouched() { 1 } else { tracker.next_client_seq() };
+        self.tell(seq, error).await.map(|()| true)
     }
 
     /// The client has hung up while the primary was at work.
@@ -190,12 +196,11 @@ impl Session {
         tracker: &Tracker,
         error: &BackendError,
     ) -> Result<(), Closing> {
-        if !tracker.between_packets() {
-            return Err(Closing::Told("a reply was torn"));
-        }
-        let seq = if tracker.untouched() { 1 } else { tracker.next_client_seq() };
         let text = format!("the connection to the server was lost while it ran the statement ({error})");
-        self.tell(seq, &ErrPacket::own(SERVER_LOST, b"HY000", &text)).await
+        match self.end_reply(tracker, &ErrPacket::own(SERVER_LOST, b"HY000", &text)).await? {
+            true => Ok(()),
+            false => Err(Closing::Told("a reply was torn")),
+        }
     }
 
     /// COM_RESET_CONNECTION: the server's trackers go with everything else, so they are set again before

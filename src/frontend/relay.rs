@@ -82,10 +82,14 @@ pub(super) async fn forward_command(client: &mut Link, server: &mut Connection) 
 /// Sends the command at the front of the client's inbox, which has come whole, and leaves it there, so
 /// that it can be sent elsewhere.
 pub(super) async fn copy_command(client: &Link, server: &mut Connection) -> Result<(), RelayError> {
-    let end = Header::read(&client.inbox).map_or(0, |header| HEADER + header.len);
-    let whole = client.inbox.get(..end).unwrap_or_default();
     server.begin();
-    server.link.send(whole, WRITE_LIMIT).await.map_err(lost_server)
+    server.link.send(standing(client), WRITE_LIMIT).await.map_err(lost_server)
+}
+
+/// The command at the front of the client's inbox, its header included, where it has come whole.
+pub(super) fn standing(client: &Link) -> &[u8] {
+    let end = Header::read(&client.inbox).map_or(0, |header| HEADER + header.len);
+    client.inbox.get(..end).unwrap_or_default()
 }
 
 /// As [`copy_command`], for a COM_STMT_EXECUTE of a statement that the server knows by this id.
@@ -94,8 +98,7 @@ pub(super) async fn copy_execution(
     server: &mut Connection,
     id: u32,
 ) -> Result<(), RelayError> {
-    let end = Header::read(&client.inbox).map_or(0, |header| HEADER + header.len);
-    let mut whole = client.inbox.get(..end).unwrap_or_default().to_vec();
+    let mut whole = standing(client).to_vec();
     if let Some(own) = whole.get_mut(HEADER + execute::ID.start..HEADER + execute::ID.end) {
         own.copy_from_slice(&id.to_le_bytes());
     }
@@ -200,6 +203,14 @@ async fn stream_packets(
         }
         continued = header.continues();
     }
+}
+
+/// Waits for the first `len` bytes of the payload of the command at the front of the client's inbox.
+pub(super) async fn payload_from_client(client: &mut Link, len: usize) -> Result<(), RelayError> {
+    while client.inbox.len() < HEADER + len {
+        more_from_client(client).await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn more_from_client(client: &mut Link) -> Result<(), RelayError> {

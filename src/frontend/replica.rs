@@ -8,20 +8,21 @@ use std::time::Duration;
 
 use super::checkout::READY_LIMIT;
 use super::prepared::Execution;
-use super::primary::{Errand, INTERRUPTED, too_long};
+use super::primary::{Errand, INTERRUPTED, QUERY_TIMEOUT, too_long};
 use super::reach::Spot;
 use super::relay::{self, Ending, RelayError, Terms};
 use super::session::{Closing, Session};
 use super::vigil::Alarm;
-use crate::backend::{BackendError, Connection};
+use crate::backend::{BackendError, Connection, Use};
 use crate::pool::{Shelf, Ticket};
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
 use crate::session::{End, Source, Touched};
 use crate::sql::{Class, Statement};
 use crate::topology::{ServerId, ServerState};
+use crate::wire::capabilities::Capabilities;
 use crate::wire::err::ErrPacket;
-use crate::wire::frame::{HEADER, Header};
+use crate::wire::execute;
 use crate::wire::reply::{self, Shape, Tracker};
 use crate::wire::session_track::Change;
 use crate::wire::status::StatusFlags;
@@ -126,10 +127,13 @@ impl Session {
     /// Sends what the command at the front of the inbox asks for, and leaves the command there. False where
     /// nothing was sent, because the replica would answer otherwise than the client was told.
     pub(super) async fn send_standing(&mut self, connection: &mut Connection) -> Result<bool, RelayError> {
-        let Some(Execution { id, prepared }) = self.executing.clone() else {
+        let Some(Execution { id, prepared }) = &self.executing else {
             return relay::copy_command(&self.client, connection).await.map(|()| true);
         };
-        let use_of = self.use_of(id);
+        let types = self.statements.types(*id).unwrap_or_default();
+        let attributes = self.login.capabilities.contains(Capabilities::QUERY_ATTRIBUTES);
+        let session = execute::binds_strings(types, attributes).then_some(self.login.id);
+        let use_of = Use { types, session };
         let there = connection.statement(&prepared.text, use_of, prepared.columns, READY_LIMIT).await?;
         if there.parameters != prepared.parameters || there.columns != prepared.columns {
             return Ok(false);
@@ -183,8 +187,7 @@ impl Session {
     ) -> Result<Ending, RelayError> {
         let client_write_timeout = self.context.shared.limits().client_write_timeout;
         // What may have to be sent elsewhere is still in the inbox.
-        let command = Header::read(&self.client.inbox).filter(|_| hold_error);
-        let standing = command.map_or(0, |header| HEADER + header.len);
+        let standing = if hold_error { relay::standing(&self.client).len() } else { 0 };
         self.vigil.begin(self.context.shared.limits().statement_timeout, standing);
         loop {
             let ending = match self.begun(id, connection).await? {
@@ -347,7 +350,7 @@ const fn is_refusal_to_write(code: u16) -> bool {
 /// ER_QUERY_INTERRUPTED, ER_QUERY_TIMEOUT, MariaDB's ER_STATEMENT_TIMEOUT: somebody wanted the statement to
 /// end, so it does not run a second time.
 pub(super) const fn is_final(code: u16) -> bool {
-    matches!(code, INTERRUPTED | 3024 | 1969)
+    matches!(code, INTERRUPTED | QUERY_TIMEOUT | 1969)
 }
 
 /// Whether a change that a plain read on a replica reports may be ignored.

@@ -80,9 +80,7 @@ impl Session {
         if header.len <= flags {
             return Ok(true);
         }
-        while self.client.inbox.len() <= HEADER + flags {
-            relay::more_from_client(&mut self.client).await?;
-        }
+        relay::payload_from_client(&mut self.client, flags + 1).await?;
         Ok(self.client.inbox.get(HEADER + flags).is_some_and(|flags| flags & NON_BLOCKING != 0))
     }
 

@@ -292,8 +292,8 @@ impl Session {
     /// COM_CHANGE_USER ends this session; another follows on the same link.
     async fn change_user(&mut self, header: Header) -> Result<Closing, Closing> {
         let readable = header.len <= change_user::MAX_PAYLOAD;
-        while readable && self.client.inbox.len() < HEADER + header.len {
-            relay::more_from_client(&mut self.client).await?;
+        if readable {
+            relay::payload_from_client(&mut self.client, header.len).await?;
         }
         let payload = self.client.inbox.get(HEADER..HEADER + header.len).filter(|_| readable);
         let request = payload.and_then(|payload| change_user::parse(payload, self.login.capabilities).ok());

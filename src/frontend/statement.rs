@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::plan::query_text;
 use super::primary::Errand;
 use super::read_only::Next;
+use super::relay;
 use super::session::{Closing, Session};
 use crate::routing::{self, Decision, Question, Reason, Target};
 use crate::runtime::clock;
@@ -23,14 +24,19 @@ pub(super) const LONGEST_READ: usize = 256 * 1024;
 /// How long a plain read waits for proof that a replica has what its session has seen.
 const FRESHNESS_WAIT: Duration = Duration::from_millis(20);
 
+/// The command that a statement comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TextOf {
+    /// COM_QUERY.
+    Query,
+    /// COM_STMT_PREPARE.
+    Prepare,
+}
+
 impl Session {
     /// Serves a COM_QUERY.
     pub(super) async fn query(&mut self, header: Header) -> Result<(), Closing> {
-        self.read_whole(header, LONGEST_READ).await?;
-        let mut statement = self.classify(header);
-        if statement.class == Class::Other(Unclear::Charset) && self.read_charsets().await? {
-            statement = self.classify(header);
-        }
+        let statement = self.read_statement(header, TextOf::Query).await?;
         if let Class::Kill(kill) = statement.class
             && self.kill(kill).await?
         {
@@ -123,11 +129,25 @@ impl Session {
         limit.filter(|_| !matches!(class, Class::Transaction(_) | Class::Kill(_)))
     }
 
-    fn classify(&self, header: Header) -> Statement {
-        match self.text(header) {
-            Some(text) if header.len <= LONGEST_READ => sql::classify(text, self.lex_mode()),
-            _ => Statement::unread(),
+    /// Reads the statement at the front of the inbox, where it is not too long.
+    pub(super) async fn read_statement(&mut self, header: Header, of: TextOf) -> Result<Statement, Closing> {
+        if header.len > LONGEST_READ {
+            return Ok(Statement::unread());
         }
+        relay::payload_from_client(&mut self.client, header.len).await?;
+        let statement = self.classify(header, of);
+        if statement.class == Class::Other(Unclear::Charset) && self.read_charsets().await? {
+            return Ok(self.classify(header, of));
+        }
+        Ok(statement)
+    }
+
+    fn classify(&self, header: Header, of: TextOf) -> Statement {
+        let (text, mode) = match of {
+            TextOf::Query => (self.text(header), self.lex_mode()),
+            TextOf::Prepare => (self.prepared_text(header), LexMode { parameters: true, ..self.lex_mode() }),
+        };
+        text.map_or_else(Statement::unread, |text| sql::classify(text, mode))
     }
 
     /// A replica has refused the statement at the front of the inbox because it writes.

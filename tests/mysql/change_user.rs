@@ -179,13 +179,6 @@ async fn nothing_is_left_on_mariadb() {
     nothing_is_left(Flavor::MariaDb).await;
 }
 
-/// How many connections wait for somebody who can use them.
-async fn idle(headgate: &Headgate) -> u64 {
-    let metrics = headgate.metrics().await.unwrap();
-    let counts = metrics.lines().filter(|line| line.starts_with("headgate_server_connections_idle"));
-    counts.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum()
-}
-
 /// An account that may have one connection changes into itself, and logs in again and again.
 async fn the_only_connection(flavor: Flavor) {
     let cluster = quiet_cluster(flavor).await;
@@ -207,7 +200,10 @@ async fn the_only_connection(flavor: Flavor) {
     for round in 0..5 {
         // Whoever has left counts for a moment longer: until the server, and Headgate, know it.
         let end = Instant::now() + PATIENCE;
-        while flavor == Flavor::MySql && round > 0 && idle(&headgate).await == 0 {
+        while flavor == Flavor::MySql
+            && round > 0
+            && headgate.metric("headgate_server_connections_idle").await == 0
+        {
             assert!(Instant::now() < end, "round {round}: the connection was not kept");
             sleep(Duration::from_millis(20)).await;
         }

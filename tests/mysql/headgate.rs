@@ -112,6 +112,18 @@ impl Headgate {
         Ok(body.to_owned())
     }
 
+    /// The sum of the samples of `/metrics` whose lines begin so.
+    pub(crate) async fn metric(&self, beginning: &str) -> u64 {
+        let metrics = self.metrics().await.unwrap();
+        let lines = metrics.lines().filter(|line| line.starts_with(beginning));
+        lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum()
+    }
+
+    /// Statements that replicas have run.
+    pub(crate) async fn on_replicas(&self) -> u64 {
+        self.metric("headgate_statements_total{target=\"replica\"").await
+    }
+
     /// Asks it to stop and waits for that.
     pub(crate) async fn stop(mut self) -> Result<ExitStatus> {
         Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status()?;

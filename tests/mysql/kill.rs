@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use headgate::lab::{Cluster, Flavor};
+use headgate::lab::{Cluster, Flavor, Node};
 use headgate::wire::command::Command;
 use tokio::select;
 use tokio::task::JoinSet;
@@ -61,14 +61,20 @@ fn code(reply: &Reply) -> Option<u16> {
 
 /// How many connections of a user run something that contains `part`, on the primary and on the replicas.
 async fn running(cluster: &Cluster, user: &str, part: &str) -> [usize; 2] {
+    let mut counts = [0; 2];
+    for (at, node) in cluster.nodes().iter().enumerate() {
+        counts[usize::from(at > 0)] += processes(node, user, part).await.len();
+    }
+    counts
+}
+
+/// The connections of a user that run something that contains `part`.
+async fn processes(node: &Node, user: &str, part: &str) -> Vec<String> {
     let question = format!(
         "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = '{user}' AND INFO LIKE '%{part}%'"
     );
-    let mut counts = [0; 2];
-    for (at, node) in cluster.nodes().iter().enumerate() {
-        counts[usize::from(at > 0)] += node.sql(question.clone()).await.unwrap().len();
-    }
-    counts
+    let rows = node.sql(question).await.unwrap();
+    rows.iter().map(|row| row.get("ID").unwrap().to_owned()).collect()
 }
 
 async fn becomes(what: &str, mut holds: impl AsyncFnMut() -> bool) {
@@ -90,18 +96,11 @@ async fn until_running(cluster: &Cluster, user: &str, part: &str, on_replica: bo
 /// Waits until a plain read goes to a replica: what was written a moment ago must have come there.
 async fn until_split(connection: &mut Connection, headgate: &Headgate) {
     becomes("reads go to replicas", async || {
-        let before = on_replicas(headgate).await;
+        let before = headgate.on_replicas().await;
         value(connection, "SELECT COUNT(*) FROM numbers").await;
-        on_replicas(headgate).await > before
+        headgate.on_replicas().await > before
     })
     .await;
-}
-
-async fn on_replicas(headgate: &Headgate) -> u64 {
-    let metrics = headgate.metrics().await.unwrap();
-    let counts =
-        metrics.lines().filter(|line| line.starts_with("headgate_statements_total{target=\"replica\""));
-    counts.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum()
 }
 
 async fn ends_a_statement(flavor: Flavor) {
@@ -332,10 +331,9 @@ async fn vanished_on_mariadb() {
 /// Ends by hand what a user runs, so that nothing is left to the tests after.
 async fn clear_away(cluster: &Cluster, user: &str) {
     for node in cluster.nodes() {
-        let question = format!("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = '{user}'");
-        for row in node.sql(question).await.unwrap() {
+        for id in processes(node, user, "").await {
             // It may have ended meanwhile.
-            let _ = node.sql(format!("KILL {}", row.get("ID").unwrap())).await;
+            let _ = node.sql(format!("KILL {id}")).await;
         }
     }
 }
@@ -433,11 +431,8 @@ async fn killed_at_the_replica_itself() {
     client.send_query(LONG_READ).await.unwrap();
     until_running(cluster, user, "numbers d", true).await;
     for node in cluster.replicas() {
-        let question = format!(
-            "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = '{user}' AND INFO LIKE '%numbers d%'"
-        );
-        for row in node.sql(question).await.unwrap() {
-            node.sql(format!("KILL {}", row.get("ID").unwrap())).await.unwrap();
+        for id in processes(node, user, "numbers d").await {
+            node.sql(format!("KILL {id}")).await.unwrap();
         }
     }
     until_running(cluster, user, "numbers d", false).await;

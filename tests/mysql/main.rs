@@ -19,6 +19,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
+/// Tests that run on a flavor, in a module of that name.
+macro_rules! on {
+    ($flavor:ident $module:ident: $($name:ident)*) => {
+        mod $module {
+            use super::Flavor;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    super::$name(Flavor::$flavor).await;
+                }
+            )*
+        }
+    };
+}
+
 mod catalog;
 mod change_user;
 mod client;

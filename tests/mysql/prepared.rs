@@ -59,19 +59,11 @@ impl Scene {
         Session(options.schema(self.user).connect().await.unwrap())
     }
 
-    /// Statements that replicas have run.
-    pub(crate) async fn on_replicas(&self) -> u64 {
-        let metrics = self.headgate.metrics().await.unwrap();
-        let counts =
-            metrics.lines().filter(|line| line.starts_with("headgate_statements_total{target=\"replica\""));
-        counts.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum()
-    }
-
     /// Whether a replica ran what `run` does.
     pub(crate) async fn moves<T>(&self, run: impl Future<Output = T>) -> (T, bool) {
-        let before = self.on_replicas().await;
+        let before = self.headgate.on_replicas().await;
         let done = run.await;
-        (done, self.on_replicas().await > before)
+        (done, self.headgate.on_replicas().await > before)
     }
 
     /// Runs something while replicas have no room for statements. One test at a time.
@@ -366,31 +358,11 @@ async fn prepared_last() {
     scene.end().await;
 }
 
-/// Each of them on both.
-macro_rules! on_both {
-    ($($name:ident)*) => {
-        mod on_mysql {
-            use super::Flavor;
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $name() {
-                    super::$name(Flavor::MySql).await;
-                }
-            )*
-        }
-        mod on_mariadb {
-            use super::Flavor;
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $name() {
-                    super::$name(Flavor::MariaDb).await;
-                }
-            )*
-        }
-    };
+on! { MySql on_mysql:
+    where_text_would_run bound_to_what_the_session_was what_keeps_it_at_home in_read_only_transactions
+    servers_keep_few where_a_replica_refuses
 }
-
-on_both! {
+on! { MariaDb on_mariadb:
     where_text_would_run bound_to_what_the_session_was what_keeps_it_at_home in_read_only_transactions
     servers_keep_few where_a_replica_refuses
 }

@@ -3,31 +3,18 @@
 use headgate::lab::Flavor;
 use headgate::wire::command::Command;
 
-use crate::client::{Param, Shape};
+use crate::client::Param;
 use crate::headgate::Headgate;
-use crate::prepared::{PATIENCE, Scene, Session, number, string, value};
+use crate::prepared::{PATIENCE, Scene, number, string, value};
 
 /// MYSQL_TYPE_DOUBLE.
 const DOUBLE: u8 = 5;
-
-impl Session {
-    /// Executes what was prepared last, with values alone.
-    async fn execute_last_again(&mut self, values: &[u8]) -> crate::client::Reply {
-        let head = [&[Command::StmtExecute as u8][..], &u32::MAX.to_le_bytes(), &[0, 1, 0, 0, 0]].concat();
-        self.0.command(&[&head[..], &[0, 0], values].concat(), Shape::Execute).await.unwrap()
-    }
-
-    /// Reads until a statement has run on a replica.
-    async fn warm(&mut self, scene: &Scene) {
-        scene.until_split(self).await;
-    }
-}
 
 /// What a PREPARE has told of the columns holds for the execution that follows.
 async fn columns_are_those_that_were_told(flavor: Flavor) {
     let scene = Scene::set_apart(flavor, "prepared_columns").await;
     let mut session = scene.session().await;
-    session.warm(&scene).await;
+    scene.until_split(&mut session).await;
     let stop = if flavor == Flavor::MySql { "STOP REPLICA SQL_THREAD" } else { "STOP SLAVE SQL_THREAD" };
     let start = if flavor == Flavor::MySql { "START REPLICA SQL_THREAD" } else { "START SLAVE SQL_THREAD" };
     scene.on_each_replica(stop).await;
@@ -40,11 +27,7 @@ async fn columns_are_those_that_were_told(flavor: Flavor) {
     // Once the replicas have it, they answer.
     scene.cluster.wait_caught_up(PATIENCE).await.unwrap();
     let id = told.statement.unwrap();
-    let end = tokio::time::Instant::now() + PATIENCE;
-    while !scene.moves(session.execute(id, &[])).await.1 {
-        assert!(tokio::time::Instant::now() < end, "no execution goes to a replica");
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    scene.until_moves(&mut session, id, &[]).await;
     scene.end().await;
 }
 
@@ -67,7 +50,7 @@ async fn types_of_others_do_not_count(flavor: Flavor) {
         // Idle connections belong to workers, and either of them may serve a session.
         for _ in 0..4 {
             let mut other = scene.session().await;
-            other.warm(&scene).await;
+            scene.until_split(&mut other).await;
             let id = other.prepare(text).await;
             for _ in 0..3 {
                 other.execute(id, std::slice::from_ref(theirs)).await;
@@ -75,7 +58,7 @@ async fn types_of_others_do_not_count(flavor: Flavor) {
         }
         for _ in 0..4 {
             let mut session = scene.session().await;
-            session.warm(&scene).await;
+            scene.until_split(&mut session).await;
             let id = session.prepare(text).await;
             for _ in 0..3 {
                 let reply = session.execute(id, std::slice::from_ref(ours)).await;
@@ -103,7 +86,7 @@ async fn types_of_others_do_not_count(flavor: Flavor) {
 async fn long_executions_have_their_types(flavor: Flavor) {
     let scene = Scene::set(flavor, "prepared_long").await;
     let mut session = scene.session().await;
-    session.warm(&scene).await;
+    scene.until_split(&mut session).await;
     let read = session.prepare("SELECT LENGTH(?) FROM t LIMIT 1").await;
     scene.until_moves(&mut session, read, &[string("one")]).await;
     for len in [100, 300 * 1024, 3 * 1024 * 1024] {
@@ -118,7 +101,7 @@ async fn long_executions_have_their_types(flavor: Flavor) {
 async fn refusals_are_not_shown_to_others(flavor: Flavor) {
     let scene = Scene::set_apart(flavor, "prepared_leak").await;
     let mut session = scene.session().await;
-    session.warm(&scene).await;
+    scene.until_split(&mut session).await;
     let read = session.prepare("SELECT a FROM t WHERE id = 1").await;
     let executed = async {
         for _ in 0..4 {
@@ -139,7 +122,7 @@ async fn refusals_are_not_shown_to_others(flavor: Flavor) {
 async fn what_was_sent_ahead_is_sent_once(flavor: Flavor) {
     let scene = Scene::set(flavor, "prepared_ahead").await;
     let mut session = scene.session().await;
-    session.warm(&scene).await;
+    scene.until_split(&mut session).await;
     let read = session.prepare("SELECT COUNT(*) FROM t WHERE s = ?").await;
     let nothing = Param { value: Some(Vec::new()), ..string("") };
     session.text("START TRANSACTION READ ONLY").await;
@@ -179,10 +162,10 @@ async fn bound_to_character_sets_that_are_read_late(flavor: Flavor) {
 async fn types_count_by_either_name(flavor: Flavor) {
     let scene = Scene::set(flavor, "prepared_names").await;
     let mut session = scene.session().await;
-    session.warm(&scene).await;
+    scene.until_split(&mut session).await;
     let read = session.prepare("SELECT a FROM t WHERE id = ?").await;
     scene.until_moves(&mut session, read, &[number(1)]).await;
-    let reply = session.execute_last_again(&i64::to_le_bytes(2)).await;
+    let reply = session.execute_again(u32::MAX, &i64::to_le_bytes(2)).await;
     assert_eq!(value(&reply), "20");
     scene.end().await;
 }
@@ -191,7 +174,7 @@ async fn types_count_by_either_name(flavor: Flavor) {
 async fn nothing_is_last_after_a_failure(flavor: Flavor) {
     let scene = Scene::set(flavor, "prepared_failed").await;
     let mut session = scene.session().await;
-    session.warm(&scene).await;
+    scene.until_split(&mut session).await;
     let read = session.prepare("SELECT COUNT(*) FROM t WHERE s = ?").await;
     session.0.send_long_data(read, 0, b"two").await.unwrap();
     assert!(session.0.prepare(b"no statement").await.unwrap().error.is_some());
@@ -209,7 +192,7 @@ async fn nothing_is_last_after_a_failure(flavor: Flavor) {
 async fn errors_of_a_prepare_are_shown(flavor: Flavor) {
     let scene = Scene::set(flavor, "prepared_errors").await;
     let mut session = scene.session().await;
-    session.warm(&scene).await;
+    scene.until_split(&mut session).await;
     session.text("START TRANSACTION READ ONLY").await;
     session.text("SELECT COUNT(*) FROM t").await;
     assert!(session.0.prepare(b"no statement").await.unwrap().error.is_some());
@@ -223,7 +206,7 @@ async fn errors_of_a_prepare_are_shown(flavor: Flavor) {
 async fn too_many_are_no_harm(flavor: Flavor) {
     let scene = Scene::set(flavor, "prepared_budget").await;
     let mut session = scene.session().await;
-    session.warm(&scene).await;
+    scene.until_split(&mut session).await;
     for n in 0..6 {
         session.prepare(&format!("SELECT {n} FROM t /* {} */", "x".repeat(240 * 1024))).await;
     }
@@ -244,7 +227,7 @@ async fn what_pins(flavor: Flavor) {
     ];
     for text in texts {
         let mut session = scene.session().await;
-        session.warm(&scene).await;
+        scene.until_split(&mut session).await;
         let made = session.0.prepare(text.as_bytes()).await.unwrap();
         let Some(id) = made.statement else { continue };
         let reply = session.0.execute(id, 0, &[], &[]).await.unwrap();
@@ -260,24 +243,14 @@ async fn what_pins(flavor: Flavor) {
     scene.end().await;
 }
 
-macro_rules! on {
-    ($flavor:ident $module:ident: $($name:ident)*) => {
-        mod $module {
-            use super::Flavor;
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $name() {
-                    super::$name(Flavor::$flavor).await;
-                }
-            )*
-        }
-    };
+on! { MySql on_mysql:
+    columns_are_those_that_were_told types_of_others_do_not_count refusals_are_not_shown_to_others
+    what_was_sent_ahead_is_sent_once long_executions_have_their_types errors_of_a_prepare_are_shown
+    too_many_are_no_harm what_pins
 }
-
-on! { MySql on_mysql: columns_are_those_that_were_told types_of_others_do_not_count
-refusals_are_not_shown_to_others what_was_sent_ahead_is_sent_once
-long_executions_have_their_types  errors_of_a_prepare_are_shown too_many_are_no_harm what_pins }
-on! { MariaDb on_mariadb: columns_are_those_that_were_told types_of_others_do_not_count
-refusals_are_not_shown_to_others what_was_sent_ahead_is_sent_once
-long_executions_have_their_types bound_to_character_sets_that_are_read_late types_count_by_either_name nothing_is_last_after_a_failure
-errors_of_a_prepare_are_shown too_many_are_no_harm what_pins }
+on! { MariaDb on_mariadb:
+    columns_are_those_that_were_told types_of_others_do_not_count refusals_are_not_shown_to_others
+    what_was_sent_ahead_is_sent_once long_executions_have_their_types bound_to_character_sets_that_are_read_late
+    types_count_by_either_name nothing_is_last_after_a_failure errors_of_a_prepare_are_shown
+    too_many_are_no_harm what_pins
+}

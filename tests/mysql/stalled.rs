@@ -27,7 +27,7 @@ async fn stalled_clients_hold_half_a_pool() {
     let options = Options::new(headgate.address(), app.user, app.password).schema(DATABASE);
     let mut reader = options.connect().await.unwrap();
     let read = "SELECT COUNT(*) FROM wide";
-    let served = async || metric(&headgate, "headgate_statements_total{target=\"replica\"").await;
+    let served = async || headgate.metric("headgate_statements_total{target=\"replica\"").await;
     let end = Instant::now() + PATIENCE;
     while served().await == 0 {
         assert!(Instant::now() < end, "nothing is read on the replica");
@@ -40,23 +40,16 @@ async fn stalled_clients_hold_half_a_pool() {
         stalled.push(client);
     }
     // Half of eight may wait; three have to go.
-    while metric(&headgate, "headgate_sessions_open").await != 5 {
+    while headgate.metric("headgate_sessions_open").await != 5 {
         assert!(Instant::now() < end, "{}", headgate.log());
         sleep(Duration::from_millis(50)).await;
     }
     sleep(Duration::from_millis(1500)).await;
-    assert_eq!(metric(&headgate, "headgate_sessions_open").await, 5, "the others may take their time");
+    assert_eq!(headgate.metric("headgate_sessions_open").await, 5, "the others may take their time");
     assert!(headgate.log().contains("too many clients leave their replies unread"), "{}", headgate.log());
     let before = served().await;
     assert_eq!(reader.query(read).await.unwrap().value().as_deref(), Some("4"));
     assert!(served().await > before, "the replica serves who reads");
     drop(stalled);
     headgate.stop().await.unwrap();
-}
-
-/// The sum of the samples whose lines begin so.
-async fn metric(headgate: &Headgate, beginning: &str) -> u64 {
-    let metrics = headgate.metrics().await.unwrap();
-    let lines = metrics.lines().filter(|line| line.starts_with(beginning));
-    lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum()
 }
