@@ -131,6 +131,7 @@ fn topology(now: Instant) -> Topology {
         no_backslash_escapes: false,
         init_connect: false,
         wait_timeout: Duration::from_secs(28800),
+        interactive_timeout: Duration::from_secs(28800),
         hindrance: None,
         asked: now,
         generation: 1,

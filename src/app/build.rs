@@ -15,9 +15,9 @@ use super::settings::{BackendLink, CertificateFiles, Front, Settings};
 use crate::admission::Refusal;
 use crate::auth::{MAX_ENCODED_SECRET, Secret, Throttle, rsa, throttle};
 use crate::backend::{BackendError, Target};
-use crate::config::BackendTls;
+use crate::config::{self, BackendTls};
 use crate::frontend::{
-    AccountReader, ClientIds, KnownSecrets, Learned, Limits, Live, Parsed, Roster, Shared, Tally,
+    AccountReader, ClientIds, KnownSecrets, Learned, Limits, Live, Parsed, PoolMode, Roster, Shared, Tally,
 };
 use crate::monitor;
 use crate::net::tls::{self, CertificateSource, ClientSettings, ClientTls, Mode, ServerTls};
@@ -83,6 +83,10 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         clients: AtomicUsize::new(0),
         addresses: Tally::default(),
         users: Tally::default(),
+        pool_mode: match settings.pool.mode {
+            config::PoolMode::Session => PoolMode::Session,
+            config::PoolMode::Transaction => PoolMode::Transaction,
+        },
         proxy_protocol: settings.backend.proxy_protocol,
         ids: ClientIds::new(settings.front.instance),
         strikes: Semaphore::new(MAX_STRIKES),
@@ -121,7 +125,8 @@ fn pool_limits(settings: &Settings) -> anyhow::Result<pool::Limits> {
         idle_per_shelf: usize::try_from(settings.pool.max_idle)?,
         idle_timeout: settings.pool.idle_timeout,
         wait: settings.pool.wait_timeout,
-        ..pool::Limits::default()
+        waiting_room: usize::try_from(settings.pool.waiting_room)?,
+        max_age: settings.pool.max_age,
     })
 }
 

@@ -15,7 +15,8 @@ use crate::wire::err::{ERR, ErrPacket};
 use crate::wire::frame::{HEADER, put_packet, split_packet};
 use crate::wire::ok::{EOF, OK, OkPacket};
 use crate::wire::prepared::Prepared;
-use crate::wire::session_track::Change;
+use crate::wire::reply::{ClientForm, Progress, Shape, Tracker};
+use crate::wire::session_track::{Change, Wish};
 
 /// The longest packet of an answer to a question of our own.
 const MAX_PACKET: usize = 8 * 1024 * 1024;
@@ -51,12 +52,10 @@ impl Connection {
         argument: &[u8],
         see: &mut (dyn FnMut(Change<'_>) + Send),
     ) -> Result<Answer, BackendError> {
-        let mut payload = vec![command as u8];
-        if command == Command::Query && self.capabilities.contains(Capabilities::QUERY_ATTRIBUTES) {
-            // No attributes, one set of them: the form that was negotiated for the client's sake.
-            payload.extend_from_slice(&[0, 1]);
-        }
-        payload.extend_from_slice(argument);
+        let payload = match command {
+            Command::Query => self.query_payload(argument),
+            command => [&[command as u8], argument].concat(),
+        };
         // Until the whole answer is there, a deadline that cuts this leaves the connection of no use.
         self.begin();
         self.send_payload(&payload).await?;
@@ -86,6 +85,54 @@ impl Connection {
         see: &mut (dyn FnMut(Change<'_>) + Send),
     ) -> Result<Answer, BackendError> {
         clock::within(limit, self.command_unbounded(command, argument, see)).await?
+    }
+
+    /// Runs a statement of our own and gives the bytes of its reply back. Nothing where they are more than `most`; they
+    /// are read all the same.
+    ///
+    /// # Errors
+    /// A failure of the connection. A refusal is a reply.
+    pub async fn raw(
+        &mut self,
+        sql: &str,
+        most: usize,
+        limit: Duration,
+    ) -> Result<Option<Vec<u8>>, BackendError> {
+        clock::within(limit, self.raw_unbounded(sql, most)).await?
+    }
+
+    async fn raw_unbounded(&mut self, sql: &str, most: usize) -> Result<Option<Vec<u8>>, BackendError> {
+        self.begin();
+        self.send_payload(&self.query_payload(sql.as_bytes())).await?;
+        let form = ClientForm { deprecate_eof: true, wish: Wish::Nothing };
+        let mut tracker = Tracker::new(Shape::Results, form, self.status);
+        let mut reply = Vec::new();
+        loop {
+            let step = tracker.advance(&mut self.link.inbox, &mut |_| {})?;
+            if reply.len() <= most {
+                reply.extend_from_slice(self.link.inbox.get(..step.ready).unwrap_or_default());
+            }
+            self.link.consume(step.ready);
+            match step.progress {
+                Progress::Complete(end) => {
+                    self.finish(end.status);
+                    return Ok((reply.len() <= most).then_some(reply));
+                }
+                Progress::NextResult => {}
+                Progress::More if self.link.fill().await? > 0 => {}
+                Progress::More | Progress::FileWanted => return Err(BackendError::Closed),
+            }
+        }
+    }
+
+    fn query_payload(&self, sql: &[u8]) -> Vec<u8> {
+        let mut payload = vec![Command::Query as u8];
+        if self.capabilities.contains(Capabilities::QUERY_ATTRIBUTES) {
+            // No attributes, one set of them: the form that was negotiated for the client's sake.
+            payload.extend_from_slice(&[0, 1]);
+        }
+        payload.extend_from_slice(sql);
+        payload
     }
 
     /// Whether the server would run a statement: it prepares it and forgets it again.

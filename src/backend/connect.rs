@@ -94,7 +94,8 @@ impl Connection {
         purpose: Purpose,
     ) -> Result<Self, BackendError> {
         let socket = Socket::connect(&target.address, target.timeout).await?;
-        let logged_in = clock::within(target.timeout, Self::log_in(target, socket, credentials)).await?;
+        let logged_in =
+            clock::within(target.timeout, Self::log_in(target, socket, credentials, purpose)).await?;
         let mut connection = logged_in.map_err(|error| match target.announced {
             Some(_) if is_no_verdict(&error) => BackendError::Header { source: Box::new(error) },
             _ => error,
@@ -110,6 +111,7 @@ impl Connection {
         target: &Target,
         socket: Socket,
         credentials: Credentials<'_>,
+        purpose: Purpose,
     ) -> Result<Self, BackendError> {
         let mut link = Link::new(Stream::Plain(socket));
         if let Some(announced) = target.announced {
@@ -148,17 +150,22 @@ impl Connection {
             schema: credentials.schema.map(Into::into),
             names: None,
             variables: Variables::DEFAULT,
+            local: Variables::DEFAULT,
+            insert_id: 0,
             login_ok: Vec::new(),
             uses: 0,
             spent: false,
             sandboxed: false,
             warned: false,
+            closes_after: None,
+            long_idle: false,
             kept: Kept::default(),
             defaults: Defaults::default(),
             in_reply: false,
             proven: clock::now(),
             greeting: Some(Box::new(greeting)),
             server: target.server,
+            purpose,
             channel,
             capabilities: request.capabilities,
             nonce,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::connect::Purpose;
 use super::error::BackendError;
 use super::statements::Kept;
 use crate::auth::client_side::Channel;
@@ -39,6 +40,10 @@ pub struct Connection {
     pub names: Option<Arc<str>>,
     /// Session variables that were set on it.
     pub variables: Variables,
+    /// The same, of those that matter on the primary alone.
+    pub local: Variables,
+    /// What LAST_INSERT_ID() was made on it for the session that has it; 0 while nobody has it.
+    pub insert_id: u64,
     /// What it has of variables that were not set: the primary's defaults, and when they were those.
     pub defaults: Defaults,
     /// The payload of the OK that ended the login.
@@ -55,11 +60,16 @@ pub struct Connection {
     pub sandboxed: bool,
     /// A session has left warnings or an error on it. MariaDB shows them until a statement names a table.
     pub warned: bool,
+    /// The server closes it when it has idled for this long, where a session has said so.
+    pub closes_after: Option<Duration>,
+    /// It has idled for so long that something on the way may have forgotten it.
+    pub long_idle: bool,
     /// Statements that are prepared on it.
     pub(super) kept: Kept,
     /// A session's command is under way.
     pub(super) in_reply: bool,
     pub(super) server: ServerId,
+    pub(super) purpose: Purpose,
     pub(super) thread_id: u32,
     pub(super) flavor: Flavor,
     pub(super) channel: Channel,
@@ -103,6 +113,12 @@ impl Connection {
         self.thread_id
     }
 
+    /// What it was made ready for.
+    #[must_use]
+    pub const fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
     /// What was negotiated.
     #[must_use]
     pub const fn capabilities(&self) -> Capabilities {
@@ -118,12 +134,28 @@ impl Connection {
     /// What the connection has, for the choice among idle ones.
     #[must_use]
     pub fn setting(&self) -> Setting<'_> {
-        Setting { schema: self.schema.as_deref(), names: self.names.as_deref(), variables: &self.variables }
+        Setting {
+            schema: self.schema.as_deref(),
+            names: self.names.as_deref(),
+            variables: &self.variables,
+            local: &self.local,
+            autocommit: self.status.contains(StatusFlags::AUTOCOMMIT),
+        }
     }
 
     /// Lets the connection count against a limit for as long as it lives.
     pub fn hold(&mut self, place: Box<dyn Send + Sync>) {
         self.place = Some(place);
+    }
+
+    /// The server has made the session a new one.
+    pub(super) fn forget_session(&mut self) {
+        self.names = None;
+        self.variables = Variables::DEFAULT;
+        self.local = Variables::DEFAULT;
+        self.insert_id = 0;
+        self.defaults = Defaults::default();
+        self.kept = Kept::default();
     }
 
     /// True when nothing has happened on an idle connection: it is still there and owes no bytes.

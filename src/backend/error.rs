@@ -59,6 +59,9 @@ pub enum BackendError {
         /// The limit that was met.
         limit: usize,
     },
+    /// A connection cannot be made what the session is.
+    #[error("no connection to the primary can be made what this session is; connect again")]
+    NotCarried,
     /// The server is too old.
     #[error(
         "the server has no session tracking or no DEPRECATE_EOF; MySQL 8.0 or MariaDB 10.6 or newer is needed"
@@ -109,15 +112,15 @@ impl BackendError {
             Self::Closed | Self::Io { .. } | Self::Protocol { .. } => {
                 ErrPacket::own(SERVER_LOST, b"HY000", &self.to_string())
             }
-            Self::Connect(_) | Self::Late { .. } | Self::Tls { .. } | Self::TooOld => {
+            Self::Connect(_) | Self::Late { .. } | Self::Tls { .. } | Self::TooOld | Self::NotCarried => {
                 ErrPacket::own(NO_SERVER, b"HY000", &self.to_string())
             }
         }
     }
 
     /// Labels for counters, see [`Self::kind`].
-    pub const KINDS: [&'static str; 9] =
-        ["connect", "io", "closed", "late", "protocol", "tls", "login", "full", "refused"];
+    pub const KINDS: [&'static str; 10] =
+        ["connect", "io", "closed", "late", "protocol", "tls", "login", "full", "refused", "not_carried"];
 
     /// The place of this error's label in [`Self::KINDS`].
     #[must_use]
@@ -133,6 +136,7 @@ impl BackendError {
             Self::Login { .. } | Self::TooOld => 6,
             Self::Full { .. } => 7,
             Self::Refused { .. } => 8,
+            Self::NotCarried => 9,
         }
     }
 }

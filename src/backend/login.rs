@@ -8,7 +8,6 @@ use super::error::BackendError;
 use crate::auth::Secret;
 use crate::auth::client_side::{Channel, Exchange, FirstAnswer, Setup, Step};
 use crate::runtime::clock;
-use crate::session::Variables;
 use crate::wire::auth_switch::AuthSwitch;
 use crate::wire::command::Command;
 use crate::wire::encode::put_nul_terminated;
@@ -68,9 +67,7 @@ impl Connection {
     ) -> Result<(), BackendError> {
         clock::within(limit, self.change_user_unbounded(credentials)).await??;
         self.schema = credentials.schema.map(Into::into);
-        self.names = None;
-        self.variables = Variables::DEFAULT;
-        self.forget_statements();
+        self.forget_session();
         self.prepare(purpose, limit).await
     }
 
@@ -95,9 +92,13 @@ impl Connection {
     /// variables. Not roles, and not the schema.
     pub async fn reset(&mut self, purpose: Purpose, limit: Duration) -> Result<(), BackendError> {
         self.command(Command::ResetConnection, &[], limit).await?;
-        self.names = None;
-        self.variables = Variables::DEFAULT;
-        self.forget_statements();
+        self.forget_session();
         self.prepare(purpose, limit).await
+    }
+
+    /// A client has had the session reset: it is made ready again.
+    pub async fn was_reset(&mut self, limit: Duration) -> Result<(), BackendError> {
+        self.forget_session();
+        self.prepare(self.purpose, limit).await
     }
 }

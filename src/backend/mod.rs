@@ -5,6 +5,7 @@
 //! sessions, routing or pools.
 
 mod ask;
+mod bring;
 mod connect;
 mod connection;
 mod error;
@@ -14,4 +15,4 @@ mod statements;
 pub use connect::{Credentials, Purpose, Target};
 pub use connection::{Connection, Defaults, WRITE_LIMIT};
 pub use error::{BackendError, NO_SERVER, SERVER_LOST};
-pub use statements::Use;
+pub use statements::{Reading, Use};

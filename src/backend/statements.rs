@@ -31,9 +31,22 @@ struct Statement {
     text: Box<[u8]>,
     types: Box<[u8]>,
     session: Option<u32>,
+    /// A session has something of its own in it: it is not closed for others to make room.
+    fastened: bool,
     schema: Option<Box<[u8]>>,
     names: Option<Arc<str>>,
     variables: Variables,
+}
+
+/// What a server reads a text under.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    /// The current schema.
+    pub schema: Option<&'a [u8]>,
+    /// The statement that makes the character sets.
+    pub names: Option<&'a str>,
+    /// Session variables that were set.
+    pub variables: &'a Variables,
 }
 
 /// For what a statement is kept. MySQL takes a parameter for what it was at an earlier execution, and converts
@@ -44,6 +57,14 @@ pub struct Use<'a> {
     pub types: &'a [u8],
     /// The session it serves, where what it is depends on values too.
     pub session: Option<u32>,
+}
+
+impl Use<'_> {
+    /// Of a statement that a session has prepared and not run yet.
+    #[must_use]
+    pub const fn unbound(session: u32) -> Self {
+        Self { types: &[], session: Some(session) }
+    }
 }
 
 impl Connection {
@@ -59,7 +80,7 @@ impl Connection {
         expected: u16,
         limit: Duration,
     ) -> Result<Prepared, BackendError> {
-        if let Some(at) = self.kept.0.iter().rposition(|kept| self.has(kept, text, use_of)) {
+        if let Some(at) = self.kept.0.iter().rposition(|kept| self.has(kept, text, use_of, self.reading())) {
             let kept = self.kept.0.remove(at);
             let prepared = kept.prepared;
             if prepared.columns == expected {
@@ -68,26 +89,81 @@ impl Connection {
             }
             self.close_statement(prepared.id).await?;
         }
-        while !self.kept.0.is_empty()
-            && (self.kept.0.len() >= KEPT || self.kept_bytes() + text.len() > KEPT_BYTES)
-        {
-            let oldest = self.kept.0.remove(0).prepared.id;
-            self.close_statement(oldest).await?;
-        }
+        self.make_room(text.len()).await?;
         let prepared = clock::within(limit, self.prepare_statement(text)).await?;
         // Why it was refused is shown there to whoever asks next.
         self.warned |= prepared.is_err();
         let Some(prepared) = prepared? else { return Err(Malformed::new("answer to a prepare").into()) };
+        self.keep(prepared, text, use_of);
+        Ok(prepared)
+    }
+
+    /// A statement that was prepared here under other schema, character sets and variables than the present ones, for
+    /// this use, or by this session and not run yet.
+    pub fn prepared_before(
+        &mut self,
+        text: &[u8],
+        use_of: Use<'_>,
+        session: u32,
+        reading: Reading<'_>,
+    ) -> Option<u32> {
+        let find = |use_of| self.kept.0.iter().rposition(|kept| self.has(kept, text, use_of, reading));
+        // What the session has just prepared is newer than what others have.
+        let at = find(Use::unbound(session)).or_else(|| find(use_of))?;
+        let kept = self.kept.0.get_mut(at)?;
+        if !kept.fastened {
+            kept.types = use_of.types.into();
+            kept.session = use_of.session;
+        }
+        Some(kept.prepared.id)
+    }
+
+    /// A session has prepared a statement, and has not run it yet: it is that session's until it is run.
+    ///
+    /// # Errors
+    /// A failure after which the connection is of no further use.
+    pub async fn adopt(&mut self, prepared: Prepared, text: &[u8], session: u32) -> Result<(), BackendError> {
+        self.make_room(text.len()).await?;
+        self.keep(prepared, text, Use::unbound(session));
+        Ok(())
+    }
+
+    /// The statement is kept until it is discarded.
+    pub fn fasten(&mut self, id: u32) {
+        for kept in self.kept.0.iter_mut().filter(|kept| kept.prepared.id == id) {
+            kept.fastened = true;
+        }
+    }
+
+    /// Closes a statement.
+    ///
+    /// # Errors
+    /// A failure after which the connection is of no further use.
+    pub async fn discard(&mut self, id: u32) -> Result<(), BackendError> {
+        self.kept.0.retain(|kept| kept.prepared.id != id);
+        self.close_statement(id).await
+    }
+
+    async fn make_room(&mut self, len: usize) -> Result<(), BackendError> {
+        while self.kept.0.len() >= KEPT || self.kept_bytes() + len > KEPT_BYTES {
+            let Some(oldest) = self.kept.0.iter().position(|kept| !kept.fastened) else { break };
+            let oldest = self.kept.0.remove(oldest).prepared.id;
+            self.close_statement(oldest).await?;
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, prepared: Prepared, text: &[u8], use_of: Use<'_>) {
         self.kept.0.push(Statement {
             prepared,
             text: text.into(),
             types: use_of.types.into(),
             session: use_of.session,
+            fastened: false,
             schema: self.schema.clone(),
             names: self.names.clone(),
             variables: self.variables.clone(),
         });
-        Ok(prepared)
     }
 
     async fn close_statement(&mut self, id: u32) -> Result<(), BackendError> {
@@ -98,17 +174,17 @@ impl Connection {
         self.kept.0.iter().map(|kept| kept.text.len() + kept.types.len()).sum()
     }
 
-    fn has(&self, kept: &Statement, text: &[u8], use_of: Use<'_>) -> bool {
+    /// What the server reads texts under at the moment.
+    fn reading(&self) -> Reading<'_> {
+        Reading { schema: self.schema.as_deref(), names: self.names.as_deref(), variables: &self.variables }
+    }
+
+    fn has(&self, kept: &Statement, text: &[u8], use_of: Use<'_>, reading: Reading<'_>) -> bool {
         *kept.text == *text
             && *kept.types == *use_of.types
             && kept.session == use_of.session
-            && kept.schema == self.schema
-            && kept.names == self.names
-            && kept.variables.same_as(&self.variables)
-    }
-
-    /// The server has closed all of them.
-    pub(super) fn forget_statements(&mut self) {
-        self.kept = Kept::default();
+            && kept.schema.as_deref() == reading.schema
+            && kept.names.as_deref() == reading.names
+            && kept.variables.same_as(reading.variables)
     }
 }

@@ -106,6 +106,16 @@ choice! {
 }
 
 choice! {
+    /// For how long a client has its connection to the primary.
+    PoolMode {
+        /// For as long as it lives.
+        Session = "session",
+        /// For as long as it needs it.
+        Transaction = "transaction",
+    }
+}
+
+choice! {
     /// What a read on a replica may miss.
     Consistency {
         /// Nothing that its own session has written or seen.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::choice::{BackendTls, Compression, Consistency, LogFormat, ProxyProtocol, RuntimeModel};
+use super::choice::{BackendTls, Compression, Consistency, LogFormat, PoolMode, ProxyProtocol, RuntimeModel};
 use super::endpoint::Endpoint;
 use super::key::{Key, Reload, settings};
 use super::network::{Network, UserRule};
@@ -166,11 +166,20 @@ settings! {
 
     /// Connections to the servers.
     pool: Pool {
+        /// For how long a client has its connection to the primary. `session`: for as long as it lives.
+        /// `transaction`: for as long as it needs it, which is a statement, a transaction, or whatever cannot be had
+        /// on another connection; thousands of clients then share a few dozen connections. docs/pooling.md has more.
+        mode: PoolMode {
+            default: PoolMode::Session,
+            flag: "--pool-mode" "MODE",
+            reload: Restart
+        }
         /// Most connections to one server, in use and idle, the control account's not counted. The server's
         /// own `max_connections` still applies: its error 1040 is passed on.
         max_connections_per_server: u32 {
             default: 4_000,
             range: 1..=100_000,
+            flag: "--max-connections-per-server" "N",
             reload: Restart
         }
         /// Most idle connections kept by one worker for one user at one server.
@@ -183,6 +192,20 @@ settings! {
         idle_timeout: Duration {
             default: seconds(60),
             range: seconds(1)..=seconds(86_400),
+            reload: Restart
+        }
+        /// How long a connection may serve after its login, less up to a quarter, so that connections that were
+        /// opened together do not all go together. A right that is taken away from an account, or a new password,
+        /// holds for all connections after this time.
+        max_age: Duration {
+            default: seconds(30),
+            range: seconds(1)..=seconds(86_400),
+            reload: Restart
+        }
+        /// Most clients that wait for a connection to one server at a time; one more gets error 1040 at once.
+        waiting_room: u32 {
+            default: 10_000,
+            range: 0..=1_000_000,
             reload: Restart
         }
         /// How long a client waits for a connection when all are in use; then it gets error 1040.

@@ -24,7 +24,7 @@ mod setting;
 mod suggest;
 mod value;
 
-pub use choice::{BackendTls, Compression, Consistency, LogFormat, ProxyProtocol, RuntimeModel};
+pub use choice::{BackendTls, Compression, Consistency, LogFormat, PoolMode, ProxyProtocol, RuntimeModel};
 pub use diff::{Change, ReloadPlan, diff};
 pub use endpoint::{Endpoint, EndpointError};
 pub use key::{Key, Reload};

@@ -1,27 +1,26 @@
-//! Replica connections for a session: taken from the pool or opened, and brought to what the session is.
+//! Replica connections for a session: taken from the pool or opened; and how any connection is brought to what the
+//! session is.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::session::Session;
 use crate::auth::Secret;
-use crate::backend::{BackendError, Connection, Credentials, Defaults, Purpose};
+use crate::backend::{BackendError, Connection, Credentials, Purpose};
 use crate::pool::{Key, Shelf};
 use crate::pooling::{Fit, Setting};
 use crate::routing::Reason;
 use crate::runtime::clock;
-use crate::session::Variables;
-use crate::topology::{Facts, Flavor, ServerId};
-use crate::wire::Malformed;
+use crate::session::{State, Variables};
+use crate::topology::{Flavor, ServerId};
 use crate::wire::capabilities::Capabilities;
-use crate::wire::command::Command;
 
 /// For getting a replica connection ready. The primary is there, so a slow replica is not waited for.
 pub(super) const READY_LIMIT: Duration = Duration::from_secs(1);
 
 /// What other sessions were warned of is not the next one's business. Only a statement that names a table
 /// clears it.
-const CLEAR_WARNINGS: &str = "SELECT 1 FROM (SELECT 1) AS nothing";
+pub(super) const CLEAR_WARNINGS: &str = "SELECT 1 FROM (SELECT 1) AS nothing";
 
 /// The shelves a session takes connections from, so that a statement needs no look-up by key.
 #[derive(Debug, Default)]
@@ -43,16 +42,6 @@ impl Session {
         shelf
     }
 
-    /// What the session needs of a connection.
-    fn setting(&self) -> Setting<'_> {
-        let state = &self.login.state;
-        Setting {
-            schema: state.schema(),
-            names: state.names().map(|sql| &**sql),
-            variables: state.variables(),
-        }
-    }
-
     /// A connection with the session's schema and character sets.
     pub(super) async fn ready(&mut self, id: ServerId, shelf: &Shelf) -> Result<Connection, Reason> {
         let (mut connection, fit) = match self.take(shelf) {
@@ -60,7 +49,7 @@ impl Session {
             None if shelf.is_paused(clock::now()) => return Err(Reason::ReplicaFailed),
             None => {
                 let connection = self.open(id, shelf).await?;
-                let fit = Fit::between(connection.setting(), self.setting());
+                let fit = Fit::between(connection.setting(), setting(&self.login.state, Purpose::Replica));
                 (connection, fit.ok_or(Reason::CharsetUnknown)?)
             }
         };
@@ -79,7 +68,7 @@ impl Session {
     fn take(&self, shelf: &Shelf) -> Option<(Connection, Fit)> {
         let generation = self.topology.facts.as_ref().map(|facts| facts.generation);
         loop {
-            let (connection, fit) = shelf.take(self.setting(), clock::now())?;
+            let (connection, fit) = shelf.take(setting(&self.login.state, Purpose::Replica), clock::now())?;
             if Some(connection.defaults.generation) == generation {
                 return Some((connection, fit));
             }
@@ -89,7 +78,7 @@ impl Session {
 
     /// Brings a connection that is in use to what the session is by now.
     pub(super) async fn realign(&mut self, connection: &mut Connection) -> Result<(), Reason> {
-        match Fit::between(connection.setting(), self.setting()) {
+        match Fit::between(connection.setting(), setting(&self.login.state, Purpose::Replica)) {
             Some(fit) if fit.round_trips() == 0 => Ok(()),
             Some(fit) => self.align(connection, fit).await,
             None => Err(Reason::CharsetUnknown),
@@ -97,7 +86,7 @@ impl Session {
     }
 
     async fn align(&mut self, connection: &mut Connection, fit: Fit) -> Result<(), Reason> {
-        match self.set(connection, fit).await {
+        match connection.bring(setting(&self.login.state, Purpose::Replica), fit, READY_LIMIT).await {
             Ok(true) => Ok(()),
             // It would be tried in vain with every read.
             Ok(false) => {
@@ -108,36 +97,6 @@ impl Session {
             Err(BackendError::Refused { .. }) => Err(Reason::ReplicaRefused),
             Err(_) => Err(Reason::ReplicaFailed),
         }
-    }
-
-    /// Sends what differs. False where the replica took it for something else.
-    async fn set(&mut self, connection: &mut Connection, fit: Fit) -> Result<bool, BackendError> {
-        let state = &self.login.state;
-        if fit.set_schema
-            && let Some(schema) = state.schema()
-        {
-            connection.command(Command::InitDb, schema, READY_LIMIT).await?;
-            connection.schema = Some(schema.into());
-        }
-        if fit.set_names
-            && let Some(names) = state.names()
-        {
-            connection.query(names, READY_LIMIT).await?;
-            connection.names = Some(Arc::clone(names));
-        }
-        let wanted = state.variables();
-        if fit.set_variables
-            && let Some(sql) = connection.variables.change_to(wanted, &connection.defaults.variables)
-        {
-            match connection.query(&sql, READY_LIMIT).await {
-                Ok(answer) if wanted.confirmed_by(&connection.variables, &answer.variables) => {
-                    connection.variables = wanted.clone();
-                }
-                Ok(_) | Err(BackendError::Refused { .. }) => return Ok(false),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(true)
     }
 
     /// Opens a connection in the session's name.
@@ -157,9 +116,11 @@ impl Session {
             attributes: &[],
         };
         let facts = self.topology.facts.clone().ok_or(Reason::ReplicaFailed)?;
+        let ignores_space = self.login.capabilities.contains(Capabilities::IGNORE_SPACE);
         let opened = async {
             let mut connection = Connection::open(&target, credentials, Purpose::Replica).await?;
-            level(&mut connection, &facts).await.map(|()| connection)
+            let defaults = Variables::of_login(&facts.defaults, ignores_space);
+            connection.level(&defaults, facts.generation, READY_LIMIT).await.map(|()| connection)
         };
         let mut connection = opened.await.map_err(|error| {
             tracing::info!(server = %id, %error, "no connection to a replica; the read runs on the primary");
@@ -174,18 +135,17 @@ impl Session {
     }
 }
 
-/// Gives a new connection to a replica the defaults of the primary, whatever the replica's own are by now
-/// (HAZARDS 4).
-async fn level(connection: &mut Connection, facts: &Facts) -> Result<(), BackendError> {
-    let variables = Variables::of_defaults(&facts.defaults);
-    if let Some(sql) = Variables::DEFAULT.change_to(&variables, &Variables::DEFAULT) {
-        let answer = connection.query(&sql, READY_LIMIT).await?;
-        // Of some variables servers say that they are out of use.
-        connection.warned = true;
-        if !variables.confirmed_by(&Variables::DEFAULT, &answer.variables) {
-            return Err(Malformed::new("answer to a SET (not what was set)").into());
+/// What a session needs of a connection.
+pub(super) fn setting(state: &State, purpose: Purpose) -> Setting<'_> {
+    let (schema, names) = (state.schema(), state.names().map(|sql| &**sql));
+    let variables = state.variables();
+    match purpose {
+        Purpose::Primary => {
+            Setting { schema, names, variables, local: state.home(), autocommit: state.view().autocommit }
+        }
+        // Nothing is read there that would depend on them.
+        Purpose::Replica | Purpose::Control => {
+            Setting { schema, names, variables, local: &Variables::DEFAULT, autocommit: true }
         }
     }
-    connection.defaults = Defaults { variables, generation: facts.generation };
-    Ok(())
 }

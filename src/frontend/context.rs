@@ -48,6 +48,15 @@ pub struct Limits {
     pub compression: Capabilities,
 }
 
+/// For how long a session has its connection to the primary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolMode {
+    /// For as long as it lives.
+    Session,
+    /// For as long as it needs it: a statement, a transaction, whatever cannot be had on another connection.
+    Transaction,
+}
+
 /// Settings that a running Headgate takes up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Live {
@@ -94,6 +103,8 @@ pub struct Shared {
     pub addresses: Tally<IpAddr>,
     /// Those of them that are logged in as one user.
     pub users: Tally<Box<[u8]>>,
+    /// For how long sessions have connections to the primary.
+    pub pool_mode: PoolMode,
     /// Whether the servers are told the clients' addresses.
     pub proxy_protocol: bool,
     /// Ids for clients. They say nothing of the servers' own.

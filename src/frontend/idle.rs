@@ -3,16 +3,22 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{self, Poll};
+use std::time::Duration;
 
 use super::relay::{self, RelayError};
 use super::session::{Closing, Session};
-use crate::backend::BackendError;
+use crate::backend::{BackendError, Connection};
 use crate::net::link::Link;
 use crate::runtime::clock::{self, LazyTimer};
 use crate::runtime::shutdown::{self, Phase};
-use crate::session::Changed;
+use crate::session::{Changed, Hold};
+use crate::topology::Flavor;
+use crate::wire::capabilities::Capabilities;
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::{HEADER, Header};
+
+/// Who asks about a statement does so at once. After this long the answers are copied.
+const ASKS_WITHIN: Duration = Duration::from_millis(100);
 
 /// What ends the wait for a command beside the client and the primary.
 pub(super) struct Idle {
@@ -20,6 +26,8 @@ pub(super) struct Idle {
     drain: Drain,
     /// Wakes a session whose client says nothing.
     timer: LazyTimer,
+    /// Wakes one that keeps a connection for questions which do not come.
+    release: LazyTimer,
 }
 
 /// Hears of the drain. Waiting for it is begun once and not for each command: it costs a lock that all
@@ -37,13 +45,20 @@ enum Woken {
     Shutdown,
     /// The client has said nothing for too long.
     Idle,
+    /// It has not asked about the statement before.
+    NoQuestion,
 }
 
 impl Idle {
     pub(super) fn new(shutdown: shutdown::Listener) -> Self {
         let mut listener = shutdown.clone();
         let begins = Box::pin(async move { listener.reached(Phase::Draining).await });
-        Self { shutdown, drain: Drain { begins, heard: false }, timer: LazyTimer::default() }
+        Self {
+            shutdown,
+            drain: Drain { begins, heard: false },
+            timer: LazyTimer::default(),
+            release: LazyTimer::default(),
+        }
     }
 }
 
@@ -66,10 +81,11 @@ impl Session {
                 self.wait().await
             } else {
                 // Draining, with a transaction open: until it is over, or the end.
-                let (client, primary) = (&mut self.client, &mut self.login.primary.link);
+                let (client, primary) = (&mut self.client, self.login.primary.held());
+                let mut primary = primary.map(|primary| &mut primary.link);
                 tokio::select! {
                     biased;
-                    woken = poll_fn(|cx| poll_either(client, primary, cx)) => woken,
+                    woken = poll_fn(|cx| poll_either(client, primary.as_deref_mut(), cx)) => woken,
                     () = self.idle.shutdown.reached(Phase::Ending) => Woken::Shutdown,
                 }
             };
@@ -81,6 +97,7 @@ impl Session {
                 Woken::Client => {}
                 Woken::Primary => return Err(self.primary_spoke().await),
                 Woken::Idle => return Err(self.idled().await),
+                Woken::NoQuestion => self.copy_diagnostics().await?,
                 // The loop looks what it means for this session.
                 Woken::Shutdown => {}
             }
@@ -90,17 +107,23 @@ impl Session {
 
     /// Waits for the client, the primary, or the beginning of the drain.
     async fn wait(&mut self) -> Woken {
-        let (client, primary) = (&mut self.client, &mut self.login.primary.link);
-        let Idle { drain: Drain { begins, heard }, timer, .. } = &mut self.idle;
-        let due = self.context.shared.limits().client_idle_timeout.map(|limit| clock::now() + limit);
+        let due = self.may_idle_for().map(|limit| clock::now() + limit);
+        let keeps = self.login.primary.keeps() == Some(Hold::Diagnostics);
+        let release_at = keeps.then(|| clock::now() + ASKS_WITHIN);
+        let client = &mut self.client;
+        let mut primary = self.login.primary.held().map(|primary| &mut primary.link);
+        let Idle { drain: Drain { begins, heard }, timer, release, .. } = &mut self.idle;
         let mut woken_before = false;
         poll_fn(|cx| {
-            let ready = poll_either(client, primary, cx);
+            let ready = poll_either(client, primary.as_deref_mut(), cx);
             if ready.is_ready() {
                 return ready;
             }
             if due.is_some_and(|due| timer.poll_due(due, cx).is_ready()) {
                 return Poll::Ready(Woken::Idle);
+            }
+            if release_at.is_some_and(|due| release.poll_due(due, cx).is_ready()) {
+                return Poll::Ready(Woken::NoQuestion);
             }
             // Neither spoke: it may be the drain that woke this task.
             if (woken_before || !*heard) && begins.as_mut().poll(cx).is_ready() {
@@ -110,6 +133,22 @@ impl Session {
             Poll::Pending
         })
         .await
+    }
+
+    /// How long the client may say nothing. A server that has no connection of the session's cannot see to its own
+    /// limit.
+    fn may_idle_for(&mut self) -> Option<Duration> {
+        let own = self.context.shared.limits().client_idle_timeout;
+        if self.login.primary.held().is_some() {
+            return own;
+        }
+        let interactive = self.login.capabilities.contains(Capabilities::INTERACTIVE);
+        let of_server = || {
+            let facts = self.topology.facts.as_ref()?;
+            Some(if interactive { facts.interactive_timeout } else { facts.wait_timeout })
+        };
+        let servers = self.login.state.wait_timeout().or_else(of_server);
+        own.into_iter().chain(servers).min()
     }
 
     /// Tells an idle client that Headgate is going.
@@ -124,9 +163,24 @@ impl Session {
 
     /// Tells a client that it has said nothing for too long.
     async fn idled(&mut self) -> Closing {
-        // ER_CLIENT_INTERACTION_TIMEOUT.
-        let text = "disconnected after saying nothing for limits.client_idle_timeout";
-        match self.tell(0, &ErrPacket::own(4031, b"HY000", text)).await {
+        // ER_CLIENT_INTERACTION_TIMEOUT, in words of our own or of the server whose time it is.
+        let error = match self.context.shared.limits().client_idle_timeout {
+            Some(limit) if self.may_idle_for() == Some(limit) => {
+                let text = "disconnected after saying nothing for limits.client_idle_timeout";
+                ErrPacket::own(4031, b"HY000", text)
+            }
+            // MariaDB hangs up without a word.
+            _ if self.login.primary.flavor() == Flavor::MariaDb => {
+                return Closing::Told("idle for wait_timeout");
+            }
+            _ => {
+                let text =
+                    b"The client was disconnected by the server because of inactivity. See wait_timeout and \
+                             interactive_timeout for configuring this behavior.";
+                ErrPacket { code: 4031, state: *b"HY000", message: text.to_vec() }
+            }
+        };
+        match self.tell(0, &error).await {
             Ok(()) => Closing::Told("idle for too long"),
             Err(closing) => closing,
         }
@@ -135,8 +189,9 @@ impl Session {
     /// The primary has hung up on an idle session, perhaps with a last word (ER_CLIENT_INTERACTION_TIMEOUT):
     /// the client is told what it would be told directly.
     async fn primary_spoke(&mut self) -> Closing {
-        let link = &mut self.login.primary.link;
-        if matches!(link.fill_if_empty().await, Ok(n) if n > 0) {
+        if let Some(Connection { link, .. }) = self.login.primary.held()
+            && matches!(link.fill_if_empty().await, Ok(n) if n > 0)
+        {
             let n = link.inbox.len();
             let limit = self.context.shared.limits().client_write_timeout;
             if let Err(error) = link.pass_on(n, &mut self.client, limit).await {
@@ -156,11 +211,11 @@ fn has_begun(inbox: &[u8]) -> bool {
 }
 
 /// Ready when the client or the primary has something to say.
-fn poll_either(client: &mut Link, primary: &mut Link, cx: &mut task::Context<'_>) -> Poll<Woken> {
+fn poll_either(client: &mut Link, primary: Option<&mut Link>, cx: &mut task::Context<'_>) -> Poll<Woken> {
     if client.poll_readable(cx).is_ready() {
         return Poll::Ready(Woken::Client);
     }
-    primary.poll_readable(cx).map(|()| Woken::Primary)
+    primary.map_or(Poll::Pending, |primary| primary.poll_readable(cx).map(|()| Woken::Primary))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::context::Context;
+use super::context::{Context, PoolMode};
 use super::ids::Owner;
 use super::primary::Errand;
 use super::reach::Spot;
@@ -21,6 +21,7 @@ use crate::runtime::clock;
 use crate::runtime::locked::LockedBytes;
 use crate::session::Touched;
 use crate::sql::Kill;
+use crate::topology::ServerId;
 use crate::wire::answer::Answer;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
@@ -87,6 +88,16 @@ impl Session {
                 Some(spot) if spot.server == self.login.primary.server() => {
                     self.run_kill(u64::from(spot.thread_id), form).await?
                 }
+                None if self.context.shared.pool_mode == PoolMode::Transaction => {
+                    match self.stand_in(card).await {
+                        Ok(stand_in) => {
+                            let verdict = self.run_kill(u64::from(stand_in.thread_id()), form).await?;
+                            stand_in.leave();
+                            verdict
+                        }
+                        Err(error) => Err(error.to_client()),
+                    }
+                }
                 // It is about to end by itself: its primary is none any more.
                 Some(_) | None => Err(no_such_thread(id)),
             },
@@ -96,6 +107,11 @@ impl Session {
                 Ok(_) => {
                     if let Err(error) = self.kill_on_replica(card, form).await {
                         return self.refuse(&error.to_client()).await;
+                    }
+                    let ends = !matches!(form, Form::Text { query: true, .. });
+                    if ends && self.context.shared.pool_mode == PoolMode::Transaction {
+                        // What has lost its connection alone would go on with another.
+                        card.kill();
                     }
                 }
                 // Nothing has happened to it.
@@ -109,6 +125,15 @@ impl Session {
             Err(error) if matches!(aim, Aim::Session(_)) => self.refuse(&in_terms_of(id, error)).await,
             Err(error) => self.refuse(&error).await,
         }
+    }
+
+    /// A connection in the name of a session that has none at the moment, so that the primary can say whether this
+    /// one may kill it.
+    async fn stand_in(&mut self, card: &Card) -> Result<Connection, BackendError> {
+        let server = self.login.primary.server();
+        let striker =
+            Striker { context: &self.context, user: &card.user, secret: &card.secret, client: card.client };
+        striker.connect(server).await
     }
 
     /// What an id stands for.
@@ -171,10 +196,10 @@ impl Session {
     }
 
     /// Answers the command at the front of the inbox with an OK.
-    async fn tell_ok(&mut self) -> Result<(), Closing> {
+    pub(super) async fn tell_ok(&mut self) -> Result<(), Closing> {
         let mut seq = relay::discard_command(&mut self.client).await?;
         let mut out = Vec::new();
-        put_packet(&mut out, &mut seq, &OkPacket::plain_payload(self.login.primary.status));
+        put_packet(&mut out, &mut seq, &OkPacket::plain_payload(self.login.primary.status()));
         let limit = self.context.shared.limits().client_write_timeout;
         self.client.send(&out, limit).await.map_err(|error| RelayError::Client(error).into())
     }
@@ -219,10 +244,20 @@ impl Striker<'_> {
         let limit = shared.limits().connect_timeout;
         // The semaphore is never closed, and those who hold it are held to deadlines.
         let _turn = clock::within(limit, shared.strikes.acquire()).await?;
-        let target = self
-            .context
-            .target(&self.context.topology(), spot.server, self.client)
-            .ok_or(BackendError::Closed)?;
+        let mut connection = self.connect(spot.server).await?;
+        let answer = connection.query(sql, limit).await;
+        connection.leave();
+        match answer {
+            // It had ended by itself.
+            Err(BackendError::Refused { error }) if error.code == NO_SUCH_THREAD => Ok(()),
+            answer => answer.map(|_| ()),
+        }
+    }
+
+    /// A connection in the user's name.
+    async fn connect(&self, server: ServerId) -> Result<Connection, BackendError> {
+        let target =
+            self.context.target(&self.context.topology(), server, self.client).ok_or(BackendError::Closed)?;
         let secret = self.secret.read(Secret::decode).ok_or(BackendError::Closed)?;
         let credentials = Credentials {
             user: self.user,
@@ -232,14 +267,7 @@ impl Striker<'_> {
             capabilities: Capabilities::default(),
             attributes: &[],
         };
-        let mut connection = Connection::open(&target, credentials, Purpose::Control).await?;
-        let answer = connection.query(sql, limit).await;
-        connection.leave();
-        match answer {
-            // It had ended by itself.
-            Err(BackendError::Refused { error }) if error.code == NO_SUCH_THREAD => Ok(()),
-            answer => answer.map(|_| ()),
-        }
+        Connection::open(&target, credentials, Purpose::Control).await
     }
 }
 

@@ -11,6 +11,7 @@ use super::barred::{Nobody, is_barred};
 use super::caller::{Caller, LoginError, random, read_request};
 use super::context::Context;
 use super::door::{self, Visit};
+use super::lease::Lease;
 use super::reach::Spot;
 use super::roster::Newcomer;
 use super::session::LoggedIn;
@@ -259,7 +260,8 @@ impl Candidate<'_> {
             collation: request.collation,
             capabilities: self.capabilities,
             form,
-            primary,
+            first_names: state.names().cloned(),
+            primary: Lease::of(primary),
             state,
             nonce: self.nonce,
             client: self.client,

@@ -5,6 +5,7 @@
 
 mod accept;
 mod accounts;
+mod addressing;
 mod barred;
 mod caller;
 mod checkout;
@@ -14,7 +15,9 @@ mod idle;
 mod ids;
 mod kill;
 mod known;
+mod lease;
 mod login;
+mod lookback;
 mod memory;
 mod own;
 pub mod plan;
@@ -36,7 +39,7 @@ mod vigil;
 pub use accept::run;
 pub use accounts::AccountReader;
 pub use caller::{Caller, LoginError, random, read_request};
-pub use context::{Context, Limits, Live, Shared};
+pub use context::{Context, Limits, Live, PoolMode, Shared};
 pub use ids::ClientIds;
 pub use kill::end_statement_of;
 pub use known::KnownSecrets;

@@ -16,7 +16,7 @@ use crate::wire::frame::Header;
 use crate::wire::session_track::Change;
 
 /// For each of them.
-const LIMIT: Duration = Duration::from_secs(5);
+pub(super) const LIMIT: Duration = Duration::from_secs(5);
 
 /// The session's character sets, under names of our own.
 const CHARSETS: &str = "SELECT @@character_set_client AS client, @@collation_connection AS collation, \
@@ -34,17 +34,21 @@ impl Session {
         command: Command,
         argument: &[u8],
     ) -> Result<Result<Answer, ErrPacket>, Closing> {
+        if let Err(error) = self.lease().await {
+            return Ok(Err(error));
+        }
         let LoggedIn { primary, state, .. } = &mut self.login;
         let see = &mut |change: Change<'_>| state.observe(change);
-        let answer = primary.command_seeing(command, argument, LIMIT, see).await;
+        let answer = primary.get()?.command_seeing(command, argument, LIMIT, see).await;
         self.used_primary = clock::now();
+        self.asked_own = true;
         match answer {
             Ok(answer) => {
                 state.settle_own();
                 Ok(Ok(answer))
             }
             Err(BackendError::Refused { error }) => Ok(Err(error)),
-            Err(error) => Err(RelayError::Server(error).into()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -90,7 +94,10 @@ impl Session {
         let Some(text) = header.and_then(|header| self.text(header)).map(<[u8]>::to_vec) else {
             return Ok(None);
         };
-        match self.login.primary.would_run(&text, LIMIT).await {
+        if self.lease().await.is_err() {
+            return Ok(None);
+        }
+        match self.login.primary.get()?.would_run(&text, LIMIT).await {
             Ok(()) => Ok(None),
             Err(BackendError::Refused { error }) => {
                 Ok(Some(error.code).filter(|code| is_verdict(*code, &text)))
@@ -101,16 +108,18 @@ impl Session {
 
     /// Whether the primary's connection has idled so long that the server may close it soon.
     pub(super) fn idles_long(&self, now: Instant) -> bool {
-        let of_others = || self.topology.facts.as_ref().map(|facts| facts.wait_timeout);
+        let of_others =
+            || self.topology.facts.as_ref().map(|facts| facts.wait_timeout.min(facts.interactive_timeout));
         let limit = self.login.state.wait_timeout().or_else(of_others).map(|limit| limit / 2);
         limit.is_some_and(|limit| now.saturating_duration_since(self.used_primary) > limit)
     }
 
     /// Keeps the primary's connection alive while a transaction goes on elsewhere.
     pub(super) async fn keep_alive(&mut self) -> Result<(), Closing> {
-        if self.idles_long(clock::now()) {
-            let pinged = self.login.primary.command(Command::Ping, &[], LIMIT).await;
-            pinged.map_err(RelayError::Server)?;
+        if self.idles_long(clock::now())
+            && let Some(primary) = self.login.primary.held()
+        {
+            primary.command(Command::Ping, &[], LIMIT).await?;
             self.used_primary = clock::now();
         }
         Ok(())

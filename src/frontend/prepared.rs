@@ -27,6 +27,8 @@ pub(super) struct Execution {
     /// What the client calls the statement.
     pub(super) id: u32,
     pub(super) prepared: Arc<Prepared>,
+    /// Only one connection's copy of the statement will do.
+    pub(super) stays: bool,
 }
 
 /// Where an execution may run.
@@ -34,6 +36,8 @@ pub(super) struct Execution {
 enum Ground {
     /// Wherever the statement may.
     Any,
+    /// On any connection to the primary.
+    Primary,
     /// Only where it was prepared.
     Home,
 }
@@ -58,27 +62,47 @@ impl Session {
             // To prepare a question about the statement before changes nothing about that.
             transaction.remember(holder);
         }
-        if may_leave(&statement) {
+        if may_leave(&statement) || self.login.primary.is_pooled() {
             // What they are now is what it will be bound to.
             self.read_charsets().await?;
         }
-        let remembered = !statement.looks_back || statement.only_looks_back;
+        let pooled = self.login.primary.is_pooled();
+        let remembered = pooled || !statement.looks_back || statement.only_looks_back;
         let text = self.prepared_text(header).filter(|_| remembered).map(Box::from);
-        let errand = Errand::command(Shape::Prepare, Touched::Nothing);
-        let Some(made) = self.followed_on_primary(errand).await?.prepared() else {
+        let called = self.login.primary.is_pooled().then(|| self.statements.next_id());
+        let errand = Errand { called, ..Errand::command(Shape::Prepare, Touched::Nothing) };
+        let followed = self.followed_on_primary(errand).await?;
+        let Some(made) = followed.and_then(|followed| followed.prepared()) else {
             self.statements.forget_last();
             self.forget_where_it_ran();
             return Ok(());
         };
         let harmless = text.is_some() && may_run_unread(&statement.class);
+        let id = called.unwrap_or(made.id);
         match text {
             Some(text) => {
                 let prepared = self.login.state.prepared(statement, text, made);
-                self.statements.add(made.id, prepared);
+                self.statements.add(id, prepared);
             }
-            None => self.statements.add_unknown(made.id),
+            None => self.statements.add_unknown(id),
         }
-        if self.statements.get(made.id).is_none() && !harmless {
+        if called.is_some() {
+            match self.statements.get(id).cloned() {
+                Some(prepared) => {
+                    self.note_setting();
+                    let connection = self.login.primary.get()?;
+                    connection.adopt(made, &prepared.text, self.login.id).await?;
+                    if prepared.names().is_none() {
+                        // No other connection can be made what this one is.
+                        connection.fasten(made.id);
+                        self.statements.settle_down(id, made.id);
+                        self.statements.open_cursor(id);
+                    }
+                }
+                None => self.statements.add_stray(id, made.id),
+            }
+        }
+        if self.statements.get(id).is_none() && !harmless {
             // It will run unread, so what it may do counts from now on.
             self.login.state.begin_unknown();
         }
@@ -106,24 +130,29 @@ impl Session {
         if byte == Command::StmtExecute as u8 {
             let found = self.bind(header, id, &prepared);
             // By no name it is known to the server alone that prepared it.
-            if told == id {
+            if told == id || self.login.primary.is_pooled() {
                 ground = found;
             }
         } else {
             self.statements.forget_types(id);
+            // What it binds is not followed here.
+            self.statements.open_cursor(id);
         }
         // The command may be another by now.
         let Some(header) = Header::read(&self.client.inbox) else { return Err(Closing::Quit) };
+        let stays = ground == Ground::Home;
+        if ground == Ground::Any || self.login.primary.is_pooled() {
+            self.executing = Some(Execution { id, prepared: Arc::clone(&prepared), stays });
+        }
         let served = match ground {
-            Ground::Any => {
-                self.executing = Some(Execution { id, prepared: Arc::clone(&prepared) });
-                let served = self.run_statement(prepared.statement.clone(), header).await;
-                self.executing = None;
-                served
-            }
-            Ground::Home => self.at_home(byte, header, told, &prepared.statement).await,
+            Ground::Any => self.run_statement(prepared.statement.clone(), header).await,
+            Ground::Primary | Ground::Home => self.at_home(byte, header, told, &prepared.statement).await,
         };
+        self.executing = None;
         self.statements.let_go(id);
+        if !self.statements.stays(id) {
+            self.leave_home(id).await?;
+        }
         served
     }
 
@@ -135,6 +164,7 @@ impl Session {
         let read = payload.map(|payload| Execute::parse(payload, prepared.parameters, attributes));
         let Some(Ok(Some(read))) = read else {
             self.statements.forget_types(id);
+            self.statements.open_cursor(id);
             return Ground::Home;
         };
         if read.cursor {
@@ -147,9 +177,14 @@ impl Session {
             // They were bound where they are not known here.
             (None, _) => !wants_types,
         };
-        let moves = told && !is_long && !self.statements.stays(id);
+        if !told {
+            self.statements.open_cursor(id);
+        }
+        if self.statements.stays(id) {
+            return Ground::Home;
+        }
         let anywhere = prepared.statement.only_looks_back || self.login.state.still_binds(prepared);
-        if moves && anywhere { Ground::Any } else { Ground::Home }
+        if anywhere && !is_long { Ground::Any } else { Ground::Primary }
     }
 
     /// Runs the execution at the front of the inbox where the statement was prepared.
@@ -170,6 +205,14 @@ impl Session {
 
     /// A statement that is not remembered. Whatever it may do has counted since it was prepared.
     async fn execute_unknown(&mut self, byte: u8, header: Header) -> Result<(), Closing> {
+        if self.login.primary.is_pooled() && header.len >= execute::ID.end {
+            let id = self.statement_id(header).await?;
+            match (self.statements.home(id), Command::of(byte)) {
+                (Some(there), _) => relay::put_statement_id(&mut self.client, there),
+                (None, Some(command)) => return self.about_nothing(command, id).await,
+                (None, None) => {}
+            }
+        }
         if self.read_only.is_some() {
             let id = self.statement_id(header).await?;
             if !self.command_in_read_only(byte).await? {
@@ -185,7 +228,14 @@ impl Session {
     /// The client was told how an execution ended that its server has not heard of. An execution that ends uses up
     /// what was sent ahead for it.
     async fn drop_sent_ahead(&mut self, id: u32) -> Result<(), Closing> {
-        self.command_primary(Command::StmtReset, &id.to_le_bytes()).await.map(|_| ())
+        let there = match self.login.primary.is_pooled() {
+            true => self.statements.home(self.statements.resolve(id)),
+            false => Some(id),
+        };
+        if let Some(there) = there {
+            _ = self.command_primary(Command::StmtReset, &there.to_le_bytes()).await?;
+        }
+        Ok(())
     }
 
     /// An execution that asks for no cursor is answered as any statement is.
@@ -215,7 +265,7 @@ impl Session {
     }
 
     /// The id in the command at the front of the inbox; one that no statement has where there is none.
-    async fn statement_id(&mut self, header: Header) -> Result<u32, Closing> {
+    pub(super) async fn statement_id(&mut self, header: Header) -> Result<u32, Closing> {
         let len = header.len.min(execute::ID.end);
         relay::payload_from_client(&mut self.client, len).await?;
         let payload = self.client.inbox.get(HEADER..HEADER + len);

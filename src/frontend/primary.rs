@@ -6,18 +6,21 @@ use super::reach::Spot;
 use super::relay::{self, Ending, RelayError, Terms};
 use super::session::{Closing, LoggedIn, Session};
 use super::vigil::Alarm;
-use crate::backend::{BackendError, Purpose, SERVER_LOST};
+use crate::backend::{BackendError, SERVER_LOST};
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
-use crate::session::{Abandoned, End, Source, Touched};
+use crate::session::{Abandoned, Behind, End, Shown, Source, Touched, keeps_diagnostics};
+use crate::sql::{Class, Traces};
 use crate::wire::command::Command;
 use crate::wire::err::ErrPacket;
-use crate::wire::reply::{Shape, Tracker};
+use crate::wire::reply::{self, Shape, Tracker};
 use crate::wire::session_track::{Change, Wish};
 
 /// A command for the primary.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Errand {
+pub(super) struct Errand<'a> {
+    /// What the statement is, where it is one.
+    pub(super) class: Option<&'a Class>,
     /// What the reply looks like.
     pub(super) shape: Shape,
     /// What the command may do with data.
@@ -28,13 +31,15 @@ pub(super) struct Errand {
     pub(super) abandoned: Abandoned,
     /// How long it may take.
     pub(super) limit: Option<Duration>,
+    /// What the client is to call the statement that it prepares.
+    pub(super) called: Option<u32>,
 }
 
-impl Errand {
+impl Errand<'_> {
     /// A command other than a statement: no limit, and nothing more is known of it.
     pub(super) const fn command(shape: Shape, touched: Touched) -> Self {
         let abandoned = Abandoned::command(touched);
-        Self { shape, touched, reason: Reason::Command, abandoned, limit: None }
+        Self { class: None, shape, touched, reason: Reason::Command, abandoned, limit: None, called: None }
     }
 }
 
@@ -79,15 +84,26 @@ impl Session {
     }
 
     /// Relays the command at the front of the inbox to the primary, and its reply back.
-    pub(super) async fn on_primary(&mut self, errand: Errand) -> Result<(), Closing> {
+    pub(super) async fn on_primary(&mut self, errand: Errand<'_>) -> Result<(), Closing> {
         self.followed_on_primary(errand).await.map(|_| ())
     }
 
-    /// As [`Self::on_primary`], and gives back who has followed the reply.
-    pub(super) async fn followed_on_primary(&mut self, errand: Errand) -> Result<Tracker, Closing> {
+    /// As [`Self::on_primary`], and gives back who has followed the reply; nothing where the command was refused here.
+    pub(super) async fn followed_on_primary(
+        &mut self,
+        errand: Errand<'_>,
+    ) -> Result<Option<Tracker>, Closing> {
+        if let Err(error) = self.lease().await {
+            self.refuse(&error).await?;
+            return Ok(None);
+        }
         self.count(Target::Primary, errand.reason);
-        let mut tracker = Tracker::new(errand.shape, self.login.form, self.login.primary.status);
-        let sent = relay::forward_command(&mut self.client, &mut self.login.primary).await;
+        let primary = self.login.primary.get()?;
+        let mut tracker = Tracker::new(errand.shape, self.login.form, primary.status);
+        if let Some(id) = errand.called {
+            tracker.call_statement(id);
+        }
+        let sent = relay::forward_command(&mut self.client, primary).await;
         if let Err(error @ RelayError::Client(_)) = sent {
             return Err(error.into());
         }
@@ -97,14 +113,16 @@ impl Session {
         match (reply, sent) {
             (Ok(Ending::Delivered(end) | Ending::HeldBack(end, _)), Ok(())) => {
                 self.used_primary = clock::now();
+                self.look_behind(&errand, &end);
                 self.login.state.settle(End {
                     status: end.status,
                     error: end.error,
+                    insert_id: end.insert_id,
                     source: Source::Primary,
                     touched: errand.touched,
                     now: self.used_primary,
                 });
-                Ok(tracker)
+                Ok(Some(tracker))
             }
             (Ok(Ending::Interrupted(Alarm::Gone)), Ok(())) => {
                 Err(self.client_gone(errand.abandoned, &mut tracker).await)
@@ -119,18 +137,45 @@ impl Session {
         }
     }
 
+    /// Notes what the client may ask about a command that has ended.
+    fn look_behind(&mut self, errand: &Errand<'_>, end: &reply::End) {
+        let (failed, warnings) = (end.error.is_some(), end.warnings);
+        let shown = Shown { failed, affected: end.affected, rows: end.rows, warnings };
+        // Preparing a statement leaves what there is to be asked as it is, unless it fails.
+        if errand.shape == Shape::Prepare && !failed {
+            return;
+        }
+        self.asked_own = false;
+        let flavor = self.login.primary.flavor();
+        let outlived = errand.class.is_some_and(|class| keeps_diagnostics(class, self.traces, flavor))
+            && !failed
+            && warnings == 0;
+        if !outlived {
+            self.copied_warnings = None;
+        }
+        self.behind = match errand.class {
+            Some(class) => self.behind.after(class, self.traces, shown, flavor),
+            None => {
+                self.traces = Traces::default();
+                Behind::after_command(shown)
+            }
+        };
+    }
+
     /// Relays the primary's reply. Ends a statement that takes too long; an alarm is returned where nothing
     /// could be done about it here.
     async fn primary_reply(&mut self, tracker: &mut Tracker) -> Result<Ending, RelayError> {
         let client_write_timeout = self.context.shared.limits().client_write_timeout;
         loop {
             let LoggedIn { primary, state, .. } = &mut self.login;
+            let primary = primary.get()?;
             let vigil = &mut self.vigil;
             let terms = Terms { client_write_timeout, hold_error: false, vigil, lender: None };
             let see = |change: Change<'_>| state.observe(change);
             match relay::reply(&mut self.client, primary, tracker, terms, see).await? {
                 Ending::Interrupted(Alarm::Overtime) => {
-                    if self.end_statement(Spot::of(&self.login.primary)).await.is_err() {
+                    let spot = Spot::of(self.login.primary.get()?);
+                    if self.end_statement(spot).await.is_err() {
                         return Ok(Ending::Interrupted(Alarm::Overtime));
                     }
                     tracker.reword(INTERRUPTED, too_long());
@@ -178,11 +223,12 @@ impl Session {
 
     /// The client has hung up while the primary was at work.
     async fn client_gone(&mut self, abandoned: Abandoned, tracker: &mut Tracker) -> Closing {
-        let spot = Spot::of(&self.login.primary);
+        let Some(primary) = self.login.primary.held() else { return Closing::Quit };
+        let spot = Spot::of(primary);
         let done = match abandoned {
             Abandoned::Ended => self.strike(spot, false, false).await,
             // However long it takes: its client would have got no limit from the server either.
-            Abandoned::RunOut => relay::outlast(&mut self.login.primary, tracker).await,
+            Abandoned::RunOut => relay::outlast(primary, tracker).await,
         };
         if let Err(error) = done {
             tracing::debug!(session = self.login.id, %error, "what a client left behind was not cleared away");
@@ -208,12 +254,14 @@ impl Session {
     pub(super) async fn reset(&mut self) -> Result<(), Closing> {
         self.give_back_lent();
         self.on_primary(Errand::command(Shape::Results, Touched::Wrote)).await?;
-        self.statements.clear();
         let limit = self.context.shared.limits().connect_timeout;
-        let prepared = self.login.primary.prepare(Purpose::Primary, limit).await;
-        prepared.map_err(|error| Closing::Relay(RelayError::Server(error)))?;
+        // Where it was refused a connection, nothing was reset.
+        let Some(primary) = self.login.primary.held() else { return Ok(()) };
+        self.statements.clear();
+        primary.was_reset(limit).await?;
         let generation = self.topology.facts.as_ref().map_or(0, |facts| facts.generation);
-        self.login.state.reset(self.login.primary.status, generation, clock::now());
+        self.login.state.reset(primary.status, generation, clock::now());
+        self.begin_anew().await?;
         if self.login.form.wish == Wish::Everything {
             self.login.form.wish = Wish::Defaults;
         }

@@ -53,6 +53,11 @@ impl Reach {
         Self { held: Mutex::new(Held { primary: Some(Aimed { spot: primary, strikes: 0 }), replica: None }) }
     }
 
+    /// The session has a connection to the primary.
+    pub(super) fn lend_primary(&self, spot: Spot) {
+        self.held.lock().primary = Some(Aimed { spot, strikes: 0 });
+    }
+
     /// A statement is about to run on a replica.
     pub(super) fn lend(&self, spot: Spot) {
         self.held.lock().replica = Some(Aimed { spot, strikes: 0 });
@@ -63,7 +68,7 @@ impl Reach {
         self.held.lock().replica.take().is_none_or(|aimed| aimed.strikes == 0)
     }
 
-    /// The session is over. True where its connection to the primary may serve others.
+    /// The session gives its connection to the primary up. True where that connection to the primary may serve others.
     pub(super) fn give_up_primary(&self) -> bool {
         self.held.lock().primary.take().is_none_or(|aimed| aimed.strikes == 0)
     }

@@ -72,7 +72,7 @@ impl Session {
         if !connection.status.contains(StatusFlags::IN_TRANSACTION) {
             return shelf.put(connection, clock::now());
         }
-        self.login.state.read_elsewhere(true, self.login.primary.status);
+        self.login.state.read_elsewhere(true, self.login.primary.status());
         let (progress, last) = (Progress::default(), Holder::Replica);
         self.read_only = Some(ReadOnly { shelf, connection, progress, savepoints: false, last });
     }
@@ -121,7 +121,7 @@ impl Session {
                 {
                     return self.refuse(&error).await.map(|()| Next::Served);
                 }
-                self.login.state.read_elsewhere(false, self.login.primary.status);
+                self.login.state.read_elsewhere(false, self.login.primary.status());
                 Ok(Next::Route)
             }
             // What the primary refuses, reads nothing.
@@ -255,7 +255,14 @@ impl Session {
         self.count(Target::Replica(id), Reason::ReadOnlyTransaction);
         let (status, error, now) = (end.status, end.error, clock::now());
         let touched = if reads { Touched::Saw } else { Touched::Nothing };
-        self.login.state.settle(End { status, error, source: Source::Replica(id), touched, now });
+        self.login.state.settle(End {
+            status,
+            error,
+            insert_id: 0,
+            source: Source::Replica(id),
+            touched,
+            now,
+        });
         transaction.last = Holder::Replica;
         if reads {
             transaction.progress.snapshot = Some(Holder::Replica);
@@ -267,7 +274,7 @@ impl Session {
         if transaction.connection.status.contains(StatusFlags::IN_TRANSACTION) {
             self.read_only = Some(transaction);
         } else {
-            self.login.state.read_elsewhere(false, self.login.primary.status);
+            self.login.state.read_elsewhere(false, self.login.primary.status());
             if clean && transaction.connection.is_between_replies() {
                 let keep = end.warnings > 0 || self.looks_back;
                 self.lent = Some(Lent::new(transaction.shelf, transaction.connection, keep));
@@ -302,7 +309,7 @@ impl Session {
         if !joined && let Err(error) = self.ask_primary(BEGIN).await? {
             return self.refuse(&error).await.map(|()| Next::Served);
         }
-        self.login.state.read_elsewhere(false, self.login.primary.status);
+        self.login.state.read_elsewhere(false, self.login.primary.status());
         self.context.shared.counters.retries.increment(1);
         Ok(Next::Primary(Reason::ReplicaFailed))
     }
@@ -317,7 +324,7 @@ impl Session {
                 return self.refuse(&error).await.map(|()| Next::Served);
             }
         }
-        self.login.state.read_elsewhere(false, self.login.primary.status);
+        self.login.state.read_elsewhere(false, self.login.primary.status());
         self.login.state.keep_transactions();
         let text = "this read-only transaction has read from a replica and now needs the primary; it was rolled \
                     back, run it again (from now on the session's read-only transactions run on the primary)";
@@ -328,7 +335,7 @@ impl Session {
     /// Ends the transaction on the replica, which has nothing to lose.
     async fn end_on_replica(&mut self) {
         let Some(mut transaction) = self.read_only.take() else { return };
-        self.login.state.read_elsewhere(false, self.login.primary.status);
+        self.login.state.read_elsewhere(false, self.login.primary.status());
         match transaction.connection.query("COMMIT", END_LIMIT).await {
             Ok(_) if transaction.connection.is_idle() => {
                 transaction.shelf.put(transaction.connection, clock::now());
@@ -339,7 +346,7 @@ impl Session {
 
     /// A statement beside may have ended the transaction by itself, as DDL does.
     async fn notice_implicit_end(&mut self) {
-        let open = self.login.primary.status.contains(StatusFlags::IN_TRANSACTION);
+        let open = self.login.primary.status().contains(StatusFlags::IN_TRANSACTION);
         if self.read_only.as_ref().is_some_and(|transaction| transaction.progress.joined) && !open {
             self.end_on_replica().await;
         }

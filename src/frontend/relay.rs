@@ -106,6 +106,31 @@ pub(super) async fn copy_execution(
     server.link.send(&whole, WRITE_LIMIT).await.map_err(lost_server)
 }
 
+/// Puts another id of a statement into the command at the front of the inbox, of which that much has come.
+pub(super) fn put_statement_id(client: &mut Link, id: u32) {
+    if let Some(place) = client.inbox.get_mut(HEADER + execute::ID.start..HEADER + execute::ID.end) {
+        place.copy_from_slice(&id.to_le_bytes());
+    }
+}
+
+/// Puts another text behind the first `kept` bytes of the payload of the command at the front of the inbox, which has
+/// come whole. False where it has no room in a packet.
+pub(super) fn put_text(client: &mut Link, kept: usize, text: &[u8]) -> bool {
+    let Some(header) = Header::read(&client.inbox) else { return false };
+    let (end, len) = (HEADER + header.len, kept + text.len());
+    if header.continues() || len >= MAX_PAYLOAD || client.inbox.len() < end || kept > header.len {
+        return false;
+    }
+    let behind = client.inbox.split_off(end);
+    client.inbox.truncate(HEADER + kept);
+    client.inbox.extend_from_slice(text);
+    client.inbox.extend_from_slice(&behind);
+    if let Some(head) = client.inbox.first_chunk_mut::<HEADER>() {
+        *head = Header { len, ..header }.bytes();
+    }
+    true
+}
+
 /// Puts the types of its parameters into the execution at the front of the inbox, which need not have come whole.
 /// False where they have no room in its packet.
 pub(super) fn put_types(client: &mut Link, new_types: usize, types: &[u8]) -> bool {

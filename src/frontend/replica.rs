@@ -79,7 +79,14 @@ impl Session {
                 self.count(Target::Replica(id), why);
                 let now = clock::now();
                 let (status, error, source) = (end.status, end.error, Source::Replica(id));
-                self.login.state.settle(End { status, error, source, touched: Touched::Saw, now });
+                self.login.state.settle(End {
+                    status,
+                    error,
+                    insert_id: 0,
+                    source,
+                    touched: Touched::Saw,
+                    now,
+                });
                 if clean && why == Reason::ReadOnlyTransaction && end.error.is_none() {
                     self.enter_read_only(shelf, connection);
                 } else if !clean {
@@ -127,7 +134,7 @@ impl Session {
     /// Sends what the command at the front of the inbox asks for, and leaves the command there. False where
     /// nothing was sent, because the replica would answer otherwise than the client was told.
     pub(super) async fn send_standing(&mut self, connection: &mut Connection) -> Result<bool, RelayError> {
-        let Some(Execution { id, prepared }) = &self.executing else {
+        let Some(Execution { id, prepared, .. }) = &self.executing else {
             return relay::copy_command(&self.client, connection).await.map(|()| true);
         };
         let types = self.statements.types(*id).unwrap_or_default();
@@ -153,7 +160,7 @@ impl Session {
         self.client.send(held, limit).await.map_err(RelayError::Client)?;
         let (status, error, source) = (end.status, end.error, Source::Replica(id));
         let (touched, now) = (Touched::Saw, clock::now());
-        self.login.state.settle(End { status, error, source, touched, now });
+        self.login.state.settle(End { status, error, insert_id: 0, source, touched, now });
         Ok(())
     }
 

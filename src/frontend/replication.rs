@@ -39,18 +39,21 @@ impl Session {
         self.count(Target::Primary, Reason::Command);
         // One that ends by itself is let end, as a transaction is.
         let until = if self.ends_by_itself(header).await? { Phase::Ending } else { Phase::Draining };
-        relay::forward_command(&mut self.client, &mut self.login.primary).await?;
+        if let Err(error) = self.lease().await {
+            return self.refuse(&error).await;
+        }
+        relay::forward_command(&mut self.client, self.login.primary.get()?).await?;
         let mut dump = Dump::default();
         loop {
             if self.pass_events(&mut dump).await? {
                 // Servers hang up now, unless they had refused the dump.
-                let primary = &mut self.login.primary;
+                let primary = self.login.primary.get()?;
                 primary.finish(primary.status);
                 return Ok(());
             }
             let listen = self.pass_acknowledgements(&mut dump).await?;
             self.count_traffic();
-            match self.wait_in_dump(listen, until).await {
+            match self.wait_in_dump(listen, until).await? {
                 Woken::Client(read) => {
                     if !matches!(read, Ok(n) if n > 0) {
                         return Err(Closing::Quit);
@@ -87,7 +90,7 @@ impl Session {
     /// Passes what has come from the primary on. True where that was the end.
     async fn pass_events(&mut self, dump: &mut Dump) -> Result<bool, Closing> {
         let limit = self.context.shared.limits().client_write_timeout;
-        let server = &mut self.login.primary.link;
+        let server = &mut self.login.primary.get()?.link;
         let followed = dump.follow(&server.inbox).map_err(BackendError::from).map_err(RelayError::from)?;
         server.pass_on(followed.ready, &mut self.client, limit).await.map_err(RelayError::Client)?;
         if dump.between_packets() {
@@ -105,7 +108,7 @@ impl Session {
                     if let Some(header) = Header::read(&self.client.inbox) {
                         dump.acknowledged(header.seq);
                     }
-                    let server = &mut self.login.primary.link;
+                    let server = &mut self.login.primary.get()?.link;
                     let passed = self.client.pass_on(len, server, WRITE_LIMIT).await;
                     passed.map_err(|source| RelayError::Server(BackendError::Io { source }))?;
                 }
@@ -116,16 +119,16 @@ impl Session {
         }
     }
 
-    async fn wait_in_dump(&mut self, listen: bool, until: Phase) -> Woken {
-        let (client, primary) = (&mut self.client, &mut self.login.primary.link);
+    async fn wait_in_dump(&mut self, listen: bool, until: Phase) -> Result<Woken, Closing> {
+        let (client, primary) = (&mut self.client, &mut self.login.primary.get()?.link);
         let shutdown = &mut self.idle.shutdown;
-        tokio::select! {
+        Ok(tokio::select! {
             biased;
             read = client.fill(), if listen => Woken::Client(read),
             read = primary.fill() => Woken::Primary(read),
             () = shutdown.reached(until) => Woken::Shutdown,
             Ok(()) = self.published.changed() => Woken::Topology,
-        }
+        })
     }
 
     /// Tells a replica why its stream ends, where a packet fits in. It connects again, as after a restart of its

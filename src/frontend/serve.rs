@@ -107,16 +107,19 @@ async fn converse(
         Closing::ChangeUser(request) => again = Some(*request),
     }
     let Remains { link, primary, shelf } = session.into_remains();
-    match (again, shelf) {
-        (Some(request), shelf) => {
+    match (again, primary, shelf) {
+        (Some(request), primary, shelf) => {
             // What the one held must be free when the other is told that it is in.
-            put_away(primary, shelf).await;
+            if let Some(primary) = primary {
+                put_away(primary, shelf).await;
+            }
             return Some((link, request));
         }
-        (None, Some(shelf)) => {
+        (None, Some(primary), Some(shelf)) => {
             tasks::spawn("reclaim", put_away(primary, Some(shelf)));
         }
-        (None, None) => primary.leave(),
+        (None, Some(primary), None) => primary.leave(),
+        (None, None, _) => {}
     }
     link.close().await;
     None

@@ -12,6 +12,7 @@ use zeroize::Zeroize;
 use super::checkout::Shelves;
 use super::context::Context;
 use super::idle::Idle;
+use super::lease::Lease;
 use super::login::Former;
 use super::plan::Plan;
 use super::prepared::Execution;
@@ -23,14 +24,15 @@ use super::roster::{Card, Presence};
 use super::tally::Place;
 use super::vigil::Vigil;
 use crate::auth::Nonce;
-use crate::backend::{Connection, Purpose};
+use crate::backend::{BackendError, Connection, Purpose};
 use crate::net::link::Link;
 use crate::pool::{Key, Shelf};
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
 use crate::runtime::locked::LockedBytes;
 use crate::runtime::shutdown;
-use crate::session::{State, Statements};
+use crate::session::{Behind, State, Statements, Variables};
+use crate::sql::Traces;
 use crate::topology::{Flavor, Topology};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::change_user;
@@ -48,8 +50,10 @@ pub(super) struct LoggedIn {
     pub(super) collation: u16,
     pub(super) capabilities: Capabilities,
     pub(super) form: ClientForm,
-    pub(super) primary: Connection,
+    pub(super) primary: Lease,
     pub(super) state: State,
+    /// The character sets that a connection has when this client has just logged in, where they are known.
+    pub(super) first_names: Option<Arc<str>>,
     /// The greeting's, for a COM_CHANGE_USER of a client that cannot be given another.
     pub(super) nonce: Nonce,
     /// Where the client is; nothing for Unix sockets.
@@ -70,8 +74,9 @@ impl LoggedIn {
 /// What is left of a session.
 pub(super) struct Remains {
     pub(super) link: Link,
-    pub(super) primary: Connection,
-    /// Where the connection to the primary may serve others after a reset.
+    /// Its connection to the primary, where it has one.
+    pub(super) primary: Option<Connection>,
+    /// Where that may serve others after a reset.
     pub(super) shelf: Option<Arc<Shelf>>,
 }
 
@@ -86,6 +91,12 @@ pub(super) enum Closing {
     Told(&'static str),
     /// The client logs in anew, on the same connection.
     ChangeUser(Box<LoginRequest>),
+}
+
+impl From<BackendError> for Closing {
+    fn from(error: BackendError) -> Self {
+        Self::Relay(RelayError::Server(error))
+    }
 }
 
 impl From<RelayError> for Closing {
@@ -116,8 +127,18 @@ pub(super) struct Session {
     pub(super) vigil: Vigil,
     /// Wakes a session that waits for a replica. Armed once for many statements: see [`Session::on_replica`].
     pub(super) patience: Option<Pin<Box<Sleep>>>,
-    /// The client asks about the statement before, so its replica connections are kept until the next.
+    /// The client asks about the statement before, so the connections that it runs on are kept until the next.
     pub(super) looks_back: bool,
+    /// Headgate has asked something of its own on the primary since.
+    pub(super) asked_own: bool,
+    /// What the statement before may have left there.
+    pub(super) traces: Traces,
+    /// How the statement before has ended on the primary.
+    pub(super) behind: Behind,
+    /// Its warnings, as the server would show them, where its connection was given back.
+    pub(super) copied_warnings: Option<Arc<[u8]>>,
+    /// The defaults of session variables that the session began with.
+    pub(super) defaults: Variables,
     /// When the primary connection last answered.
     pub(super) used_primary: Instant,
 }
@@ -146,6 +167,11 @@ impl Session {
             vigil: Vigil::default(),
             patience: None,
             looks_back: false,
+            asked_own: false,
+            traces: Traces::default(),
+            behind: Behind::NOTHING,
+            copied_warnings: None,
+            defaults: Variables::DEFAULT,
             used_primary: clock::now(),
         }
     }
@@ -162,10 +188,14 @@ impl Session {
 
     /// Serves commands until there is a reason to stop.
     pub(super) async fn run(&mut self) -> Closing {
+        if let Err(closing) = self.join_pool().await {
+            return closing;
+        }
         loop {
             let served = async {
                 self.next_command().await?;
-                self.command().await
+                self.command().await?;
+                self.give_back(false).await
             }
             .await;
             self.login.presence.show(&self.login.state, self.lex_mode());
@@ -188,9 +218,14 @@ impl Session {
         if let Some(transaction) = self.read_only.take() {
             transaction.leave();
         }
+        // A reset leaves the schema as it is.
+        self.note_setting();
         let spared = self.reach().give_up_primary();
-        let LoggedIn { mut primary, state, user, capabilities, secret, client, .. } = self.login;
+        let LoggedIn { primary, state, user, capabilities, secret, client, .. } = self.login;
         let link = self.client;
+        let Some(mut primary) = primary.into_held() else {
+            return Remains { link, primary: None, shelf: None };
+        };
         // What may have changed a role is not undone by a reset; MariaDB's connections are never proven
         // anew (HAZARDS 3).
         let reusable = primary.flavor() == Flavor::MySql
@@ -198,7 +233,7 @@ impl Session {
             && primary.is_between_replies()
             && state.view().changed.is_none();
         if !reusable {
-            return Remains { link, primary, shelf: None };
+            return Remains { link, primary: Some(primary), shelf: None };
         }
         let shelf = self.context.pool.shelf(Key {
             server: primary.server(),
@@ -208,7 +243,7 @@ impl Session {
             client: self.context.shared.announced_address(client),
         });
         primary.credential = Some(secret);
-        Remains { link, primary, shelf: Some(shelf) }
+        Remains { link, primary: Some(primary), shelf: Some(shelf) }
     }
 
     /// Serves the command at the front of the inbox.
@@ -235,6 +270,22 @@ impl Session {
         if self.read_only.is_some() && !decides && !self.command_in_read_only(byte).await? {
             return Ok(());
         }
+        if self.login.primary.is_pooled()
+            && let Some(command) = Command::of(byte)
+        {
+            match command {
+                Command::StmtClose | Command::StmtSendLongData | Command::StmtReset | Command::StmtFetch => {
+                    return self.about_statement(command, header).await;
+                }
+                // The OK of a ping repeats the warning count of the statement before; where that is not 0, its
+                // connection is kept.
+                Command::Ping if self.may_answer_ping() => {
+                    self.count(Target::Primary, Reason::Command);
+                    return self.tell_ok().await;
+                }
+                _ => {}
+            }
+        }
         match plan {
             Plan::Query => self.query(header).await,
             Plan::Quit => Err(Closing::Quit),
@@ -254,10 +305,7 @@ impl Session {
             Plan::Silent => {
                 self.note_statement(byte, header).await?;
                 self.count(Target::Primary, Reason::Command);
-                let primary = &mut self.login.primary;
-                relay::forward_command(&mut self.client, primary).await?;
-                primary.finish(primary.status);
-                Ok(())
+                self.forward_silently().await
             }
             Plan::ChangeUser => Err(self.change_user(header).await?),
             Plan::Dump => self.dump(header).await,
@@ -282,6 +330,12 @@ impl Session {
         let seq = relay::discard_command(&mut self.client).await?;
         self.tell(seq, &error).await?;
         Err(Closing::Told("the primary has changed"))
+    }
+
+    /// Whether a ping needs no server: there is a primary, and nothing of the session's is on its way.
+    fn may_answer_ping(&mut self) -> bool {
+        let kept = self.lent.as_ref().is_some_and(Lent::is_kept);
+        !kept && self.login.primary.held().is_none() && self.topology.primary.is_ok()
     }
 
     /// Whether the snapshot knows a primary that is not the session's.

@@ -75,6 +75,11 @@ impl Session {
             return self.look_back(lent, &statement).await;
         }
         self.give_back_lent();
+        if statement.looks_back && !self.prepare_to_look_back(&statement, header).await? {
+            return Ok(());
+        }
+        // It may have another text by now.
+        let Some(header) = Header::read(&self.client.inbox) else { return Err(Closing::Quit) };
         let mut decision = self.decide(&statement, header);
         let learned = match decision.reason {
             Reason::CharsetUnknown => self.read_charsets().await?,
@@ -107,11 +112,16 @@ impl Session {
         reason: Reason,
         shape: Shape,
     ) -> Result<(), Closing> {
+        if let Err(error) = self.lease_for(statement).await? {
+            return self.refuse(&error).await;
+        }
         self.login.state.begin(&statement.class);
         let touched = touched(&statement.class);
         let abandoned = Abandoned::statement(&statement.class, touched, self.login.state.view());
         let limit = self.statement_limit(&statement.class);
-        self.on_primary(Errand { shape, touched, reason, abandoned, limit }).await?;
+        let class = Some(&statement.class);
+        let errand = Errand { class, reason, abandoned, limit, ..Errand::command(shape, touched) };
+        self.on_primary(errand).await?;
         if self.login.form.wish == Wish::Defaults && self.login.state.has_set_trackers() {
             // The session has asked for session tracking of its own.
             self.login.form.wish = Wish::Everything;

@@ -228,6 +228,9 @@ fn facts(
     let flavor = Flavor::of_greeting(&greeting.version);
     let sql_mode = settings.value("sql_mode").unwrap_or_default();
     let handshake_ignored = settings.value("collation") != Some(COLLATION_NAME);
+    let timeout = |name: &str| {
+        Duration::from_secs(settings.value(name).and_then(|seconds| seconds.parse().ok()).unwrap_or(28_800))
+    };
     let mode = crate::sql::LexMode::new(sql_mode, "utf8mb4", flavor.dialect());
     let collation = |row: Vec<Option<String>>| {
         let mut row = row.into_iter();
@@ -243,9 +246,8 @@ fn facts(
         ansi_quotes: mode.ansi_quotes,
         no_backslash_escapes: mode.no_backslash_escapes,
         init_connect: settings.value("init_connect").is_some_and(|sql| !sql.is_empty()),
-        wait_timeout: Duration::from_secs(
-            settings.value("wait_timeout").and_then(|seconds| seconds.parse().ok()).unwrap_or(28_800),
-        ),
+        wait_timeout: timeout("wait_timeout"),
+        interactive_timeout: timeout("interactive_timeout"),
         asked,
         hindrance: Hindrance::among(flavor, &defaults)
             .or(handshake_ignored.then_some(Hindrance::HandshakeIgnored)),

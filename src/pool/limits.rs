@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::backend::BackendError;
-use crate::runtime::clock;
+use super::places::{Handed, Offer, Place, Places, Turn};
+use crate::backend::{BackendError, Connection};
 use crate::telemetry;
 use crate::topology::ServerId;
 
@@ -21,11 +21,13 @@ pub struct Limits {
     pub idle_per_shelf: usize,
     /// An idle connection is closed after this time.
     pub idle_timeout: Duration,
-    /// How long a login waits for a place.
+    /// How long a login, or a statement, waits for a connection.
     pub wait: Duration,
-    /// A replica connection serves sessions for at most this long after its login was proven, so that
-    /// a grant taken away at the server is honoured.
-    pub proof_lasts: Duration,
+    /// How many may wait for connections to one server at a time.
+    pub waiting_room: usize,
+    /// A connection serves sessions for at most this long after its login was proven, so that a grant taken away at
+    /// the server is honoured.
+    pub max_age: Duration,
 }
 
 impl Default for Limits {
@@ -35,7 +37,8 @@ impl Default for Limits {
             idle_per_shelf: 64,
             idle_timeout: Duration::from_secs(60),
             wait: Duration::from_secs(10),
-            proof_lasts: Duration::from_secs(30),
+            waiting_room: 10_000,
+            max_age: Duration::from_secs(30),
         }
     }
 }
@@ -49,20 +52,12 @@ pub struct ServerLimits {
     aged_at: Mutex<Option<Instant>>,
 }
 
-/// One server's places, and what is counted of them.
+/// One server's places.
 #[derive(Debug)]
 struct Server {
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     /// Half as many: for clients that leave a reply unread while they hold a connection (HAZARDS 27).
     stalls: Arc<Semaphore>,
-    counters: telemetry::Server,
-}
-
-/// A place at a server, for as long as its connection lives.
-#[derive(Debug)]
-pub struct Place {
-    _permit: OwnedSemaphorePermit,
-    _counted: telemetry::Held,
 }
 
 impl ServerLimits {
@@ -73,9 +68,9 @@ impl ServerLimits {
         counters: impl IntoIterator<Item = (ServerId, telemetry::Server)>,
     ) -> Arc<Self> {
         let server = |(id, counters)| {
-            let places = Arc::new(Semaphore::new(limits.per_server));
+            let places = Places::new(limits.per_server, limits.waiting_room, counters);
             let stalls = Arc::new(Semaphore::new(limits.per_server.div_ceil(2)));
-            (id, Server { places, stalls, counters })
+            (id, Server { places, stalls })
         };
         let servers = counters.into_iter().map(server).collect();
         Arc::new(Self { limits, servers, aged_at: Mutex::new(None) })
@@ -98,37 +93,39 @@ impl ServerLimits {
         *self.aged_at.lock()
     }
 
-    /// Takes a place, first come, first served, waiting at most [`Limits::wait`].
-    ///
-    /// # Errors
-    /// [`BackendError::Full`] past the deadline.
-    pub async fn wait_for_place(&self, id: ServerId) -> Result<Place, BackendError> {
-        if let Ok(place) = self.place_now(id) {
-            return Ok(place);
-        }
-        let server = self.server(id)?;
-        server.counters.waits.increment(1);
-        let permit = clock::within(self.limits.wait, Arc::clone(&server.places).acquire_owned()).await;
-        match permit {
-            Ok(Ok(permit)) => Ok(server.place(permit)),
-            // The semaphores are never closed; a closed one would be as good as full.
-            Ok(Err(_)) | Err(_) => {
-                server.counters.wait_timeouts.increment(1);
-                Err(self.full())
-            }
-        }
-    }
-
     /// Takes a place if one is free now.
     ///
     /// # Errors
     /// [`BackendError::Full`].
     pub fn place_now(&self, id: ServerId) -> Result<Place, BackendError> {
-        let server = self.server(id)?;
-        match Arc::clone(&server.places).try_acquire_owned() {
-            Ok(permit) => Ok(server.place(permit)),
-            Err(_) => Err(self.full()),
+        self.server(id)?.places.now()
+    }
+
+    /// Gets in line for a place, or for a connection of the shelf named.
+    pub(super) fn queue(&self, id: ServerId, shelf: Option<usize>) -> Result<Turn, BackendError> {
+        self.server(id)?.places.queue(shelf)
+    }
+
+    /// Waits for a place, first come, first served, for at most [`Limits::wait`].
+    ///
+    /// # Errors
+    /// [`BackendError::Full`] past the deadline, or where too many wait.
+    pub(super) async fn wait(&self, turn: Turn) -> Result<Handed, BackendError> {
+        turn.wait(self.limits.wait).await
+    }
+
+    /// Offers a connection of a shelf to those who wait for one.
+    pub(super) fn offer(&self, connection: Connection, shelf: usize) -> Offer {
+        match self.servers.get(&connection.server()) {
+            Some(server) => server.places.offer(connection, shelf),
+            None => Offer::Keep(connection),
         }
+    }
+
+    /// How many wait for a connection to a server.
+    #[must_use]
+    pub fn waiting(&self, id: ServerId) -> usize {
+        self.servers.get(&id).map_or(0, |server| server.places.waiting())
     }
 
     /// Lets a client hold a connection that it does not read from, unless half of them are held so already.
@@ -140,21 +137,20 @@ impl ServerLimits {
     /// Connections to a server, in use and idle.
     #[must_use]
     pub fn open(&self, id: ServerId) -> usize {
-        let free = self.servers.get(&id).map(|server| server.places.available_permits());
-        free.map_or(0, |free| self.limits.per_server.saturating_sub(free))
+        self.servers.get(&id).map_or(0, |server| server.places.open())
     }
 
     /// Counts a connection that could not be opened.
     pub fn failed(&self, id: ServerId) {
         if let Some(server) = self.servers.get(&id) {
-            server.counters.connect_failures.increment(1);
+            server.places.counters.connect_failures.increment(1);
         }
     }
 
     /// Shows how many connections to a server are idle.
     pub fn show_idle(&self, idle: impl Fn(ServerId) -> usize) {
         for (id, server) in &self.servers {
-            server.counters.idle.set(u32::try_from(idle(*id)).map_or(f64::MAX, f64::from));
+            server.places.counters.idle.set(u32::try_from(idle(*id)).map_or(f64::MAX, f64::from));
         }
     }
 
@@ -167,23 +163,24 @@ impl ServerLimits {
     }
 }
 
-impl Server {
-    fn place(&self, permit: OwnedSemaphorePermit) -> Place {
-        Place { _permit: permit, _counted: self.counters.connected() }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn places_are_bounded_and_come_back() {
+    fn limits(per_server: usize, waiting_room: usize) -> Arc<ServerLimits> {
         let registry = telemetry::Registry::new();
         let counters = [1, 2].map(|id| (ServerId(id), telemetry::Server::new(&registry, "db")));
-        let limits = ServerLimits::new(Limits { per_server: 1, ..Limits::default() }, counters);
-        let held = limits.wait_for_place(ServerId(1)).await.unwrap();
-        assert!(matches!(limits.wait_for_place(ServerId(1)).await, Err(BackendError::Full { limit: 1 })));
+        ServerLimits::new(Limits { per_server, waiting_room, ..Limits::default() }, counters)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn places_are_bounded_and_come_back() {
+        let limits = limits(1, 1);
+        let held = limits.place_now(ServerId(1)).unwrap();
+        let turn = limits.queue(ServerId(1), None).unwrap();
+        assert!(limits.queue(ServerId(1), None).is_err(), "one waits, and no more may");
+        assert!(matches!(limits.wait(turn).await, Err(BackendError::Full { limit: 1 })));
+        assert_eq!(limits.waiting(ServerId(1)), 0);
         assert!(limits.place_now(ServerId(1)).is_err());
         assert!(limits.place_now(ServerId(2)).is_ok());
         drop(held);
@@ -193,5 +190,25 @@ mod tests {
         assert!(stalled.is_some() && limits.may_stall(ServerId(1)).is_none());
         drop(stalled);
         assert!(limits.may_stall(ServerId(1)).is_some() && limits.may_stall(ServerId(9)).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_came_first_is_served_first_and_who_has_gone_is_passed_over() {
+        let limits = limits(1, 8);
+        let id = ServerId(1);
+        let held = limits.place_now(id).unwrap();
+        let gone = limits.queue(id, None).unwrap();
+        let mut first = limits.queue(id, None).unwrap();
+        let mut second = limits.queue(id, None).unwrap();
+        drop(gone);
+        assert_eq!(limits.waiting(id), 2);
+        drop(held);
+        let place = first.handed();
+        assert!(matches!(place, Some(Handed::Place(_))) && second.handed().is_none());
+        drop((first, place));
+        assert_eq!((limits.waiting(id), limits.open(id)), (0, 1));
+        // What was handed to somebody who left without taking it is not lost.
+        drop(second);
+        assert_eq!(limits.open(id), 0);
     }
 }

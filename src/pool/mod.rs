@@ -5,7 +5,9 @@
 //! read only. `pooling` decides which connection serves; this module carries it out.
 
 mod limits;
+mod places;
 mod shelf;
 
-pub use limits::{Limits, Place, ServerLimits};
+pub use limits::{Limits, ServerLimits};
+pub use places::{Handed, Place};
 pub use shelf::{Key, Pool, Shelf, Ticket};

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::limits::{Limits, Place, ServerLimits};
+use super::limits::{Limits, ServerLimits};
+use super::places::{Handed, Offer, Place};
 use crate::backend::{BackendError, Connection, Purpose};
 use crate::pooling::{self, Fit, Setting};
 use crate::topology::ServerId;
@@ -44,6 +45,10 @@ impl Ticket {
     }
 }
 
+/// A connection that has idled for longer is asked whether it is still there: something on the way may have forgotten
+/// it without a word.
+const PROBE_AFTER: Duration = Duration::from_secs(15);
+
 /// The idle connections of one key.
 #[derive(Debug)]
 pub struct Shelf {
@@ -72,14 +77,15 @@ impl Shelf {
     #[must_use]
     pub fn take(&self, wants: Setting<'_>, now: Instant) -> Option<(Connection, Fit)> {
         loop {
-            let (mut connection, fit) = {
+            let (Idle { mut connection, since }, fit) = {
                 let mut idle = self.idle.lock();
                 let (at, fit) = pooling::choose(idle.iter().map(|idle| idle.connection.setting()), wants)?;
                 // The order of what is left does not matter: all of it is of the same kind.
-                (idle.swap_remove(at).connection, fit)
+                (idle.swap_remove(at), fit)
             };
-            if self.is_good(&mut connection, now) {
+            if self.is_good(&mut connection, since, now) {
                 connection.uses += 1;
+                connection.long_idle = now.saturating_duration_since(since) > PROBE_AFTER;
                 return Some((connection, fit));
             }
             connection.leave();
@@ -120,22 +126,50 @@ impl Shelf {
         connection.is_quiet().then_some(connection)
     }
 
-    /// Puts a clean connection back. Past the limit it is closed instead, and so is one that is spent.
+    /// Puts a clean connection back: into the hands of somebody who waits for it, or on the shelf. Past the limit it
+    /// is closed instead, and so is one that is spent.
     pub fn put(&self, connection: Connection, now: Instant) {
+        if connection.spent {
+            return connection.leave();
+        }
+        let server = connection.server();
+        let connection = match self.limits.offer(connection, self.address()) {
+            Offer::Taken => return,
+            Offer::Close(connection) => return connection.leave(),
+            Offer::Keep(connection) => connection,
+        };
         let mut idle = self.idle.lock();
-        if !connection.spent && idle.len() < self.limits.limits().idle_per_shelf {
-            idle.push(Idle { connection, since: now });
-        } else {
+        if idle.len() >= self.limits.limits().idle_per_shelf {
             drop(idle);
-            connection.leave();
+            return connection.leave();
+        }
+        idle.push(Idle { connection, since: now });
+        drop(idle);
+        // Who has got in line in between has not seen it.
+        if self.limits.waiting(server) > 0
+            && let Some(Idle { connection, since }) = self.idle.lock().pop()
+        {
+            self.put(connection, since);
         }
     }
 
-    /// Whether a connection may serve as it is: still there, and proven lately.
-    fn is_good(&self, connection: &mut Connection, now: Instant) -> bool {
+    /// What names this shelf among those that wait.
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self) as usize
+    }
+
+    /// Whether a connection may serve as it is: still there, and proven lately. Connections that were opened together
+    /// do not come of age together.
+    fn is_good(&self, connection: &mut Connection, since: Instant, now: Instant) -> bool {
+        /// Of 16 parts of the time, so many are anybody's.
+        const SURE: u32 = 12;
+        let max_age = self.limits.limits().max_age;
+        let spread = connection.thread_id() % (16 - SURE + 1);
         let age = now.saturating_duration_since(connection.proven);
         let aged = self.limits.aged_at().is_some_and(|aged| connection.proven <= aged);
-        age <= self.limits.limits().proof_lasts && !aged && connection.is_quiet()
+        let closes =
+            connection.closes_after.is_some_and(|limit| now.saturating_duration_since(since) > limit / 2);
+        age <= max_age / 16 * (SURE + spread) && !aged && !closes && connection.is_quiet()
     }
 
     /// Closes what has been idle for too long, or has hung up. Says how many are left.
@@ -200,15 +234,36 @@ impl Pool {
         })
     }
 
+    /// Waits for a connection of this shelf, or for a place to open one.
+    ///
+    /// # Errors
+    /// [`BackendError::Full`] past the deadline, or where too many wait already.
+    pub async fn wait_for_connection(&self, server: ServerId, shelf: &Shelf) -> Result<Handed, BackendError> {
+        self.wait(server, Some(shelf.address())).await
+    }
+
     /// Like [`Self::place_now`], but waits for its turn where that fails.
     ///
     /// # Errors
-    /// [`BackendError::Full`] past the deadline.
+    /// [`BackendError::Full`] past the deadline, or where too many wait already.
     pub async fn wait_for_place(&self, server: ServerId) -> Result<Place, BackendError> {
-        match self.place_now(server) {
-            Ok(place) => Ok(place),
-            Err(_) => self.limits.wait_for_place(server).await,
+        if let Ok(place) = self.place_now(server) {
+            return Ok(place);
         }
+        match self.wait(server, None).await? {
+            Handed::Place(place) => Ok(place),
+            // None was asked for.
+            Handed::Connection(_) => Err(BackendError::Closed),
+        }
+    }
+
+    async fn wait(&self, server: ServerId, shelf: Option<usize>) -> Result<Handed, BackendError> {
+        let turn = self.limits.queue(server, shelf)?;
+        // What was put back before this one was in line went to a shelf.
+        if let Some(idle) = self.evict_oldest(server) {
+            idle.leave();
+        }
+        self.limits.wait(turn).await
     }
 
     /// The connection to a server that has been idle for longest, whoever's it is.

@@ -11,6 +11,10 @@ pub struct Setting<'a> {
     pub names: Option<&'a str>,
     /// Session variables that are not what a new session has.
     pub variables: &'a Variables,
+    /// The same, of those that matter on the primary alone.
+    pub local: &'a Variables,
+    /// `autocommit` is on.
+    pub autocommit: bool,
 }
 
 /// What must be sent before the connection is as the session needs it.
@@ -20,7 +24,7 @@ pub struct Fit {
     pub set_schema: bool,
     /// The session's `SET NAMES`.
     pub set_names: bool,
-    /// A SET of the variables that differ.
+    /// A SET of the variables that differ, `autocommit` among them.
     pub set_variables: bool,
 }
 
@@ -36,7 +40,9 @@ impl Fit {
         Some(Self {
             set_schema: has.schema != wants.schema,
             set_names: has.names != wants.names,
-            set_variables: !has.variables.same_as(wants.variables),
+            set_variables: !has.variables.same_as(wants.variables)
+                || !has.local.same_as(wants.local)
+                || has.autocommit != wants.autocommit,
         })
     }
 
@@ -77,7 +83,8 @@ mod tests {
     const LATIN: Option<&str> = Some("SET NAMES latin1 COLLATE latin1_swedish_ci");
 
     const fn setting(schema: Option<&'static [u8]>, names: Option<&'static str>) -> Setting<'static> {
-        Setting { schema, names, variables: &Variables::DEFAULT }
+        let variables = &Variables::DEFAULT;
+        Setting { schema, names, variables, local: variables, autocommit: true }
     }
 
     #[test]
@@ -105,6 +112,8 @@ mod tests {
         );
         assert!(Fit::between(plain, ansi).is_some_and(|fit| fit.set_variables));
         assert!(Fit::between(ansi, plain).is_some_and(|fit| fit.set_variables));
+        let by_hand = Setting { autocommit: false, ..plain };
+        assert!(Fit::between(plain, by_hand).is_some_and(|fit| fit.set_variables));
     }
 
     #[test]

@@ -105,7 +105,8 @@ pub const COMPARED: &[&str] = &[
 
 /// Defaults of the primary that Headgate itself reads.
 pub const FACTS: &str = "SELECT @@global.sql_mode AS sql_mode, @@global.init_connect AS init_connect, \
-                         LEAST(@@global.wait_timeout, @@global.interactive_timeout) AS wait_timeout, \
+                         @@global.wait_timeout AS wait_timeout, \
+                         @@global.interactive_timeout AS interactive_timeout, \
                          @@session.collation_connection AS collation";
 
 /// What stands in the binary log and what is left out: the name since MySQL 8.2, then the older one, which

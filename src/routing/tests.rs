@@ -29,6 +29,7 @@ fn facts() -> Facts {
         no_backslash_escapes: false,
         init_connect: false,
         wait_timeout: Duration::from_secs(28800),
+        interactive_timeout: Duration::from_secs(28800),
         hindrance: None,
         asked: Instant::now(),
         generation: 1,

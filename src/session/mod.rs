@@ -1,7 +1,9 @@
 //! What a session has changed, and how far it has read and written. Pure.
 
 mod abandoned;
+mod behind;
 mod charset;
+mod hold;
 mod outcome;
 mod predict;
 mod prepared;
@@ -10,9 +12,11 @@ mod variables;
 mod view;
 
 pub use abandoned::Abandoned;
+pub use behind::{Behind, Shown, keeps_diagnostics};
 pub use charset::ReadBack;
+pub use hold::Hold;
 pub use outcome::{End, Source, Touched};
 pub use prepared::{Prepared, Statements};
 pub use state::State;
-pub use variables::{CARRIED, Handling, Variables, levels};
+pub use variables::{Assignments, CARRIED, Handling, Variables, levels};
 pub use view::{Changed, SessionView};

@@ -32,6 +32,8 @@ pub struct End {
     pub status: StatusFlags,
     /// The error number, if it ended in one.
     pub error: Option<u16>,
+    /// The AUTO_INCREMENT value that its OKs told, 0 where they told none.
+    pub insert_id: u64,
     /// Who answered.
     pub source: Source,
     /// What the session may have done.

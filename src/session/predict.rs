@@ -37,7 +37,8 @@ impl State {
                 self.charsets.distrust();
             }
             Class::SetVariables(names) => self.begin_variables(names),
-            Class::Use(_) | Class::SetTransaction => self.named = true,
+            Class::Use(_) => (self.named, self.uses_schema) = (true, true),
+            Class::SetTransaction => self.named = true,
             Class::SetAutocommit => (self.named, self.may_open) = (true, true),
             Class::Transaction(_) | Class::Kill(_) | Class::Several(_) => self.may_open = true,
             Class::PlainRead
@@ -72,8 +73,7 @@ impl State {
         (self.named, self.may_hide) = (true, true);
         for name in names {
             match Handling::of(name.as_bytes()) {
-                Handling::Carried => self.awaited.push(name.clone()),
-                Handling::Local => {}
+                Handling::Carried | Handling::Local => self.awaited.push(name.clone()),
                 // Its new value decides whether a transaction is open after the SET.
                 Handling::Mirrored => self.may_open = true,
                 Handling::Pins => self.pin(Changed::Variable),
@@ -84,7 +84,7 @@ impl State {
     /// COM_INIT_DB is about to be sent.
     pub fn begin_schema(&mut self) {
         self.begin_anything();
-        self.named = true;
+        (self.named, self.uses_schema) = (true, true);
     }
 
     /// The password has expired: the server tracks nothing, and takes nothing but a new one.

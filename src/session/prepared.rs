@@ -24,6 +24,26 @@ pub struct Prepared {
     bound: Bound,
 }
 
+impl Prepared {
+    /// The schema that the session had.
+    #[must_use]
+    pub fn schema(&self) -> Option<&[u8]> {
+        self.bound.schema.as_deref()
+    }
+
+    /// The statement that makes its character sets, where they were known.
+    #[must_use]
+    pub fn names(&self) -> Option<&str> {
+        self.bound.names.as_deref()
+    }
+
+    /// The variables that it had set.
+    #[must_use]
+    pub const fn variables(&self) -> &Variables {
+        &self.bound.variables
+    }
+}
+
 /// What a server reads a statement under.
 #[derive(Debug, PartialEq, Eq)]
 struct Bound {
@@ -40,6 +60,8 @@ struct Entry {
     types: Option<Box<[u8]>>,
     /// It has to run where it was prepared: a part of it, or a cursor, is there.
     stays: Stays,
+    /// What the connection calls it that the session keeps for its sake.
+    home: Option<u32>,
 }
 
 /// Whether a statement must run where it was prepared.
@@ -62,6 +84,12 @@ pub struct Statements {
     bytes: usize,
     /// The statement prepared last, which MariaDB's clients may call by another id.
     last: Option<u32>,
+    /// Statements that are not remembered, and what the connection calls them that the session keeps for their sake.
+    strays: HashMap<u32, u32>,
+    /// Remembered ones with a home.
+    at_home: usize,
+    /// The last id given out here.
+    given: u32,
 }
 
 /// How many bytes of text and types a session's statements may have together.
@@ -101,7 +129,7 @@ impl Statements {
         if bytes <= MAX_BYTES && self.entries.len() < MAX_STATEMENTS {
             self.bytes = bytes;
             let prepared = Arc::new(prepared);
-            self.entries.insert(id, Entry { prepared, types: None, stays: Stays::No });
+            self.entries.insert(id, Entry { prepared, types: None, stays: Stays::No, home: None });
         }
     }
 
@@ -109,6 +137,46 @@ impl Statements {
     pub fn add_unknown(&mut self, id: u32) {
         self.remove(id);
         self.last = Some(id);
+    }
+
+    /// An id for the next statement, as a server would count.
+    pub fn next_id(&mut self) -> u32 {
+        // The one id that MariaDB's clients mean another statement by is never reached first.
+        self.given = self.given.wrapping_add(1);
+        self.given
+    }
+
+    /// A statement that is not known here has got this id. It stays on the connection that calls it `there`.
+    pub fn add_stray(&mut self, id: u32, there: u32) {
+        self.add_unknown(id);
+        self.strays.insert(id, there);
+    }
+
+    /// What the connection calls a statement that the session keeps for its sake.
+    #[must_use]
+    pub fn home(&self, id: u32) -> Option<u32> {
+        self.entries.get(&id).and_then(|entry| entry.home).or_else(|| self.strays.get(&id).copied())
+    }
+
+    /// From now on the statement runs nowhere else than on the connection that calls it `there`.
+    pub fn settle_down(&mut self, id: u32, there: u32) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            self.at_home += usize::from(entry.home.is_none());
+            entry.home = Some(there);
+        }
+    }
+
+    /// The statement may run on any connection again. Gives back what its home calls it.
+    pub fn leave_home(&mut self, id: u32) -> Option<u32> {
+        let there = self.entries.get_mut(&id)?.home.take();
+        self.at_home -= usize::from(there.is_some());
+        there
+    }
+
+    /// Whether a statement must be run on the very connection that the session has now.
+    #[must_use]
+    pub fn keep_home(&self) -> bool {
+        self.at_home > 0 || !self.strays.is_empty()
     }
 
     /// The statement of this id.
@@ -184,14 +252,16 @@ impl Statements {
         if self.last == Some(id) {
             self.last = None;
         }
+        self.strays.remove(&id);
         if let Some(entry) = self.entries.remove(&id) {
             self.bytes -= entry.prepared.text.len();
+            self.at_home -= usize::from(entry.home.is_some());
         }
     }
 
     /// All are closed.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self { given: self.given, ..Self::default() };
     }
 
     /// What an id stands for: MariaDB's clients may mean the statement that was prepared last without naming it.

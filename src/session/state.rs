@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::charset::{Charsets, ReadBack};
+use super::hold::{Hold, Left};
 use super::outcome::{End, Source, Touched};
 use super::variables::{Handling, Variables, seconds};
 use super::view::{Changed, SessionView};
@@ -42,6 +43,11 @@ pub struct State {
     pub(super) reads_elsewhere: bool,
     /// The session's own `wait_timeout`, where it has set one.
     pub(super) wait_timeout: Option<Duration>,
+    /// What it has set that matters on the primary alone.
+    pub(super) home: Variables,
+    /// The command in progress changes the schema.
+    pub(super) uses_schema: bool,
+    pub(super) left: Left,
     pub(super) view: SessionView,
 }
 
@@ -84,6 +90,9 @@ impl State {
             failed: false,
             reads_elsewhere: false,
             wait_timeout: None,
+            home: Variables::DEFAULT,
+            uses_schema: false,
+            left: Left::default(),
             view,
         }
     }
@@ -111,6 +120,12 @@ impl State {
     #[must_use]
     pub const fn variables(&self) -> &Variables {
         &self.variables
+    }
+
+    /// The variables that it has set and that matter on the primary alone.
+    #[must_use]
+    pub const fn home(&self) -> &Variables {
+        &self.home
     }
 
     /// How long the primary lets the session's connection idle, where the session has said so.
@@ -190,8 +205,18 @@ impl State {
             return;
         }
         match Handling::of(name) {
-            Handling::Local if name == b"wait_timeout" => self.wait_timeout = seconds(value),
-            Handling::Local | Handling::Mirrored => {}
+            Handling::Local => {
+                if name == b"wait_timeout" {
+                    self.wait_timeout = seconds(value);
+                }
+                if !self.home.note_local(name, value) {
+                    self.hold_for(Hold::Changed(Changed::Variable));
+                }
+            }
+            Handling::Mirrored if is_of_schema(name) && !self.uses_schema => {
+                self.hold_for(Hold::Changed(Changed::Variable));
+            }
+            Handling::Mirrored => {}
             Handling::Carried => {
                 if matches!(name, b"transaction_isolation" | b"tx_isolation") {
                     self.view.repeatable_read = Some(value == b"REPEATABLE-READ");
@@ -221,6 +246,11 @@ impl State {
         self.view.unreported &= !std::mem::take(&mut self.reports);
     }
 
+    /// The server has had the occasion to report whatever an ERR has hidden.
+    pub fn reported_all(&mut self) {
+        self.view.unreported = false;
+    }
+
     /// The reply is over.
     pub fn settle(&mut self, end: End) {
         if end.touched != Touched::Nothing {
@@ -238,6 +268,7 @@ impl State {
         }
         self.named = false;
         self.may_open = true;
+        self.uses_schema = false;
     }
 
     /// An ERR carries no flags; the last known ones can only err towards the primary: no single statement
@@ -246,6 +277,7 @@ impl State {
     /// MariaDB one with a change of its own, however many reads come first (HAZARDS 2).
     fn settle_primary(&mut self, end: &End) {
         self.failed = end.error.is_some();
+        self.settle_left(end);
         self.charsets.settle(!self.failed);
         self.view.charset_known = self.charsets.sql().is_some();
         let reports = std::mem::take(&mut self.reports);
@@ -258,9 +290,12 @@ impl State {
             self.awaited.clear();
             return;
         }
-        if !self.awaited.is_empty() {
-            self.awaited.clear();
-            self.pin(Changed::Unconfirmed);
+        for name in std::mem::take(&mut self.awaited) {
+            // MariaDB does not report `SET @@name = …`.
+            match Handling::of(name.as_bytes()) {
+                Handling::Local => self.hold_for(Hold::Changed(Changed::Unconfirmed)),
+                _ => self.pin(Changed::Unconfirmed),
+            }
         }
         let open = end.status.contains(StatusFlags::IN_TRANSACTION);
         if open && !self.may_open && !self.view.in_transaction && self.view.autocommit {
@@ -326,6 +361,11 @@ impl State {
     }
 }
 
+/// Variables that follow the schema, unless they are set.
+fn is_of_schema(name: &[u8]) -> bool {
+    matches!(name, b"character_set_database" | b"collation_database")
+}
+
 /// Variables that `SET NAMES` sets, and that are reported then.
 fn is_charset(name: &[u8]) -> bool {
     matches!(
@@ -356,7 +396,7 @@ mod tests {
     }
 
     fn end(status: StatusFlags, source: Source, touched: Touched, now: Instant) -> End {
-        End { status, error: None, source, touched, now }
+        End { status, error: None, insert_id: 0, source, touched, now }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub enum Handling {
     /// It is set on other connections as well.
     Carried,
-    /// It is about the session's own connection to the primary; a read elsewhere does not depend on it.
+    /// It matters on the primary alone; a read elsewhere does not depend on it.
     Local,
     /// It is followed by other means: the status flags, the schema, the character sets.
     Mirrored,
@@ -29,7 +29,7 @@ impl Handling {
         let Ok(name) = std::str::from_utf8(name) else { return Self::Pins };
         if CARRIED.binary_search(&name).is_ok() {
             Self::Carried
-        } else if LOCAL.contains(&name) {
+        } else if LOCAL.binary_search(&name).is_ok() {
             Self::Local
         } else if MIRRORED.contains(&name) {
             Self::Mirrored
@@ -53,8 +53,17 @@ impl Variables {
     /// Notes a reported value. False where it cannot be carried: the value cannot be written in any
     /// `sql_mode` without escapes.
     pub fn note(&mut self, name: &[u8], value: &[u8]) -> bool {
-        let known = std::str::from_utf8(name).ok().and_then(|name| CARRIED.binary_search(&name).ok());
-        let Some(name) = known.and_then(|at| CARRIED.get(at).copied()) else { return false };
+        self.note_of(CARRIED, name, value)
+    }
+
+    /// As [`Self::note`], for a variable that matters on the primary alone.
+    pub fn note_local(&mut self, name: &[u8], value: &[u8]) -> bool {
+        self.note_of(LOCAL, name, value)
+    }
+
+    fn note_of(&mut self, names: &'static [&'static str], name: &[u8], value: &[u8]) -> bool {
+        let known = std::str::from_utf8(name).ok().and_then(|name| names.binary_search(&name).ok());
+        let Some(name) = known.and_then(|at| names.get(at).copied()) else { return false };
         let usable = |value: &&str| value.bytes().all(is_plain);
         let Some(value) = std::str::from_utf8(value).ok().filter(usable) else { return false };
         if self.get(name) == Some(value) {
@@ -88,6 +97,27 @@ impl Variables {
         }
     }
 
+    /// As [`Self::of_defaults`], of a client that has asked for IGNORE_SPACE at its login: that is a part of `sql_mode`.
+    #[must_use]
+    pub fn of_login<'a>(
+        defaults: impl IntoIterator<Item = (&'a String, &'a String)>,
+        ignore_space: bool,
+    ) -> Self {
+        const MODE: &str = "IGNORE_SPACE";
+        /// Those that servers name before it.
+        const BEFORE: [&str; 3] = ["REAL_AS_FLOAT", "PIPES_AS_CONCAT", "ANSI_QUOTES"];
+        let mut variables = Self::of_defaults(defaults);
+        let modes = variables.get("sql_mode").unwrap_or_default().to_owned();
+        let modes: Vec<&str> = modes.split(',').filter(|mode| !mode.is_empty()).collect();
+        if ignore_space && !modes.contains(&MODE) {
+            let (before, after): (Vec<&str>, Vec<&str>) =
+                modes.iter().partition(|mode| BEFORE.contains(mode));
+            let modes = [before, vec![MODE], after].concat().join(",");
+            variables.note(b"sql_mode", modes.as_bytes());
+        }
+        variables
+    }
+
     /// What new sessions begin with, as far as [`levels`] can make other servers begin with it.
     #[must_use]
     pub fn of_defaults<'a>(defaults: impl IntoIterator<Item = (&'a String, &'a String)>) -> Self {
@@ -102,13 +132,14 @@ impl Variables {
     /// named in either has the value of `defaults`.
     #[must_use]
     pub fn change_to(&self, wanted: &Self, defaults: &Self) -> Option<String> {
-        let mut sql = String::new();
-        let mut put = |name: &str, value: &str| {
-            sql.push_str(if sql.is_empty() { "SET SESSION " } else { ", " });
-            sql.push_str(name);
-            sql.push('=');
-            sql.push_str(value);
-        };
+        let mut set = Assignments::default();
+        self.put_changes(wanted, defaults, &mut set);
+        set.sql()
+    }
+
+    /// Puts what differs into a SET.
+    pub fn put_changes(&self, wanted: &Self, defaults: &Self, set: &mut Assignments) {
+        let mut put = |name: &str, value: &str| set.put(name, value);
         for (name, value) in wanted.list() {
             if self.get(name) != Some(value) {
                 put(name, &literal(value));
@@ -116,10 +147,12 @@ impl Variables {
         }
         for (name, _) in self.list() {
             if wanted.get(name).is_none() {
-                put(name, &defaults.get(name).map_or_else(|| "DEFAULT".to_owned(), literal));
+                // Not DEFAULT: MySQL 9.7 takes that for OFF where a variable stands for its opposite in the server, such
+                // as foreign_key_checks.
+                let global = || format!("@@global.{name}");
+                put(name, &defaults.get(name).map_or_else(global, literal));
             }
         }
-        (!sql.is_empty()).then_some(sql)
     }
 
     /// Whether a server that had `before` and was sent [`Self::change_to`] to this has reported all of it.
@@ -134,6 +167,27 @@ impl Variables {
     #[must_use]
     pub fn list(&self) -> &[Pair] {
         self.0.as_ref().map_or(&[], |list| list)
+    }
+}
+
+/// A `SET SESSION` in the making.
+#[derive(Debug, Default)]
+pub struct Assignments(String);
+
+impl Assignments {
+    /// Sets a variable to a value as it stands in SQL.
+    pub fn put(&mut self, name: &str, value: &str) {
+        let sql = &mut self.0;
+        sql.push_str(if sql.is_empty() { "SET SESSION " } else { ", " });
+        sql.push_str(name);
+        sql.push('=');
+        sql.push_str(value);
+    }
+
+    /// The statement; nothing where it would set nothing.
+    #[must_use]
+    pub fn sql(self) -> Option<String> {
+        (!self.0.is_empty()).then_some(self.0)
     }
 }
 
@@ -270,6 +324,7 @@ mod tests {
             assert_eq!(Handling::of(name.as_bytes()), Handling::Carried);
             assert!(!LOCAL.contains(name) && !MIRRORED.contains(name));
         }
+        assert!(LOCAL.is_sorted_by(|one, two| one < two));
         assert_eq!(Handling::of(b"timestamp"), Handling::Pins);
         assert_eq!(Handling::of(b"autocommit"), Handling::Mirrored);
         assert_eq!(Handling::of(b"wait_timeout"), Handling::Local);
@@ -287,7 +342,7 @@ mod tests {
         check(
             &[("time_zone", "+01:00"), ("sql_mode", "ANSI")],
             &[("sql_mode", "ANSI"), ("max_join_size", "18446744073709551615")],
-            Some("SET SESSION max_join_size=18446744073709551615, time_zone=DEFAULT"),
+            Some("SET SESSION max_join_size=18446744073709551615, time_zone=@@global.time_zone"),
         );
         check(&[], &[("long_query_time", "1.500000")], Some("SET SESSION long_query_time=1.500000"));
         check(&[("lc_messages", "fr_FR")], &[], Some("SET SESSION lc_messages='de_DE'"));
@@ -311,6 +366,9 @@ mod tests {
         let level = Variables::of_defaults(defaults.iter().map(|(name, value)| (name, value)));
         assert_eq!(level, variables(&[("sql_mode", "ANSI")]));
         assert!(!levels("explicit_defaults_for_timestamp", "ON"));
+        let modes = [("sql_mode".to_owned(), "ANSI_QUOTES,STRICT_TRANS_TABLES".to_owned())];
+        let level = Variables::of_login(modes.iter().map(|(name, value)| (name, value)), true);
+        assert_eq!(level.get("sql_mode"), Some("ANSI_QUOTES,IGNORE_SPACE,STRICT_TRANS_TABLES"));
     }
 
     #[test]

@@ -21,7 +21,9 @@ mod scan;
 mod set;
 mod several;
 mod show;
+mod splice;
 mod statement;
+mod traces;
 mod transaction;
 mod value;
 mod version;
@@ -38,7 +40,9 @@ pub use digest::{Digest, LONGEST_NORMALIZED, digest, normalize};
 pub use lexer::{Kind, Lexer, Token};
 pub use mode::{Dialect, LexMode, charset_is_safe, is_other_grammar};
 pub use relations::{Relations, relations};
+pub use splice::with_row_count;
 pub use statement::{
     Class, Hints, Kill, Name, NotPlain, RouteHint, Statement, Then, TransactionKind, Unclear,
 };
+pub use traces::{Traces, traces};
 pub use words::is_local_schema;

@@ -139,6 +139,8 @@ pub struct Facts {
     pub init_connect: bool,
     /// How long the primary lets a connection idle.
     pub wait_timeout: Duration,
+    /// The same, of clients that are interactive.
+    pub interactive_timeout: Duration,
     /// A setting under which a plain read may show something else elsewhere, if there is one.
     pub hindrance: Option<Hindrance>,
     /// When it was asked: what was defined later is not in it.

@@ -2,6 +2,8 @@
 //!
 //! Source: MySQL Internals, "COM_STMT_PREPARE_OK".
 
+use std::ops::Range;
+
 use super::cursor::Cursor;
 
 /// A statement, and how many definitions follow.
@@ -19,6 +21,9 @@ pub struct Prepared {
 const LENGTHS: [usize; 2] = [12, 13];
 
 impl Prepared {
+    /// Where the id stands in the payload.
+    pub const ID: Range<usize> = 1..5;
+
     /// Reads a payload that begins as an OK does. Nothing where it is one: MySQL answers a SET GLOBAL that the
     /// account may not run with an OK that has no statement. The byte behind the counts is reserved and zero; in
     /// an OK of that length it is not, since what would be a change of a variable there is longer.

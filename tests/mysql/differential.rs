@@ -36,6 +36,8 @@ const FORMS: [Capabilities; 4] = [
 struct Sides {
     direct: SocketAddr,
     flavor: Flavor,
+    /// Sessions of the other side share connections to the primary.
+    shares: bool,
     /// Name, address, whether TLS is used.
     others: Vec<(&'static str, SocketAddr, bool)>,
 }
@@ -109,6 +111,10 @@ impl Job {
             let other = run(&self.script, self.pass, &options, &self.schema())
                 .await
                 .with_context(|| format!("{title}, {name}"))?;
+            let (direct, other) = match sides.shares {
+                true => (direct.without_metadata_changed(), other.without_metadata_changed()),
+                false => (direct.clone(), other),
+            };
             let Some(found) = difference(&direct, &other, ["direct", name]) else { continue };
             let found = format!("{title}, {name}:\n{found}");
             if *address == sides.direct || !self.server_answers_so(sides, admin, &other).await? {
@@ -131,6 +137,7 @@ impl Job {
             fresh_schema(admin, &self.schema()).await?;
             let options = self.options(sides.direct, false);
             let again = run(&self.script, self.pass, &options, &self.schema()).await?;
+            let again = if sides.shares { again.without_metadata_changed() } else { again };
             if difference(&again, other, ["direct", "headgate"]).is_none() {
                 return Ok(true);
             }
@@ -222,16 +229,18 @@ async fn compare_all(cluster: &'static Cluster, sides: Sides, jobs: Vec<Job>) {
 async fn direct_against_direct(flavor: Flavor) {
     let cluster = cluster(flavor).await;
     let direct = cluster.primary().address();
-    let sides = Sides { direct, flavor, others: vec![("again", direct, true)] };
+    let sides = Sides { direct, flavor, shares: false, others: vec![("again", direct, true)] };
     compare_all(cluster, sides, jobs(flavor, 'd', &[0])).await;
 }
 
-async fn headgate_against_direct(flavor: Flavor) {
+async fn headgate_against_direct(flavor: Flavor, tag: char, forms: &[usize], flags: &[&str]) {
     let cluster = cluster(flavor).await;
-    let headgate = Headgate::start(cluster, &[]).await.unwrap();
-    let mut jobs = jobs(flavor, 'h', &[0, 1, 2, 3]);
-    jobs.retain(|job| !job.script.differs);
+    let headgate = Headgate::start(cluster, flags).await.unwrap();
+    let mut jobs = jobs(flavor, tag, forms);
+    let shares = !flags.is_empty();
+    jobs.retain(|Job { script, .. }| !(script.differs || (shares && script.differs_sharing)));
     let sides = Sides {
+        shares,
         direct: cluster.primary().address(),
         flavor,
         others: vec![("headgate", headgate.address(), false), ("tls", headgate.address(), true)],
@@ -253,10 +262,23 @@ async fn mariadb_equals_itself() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn headgate_equals_mysql() {
-    headgate_against_direct(Flavor::MySql).await;
+    headgate_against_direct(Flavor::MySql, 'h', &[0, 1, 2, 3], &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn headgate_equals_mariadb() {
-    headgate_against_direct(Flavor::MariaDb).await;
+    headgate_against_direct(Flavor::MariaDb, 'h', &[0, 1, 2, 3], &[]).await;
+}
+
+/// Sessions that share connections to the primary, more of them than connections.
+const SHARING: &[&str] = &["--pool-mode", "transaction", "--max-connections-per-server", "8"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sharing_sessions_equal_mysql() {
+    headgate_against_direct(Flavor::MySql, 's', &[0, 1], SHARING).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sharing_sessions_equal_mariadb() {
+    headgate_against_direct(Flavor::MariaDb, 's', &[0, 1], SHARING).await;
 }

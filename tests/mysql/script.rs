@@ -7,7 +7,8 @@
 //! At the top: `-- flavor: mysql` (or `mariadb`; else both), `-- passes: text` (or `binary`; else both:
 //! the binary pass prepares, executes and closes each statement), `-- once: WHY` (one set of
 //! capabilities instead of all), `-- differs: WHY` (Headgate is known to answer otherwise, so the script
-//! only shows what the server does), `-- capabilities: +LOCAL_FILES -PLUGIN_AUTH`.
+//! only shows what the server does), `-- differs-sharing: WHY` (only where sessions share connections to the primary),
+//! `-- capabilities: +LOCAL_FILES -PLUGIN_AUTH`.
 //!
 //! Before a statement: `-- error: 1064` (it must fail on the server, so; several codes where families
 //! differ), `-- mask: WHY` (values of its rows differ between any two runs), `-- file: 1,a\n2,b\n`
@@ -91,6 +92,7 @@ pub(crate) struct Script {
     pub(crate) binary: bool,
     /// Headgate is known to answer otherwise.
     pub(crate) differs: bool,
+    pub(crate) differs_sharing: bool,
     /// One set of capabilities is enough.
     pub(crate) once: bool,
     pub(crate) with: Capabilities,
@@ -121,6 +123,7 @@ impl Script {
             text: true,
             binary: true,
             differs: false,
+            differs_sharing: false,
             once: false,
             with: Capabilities(0),
             without: Capabilities(0),
@@ -167,6 +170,7 @@ impl Script {
             "flavor" => self.flavor = Some(value.parse().map_err(anyhow::Error::msg)?),
             "passes" => (self.text, self.binary) = (value == "text", value == "binary"),
             "differs" => self.differs = !value.is_empty(),
+            "differs-sharing" => self.differs_sharing = !value.is_empty(),
             "once" => self.once = !value.is_empty(),
             "capabilities" => {
                 for word in value.split_whitespace() {

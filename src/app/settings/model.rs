@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::password::PasswordSource;
 use crate::admission::Rules;
-use crate::config::{BackendTls, LogFormat, RuntimeModel};
+use crate::config::{BackendTls, LogFormat, PoolMode, RuntimeModel};
 use crate::routing::Policy;
 use crate::topology::Address;
 use crate::wire::capabilities::Capabilities;
@@ -99,11 +99,16 @@ pub struct Control {
 /// Bounds of the connections to one server.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pool {
+    pub mode: PoolMode,
     /// In use and idle.
     pub max_connections: NonZeroU32,
     /// Kept by one worker for one user.
     pub max_idle: u32,
     pub idle_timeout: Duration,
+    /// How long after its login it may serve.
+    pub max_age: Duration,
+    /// Clients that wait for a connection to one server.
+    pub waiting_room: u32,
     /// Longest wait for a connection.
     pub wait_timeout: Duration,
 }

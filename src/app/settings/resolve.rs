@@ -233,9 +233,12 @@ impl Resolver<'_> {
         let max_connections = NonZeroU32::new(pool.max_connections_per_server)?;
         let max_idle = pool.max_idle.min(max_connections.get());
         Some(Pool {
+            mode: pool.mode,
             max_connections,
             max_idle,
             idle_timeout: pool.idle_timeout,
+            max_age: pool.max_age,
+            waiting_room: pool.waiting_room,
             wait_timeout: pool.wait_timeout,
         })
     }

@@ -1,5 +1,7 @@
 //! Changes to packets inside a buffer of server bytes.
 
+use std::ops::Range;
+
 use bytes::BytesMut;
 
 use crate::wire::frame::{HEADER, Header};
@@ -18,6 +20,15 @@ pub(super) fn shift_sequence(buf: &mut BytesMut, at: usize, header: Header, shif
 pub(super) fn overwrite(buf: &mut BytesMut, at: usize, payload: &[u8]) {
     if let Some(place) = buf.get_mut(at + HEADER..at + HEADER + payload.len()) {
         place.copy_from_slice(payload);
+    }
+}
+
+/// Overwrites a part of the payload of the packet at `at`.
+pub(super) fn overwrite_at(buf: &mut BytesMut, at: usize, part: Range<usize>, bytes: &[u8]) {
+    if let Some(place) = buf.get_mut(at + HEADER + part.start..at + HEADER + part.end)
+        && place.len() == bytes.len()
+    {
+        place.copy_from_slice(bytes);
     }
 }
 

@@ -11,6 +11,12 @@ pub struct End {
     pub error: Option<u16>,
     /// Warnings counted by the last OK.
     pub warnings: u16,
+    /// The last AUTO_INCREMENT value other than 0 that an OK told.
+    pub insert_id: u64,
+    /// Rows changed, where the last result was an OK alone.
+    pub affected: Option<u64>,
+    /// Rows of the last result.
+    pub rows: u64,
     /// True when the ERR was the very first packet: nothing of the reply came before it.
     pub at_once: bool,
 }

@@ -67,8 +67,14 @@ pub struct Tracker {
     begun: bool,
     status: StatusFlags,
     warnings: u16,
+    insert_id: u64,
+    affected: Option<u64>,
+    /// Rows of the result under way.
+    rows: u64,
     /// The statement that was prepared.
     prepared: Option<Prepared>,
+    /// What the client is to call it.
+    called: Option<u32>,
     /// An ERR with this number is told in other words.
     reworded: Option<(u16, Box<ErrPacket>)>,
 }
@@ -95,7 +101,11 @@ impl Tracker {
             begun: false,
             status,
             warnings: 0,
+            insert_id: 0,
+            affected: None,
+            rows: 0,
             prepared: None,
+            called: None,
             reworded: None,
         }
     }
@@ -103,6 +113,11 @@ impl Tracker {
     /// Should the reply end in an ERR with this number, the client gets another in its place.
     pub fn reword(&mut self, code: u16, instead: ErrPacket) {
         self.reworded = Some((code, Box::new(instead)));
+    }
+
+    /// The client is to call the statement that is prepared by this id, whatever the server calls it.
+    pub const fn call_statement(&mut self, id: u32) {
+        self.called = Some(id);
     }
 
     /// The statement that the server has answered a prepare with.
@@ -258,7 +273,8 @@ impl Tracker {
                 self.state = State::Over;
                 self.passing.then_eof = old_client;
             }
-            State::Head | State::Rows { .. } | State::Fields | State::Text | State::Over => {}
+            State::Rows { .. } => self.rows += 1,
+            State::Head | State::Fields | State::Text | State::Over => {}
         }
     }
 
@@ -309,6 +325,9 @@ impl Tracker {
                     && let Some(prepared) = Prepared::parse(payload) =>
             {
                 self.prepared = Some(prepared);
+                if let Some(id) = self.called {
+                    edit::overwrite_at(buf, start, Prepared::ID, &id.to_le_bytes());
+                }
                 self.state = prepared_state(prepared);
                 if self.state == State::Over {
                     progress = Some(Progress::Complete(self.end(None, false)));
@@ -319,6 +338,10 @@ impl Tracker {
                 let ok = OkPacket::parse(payload)?;
                 ok.for_each_change(&mut *see)?;
                 (self.status, self.warnings) = (ok.status, ok.warnings);
+                self.affected = (ok.header == OK).then_some(ok.affected_rows);
+                if ok.last_insert_id != 0 {
+                    self.insert_id = ok.last_insert_id;
+                }
                 let cursor = self.shape == Shape::Executed && ok.status.contains(StatusFlags::CURSOR_EXISTS);
                 let more = ok.status.contains(StatusFlags::MORE_RESULTS);
                 if self.state == (State::Rows { eof_owed: true }) && !cursor {
@@ -333,6 +356,7 @@ impl Tracker {
                 };
             }
             (State::Head, _) => {
+                self.rows = 0;
                 self.state = match Cursor::new(payload).lenenc("column count")? {
                     0 => return Err(Malformed::new("column count")),
                     n => State::Columns(n),
@@ -368,7 +392,8 @@ impl Tracker {
     }
 
     const fn end(&self, error: Option<u16>, at_once: bool) -> End {
-        End { status: self.status, error, warnings: self.warnings, at_once }
+        let Self { status, warnings, insert_id, affected, rows, .. } = *self;
+        End { status, error, warnings, insert_id, affected, rows, at_once }
     }
 }
 

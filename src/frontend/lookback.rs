@@ -1,0 +1,226 @@
+//! Questions about the statement before, of a session that has given the connection back on which that ran.
+//!
+//! Where nobody has used that connection since, it is taken again. Else another one is made to answer as that would
+//! have: its diagnostics are cleared, FOUND_ROWS() is made by a statement of our own that finds as many, ROW_COUNT() by
+//! one that changes as many. Warnings are answered from a copy, made before their connection was given back.
+
+use bytes::BytesMut;
+
+use super::checkout::CLEAR_WARNINGS;
+use super::own::LIMIT;
+use super::relay::{self, RelayError};
+use super::replica;
+use super::session::{Closing, Session};
+use crate::backend::BackendError;
+use crate::session::{Behind, Hold};
+use crate::sql::{self, Class, Kind, Lexer, Statement};
+use crate::wire::command::Command;
+use crate::wire::frame::Header;
+use crate::wire::reply::{Progress, Shape, Tracker};
+
+/// The longest copy of warnings that is kept. With more the session keeps its connection.
+const LONGEST_COPY: usize = 64 * 1024;
+
+/// More rows than this are not found again for the sake of FOUND_ROWS().
+const MOST_FOUND: u64 = 10_000;
+
+/// ROW_COUNT() is 1 after it.
+const ONE_ROW: &str = "SELECT 1 FROM (SELECT 1) AS nothing INTO @headgate_row";
+
+/// What a statement asks about the one before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Asks {
+    row_count: bool,
+    found_rows: bool,
+    diagnostics: bool,
+    /// It is SHOW WARNINGS and nothing else.
+    show_warnings: bool,
+}
+
+impl Session {
+    /// Makes the session's connection answer a question about the statement before. False where the client has been
+    /// answered.
+    pub(super) async fn prepare_to_look_back(
+        &mut self,
+        statement: &Statement,
+        header: Header,
+    ) -> Result<bool, Closing> {
+        // From now on connections are kept for such questions, for a while.
+        self.looks_back = true;
+        if !self.login.primary.is_pooled() {
+            return Ok(true);
+        }
+        let mut asks = self.asks(statement, header);
+        let copy = self.copied_warnings.clone().filter(|_| asks.diagnostics && !self.behind.clean);
+        match copy {
+            Some(copy) if asks.show_warnings => return self.answer_from(&copy).await.map(|()| false),
+            None if self.lease_again() => return Ok(true),
+            _ if asks.diagnostics && !self.behind.clean => {
+                return self.refuse(&replica::gone()).await.map(|()| false);
+            }
+            _ => {}
+        }
+        if asks.row_count && self.behind.row_count > 1 && self.splice_row_count(header) {
+            asks.row_count = false;
+        }
+        let Some(made) = Recipe::of(self.behind, asks) else {
+            return self.refuse(&replica::gone()).await.map(|()| false);
+        };
+        if let Err(error) = self.lease().await {
+            return self.refuse(&error).await.map(|()| false);
+        }
+        // It leaves another ROW_COUNT() behind, so it comes first.
+        self.carry_insert_id().await?;
+        let connection = self.login.primary.get()?;
+        // ROW_COUNT() is -1 after it.
+        connection.query(CLEAR_WARNINGS, LIMIT).await?;
+        if let Some(sql) = made.found_rows {
+            connection.query(&sql, LIMIT).await?;
+        }
+        match made.row_count {
+            Count::AfterResult => {}
+            Count::Zero => _ = connection.command(Command::Ping, &[], LIMIT).await?,
+            Count::One => _ = connection.query(ONE_ROW, LIMIT).await?,
+        }
+        Ok(true)
+    }
+
+    /// Puts what is known of ROW_COUNT() into the text at the front of the inbox.
+    fn splice_row_count(&mut self, header: Header) -> bool {
+        let Some(text) = self.text(header).filter(|_| self.executing.is_none()) else { return false };
+        let kept = header.len - text.len();
+        let rows = u64::try_from(self.behind.row_count).unwrap_or(0);
+        let spliced = sql::with_row_count(text, self.lex_mode(), rows);
+        spliced.is_some_and(|spliced| relay::put_text(&mut self.client, kept, &spliced))
+    }
+
+    fn asks(&self, statement: &Statement, header: Header) -> Asks {
+        let Some(text) = self.text(header) else {
+            return Asks { row_count: true, found_rows: true, diagnostics: true, show_warnings: false };
+        };
+        let mode = self.lex_mode();
+        let mut asks = Asks::default();
+        let mut words = 0;
+        for token in Lexer::new(text, mode) {
+            asks.row_count |= token.is_word(b"ROW_COUNT");
+            asks.found_rows |= token.is_word(b"FOUND_ROWS");
+            asks.diagnostics |= token.is_word(b"WARNING_COUNT") || token.is_word(b"ERROR_COUNT");
+            words += usize::from(token.kind == Kind::Word);
+        }
+        // SHOW WARNINGS and its like, GET DIAGNOSTICS.
+        asks.diagnostics |= statement.only_looks_back && statement.class == Class::Inspect;
+        asks.diagnostics |= matches!(statement.class, Class::Other(_));
+        let mut tokens = Lexer::new(text, mode);
+        let first = tokens.next().is_some_and(|token| token.is_word(b"SHOW"));
+        let second = tokens.next().is_some_and(|token| token.is_word(b"WARNINGS"));
+        let rest = tokens.find(|token| !token.is_symbol(b';'));
+        asks.show_warnings = first && second && rest.is_none() && words == 2 && self.executing.is_none();
+        asks
+    }
+
+    /// Copies what the client may ask for about the statement before, and gives the connection back.
+    pub(super) async fn copy_diagnostics(&mut self) -> Result<(), Closing> {
+        if self.login.primary.keeps() != Some(Hold::Diagnostics) {
+            return Ok(());
+        }
+        if !self.behind.clean {
+            let copy = self.login.primary.get()?.raw("SHOW WARNINGS", LONGEST_COPY, LIMIT).await?;
+            let Some(copy) = copy else {
+                // Too much: its connection knows it.
+                self.login.primary.keep_on();
+                return Ok(());
+            };
+            self.copied_warnings = Some(copy.into());
+        }
+        if self.behind.found_rows.is_none()
+            && let Ok(answer) = self.ask_primary("SELECT FOUND_ROWS() AS found").await?
+        {
+            self.behind.found_rows = answer.value("found").and_then(|found| found.parse().ok());
+        }
+        self.give_back(true).await
+    }
+
+    /// Answers the command at the front of the inbox with a reply that a server has given before.
+    async fn answer_from(&mut self, copy: &[u8]) -> Result<(), Closing> {
+        relay::discard_command(&mut self.client).await?;
+        let mut reply = BytesMut::from(copy);
+        let mut tracker = Tracker::new(Shape::Results, self.login.form, self.login.primary.status());
+        if let Some(seq) = self.client.number_inside() {
+            tracker.number(seq);
+        }
+        let step = tracker.advance(&mut reply, &mut |_| {}).map_err(BackendError::from)?;
+        if !matches!(step.progress, Progress::Complete(_)) {
+            return Err(Closing::Told("a copy of warnings is broken"));
+        }
+        let limit = self.context.shared.limits().client_write_timeout;
+        let ready = reply.get(..step.ready).unwrap_or_default();
+        self.client.send(ready, limit).await.map_err(|error| RelayError::Client(error).into())
+    }
+}
+
+/// How a connection is made to answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Recipe {
+    found_rows: Option<String>,
+    row_count: Count,
+}
+
+/// What ROW_COUNT() is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Count {
+    /// -1, as after every statement with a result.
+    AfterResult,
+    Zero,
+    One,
+}
+
+impl Recipe {
+    /// Nothing where a connection cannot be made to answer so.
+    fn of(behind: Behind, asks: Asks) -> Option<Self> {
+        let found_rows = match (asks.found_rows, behind.found_rows) {
+            (false, _) => None,
+            (true, Some(found)) if found <= MOST_FOUND => Some(finds(found)),
+            (true, _) => return None,
+        };
+        let row_count = match (asks.row_count, behind.row_count) {
+            (false, _) | (true, -1) => Count::AfterResult,
+            (true, 0) => Count::Zero,
+            (true, 1) if found_rows.is_none() => Count::One,
+            (true, _) => return None,
+        };
+        Some(Self { found_rows, row_count })
+    }
+}
+
+/// A SELECT without warnings that finds so many rows, of which every account may run it.
+fn finds(rows: u64) -> String {
+    match rows {
+        0 => "SELECT 1 FROM (SELECT 1) AS nothing WHERE FALSE".to_owned(),
+        rows => format!(
+            "SELECT 1 FROM JSON_TABLE(CONCAT('[1', REPEAT(',1', {}), ']'), '$[*]' COLUMNS (a INT PATH '$')) AS ones",
+            rows - 1
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_made_to_answer_where_that_is_possible() {
+        let both = Asks { row_count: true, found_rows: true, ..Asks::default() };
+        let check = |row_count, found_rows, asks, expected: Option<Count>| {
+            let recipe = Recipe::of(Behind { row_count, found_rows, clean: true }, asks);
+            assert_eq!(recipe.map(|recipe| recipe.row_count), expected, "{row_count} {found_rows:?}");
+        };
+        check(-1, Some(3), both, Some(Count::AfterResult));
+        check(0, Some(0), both, Some(Count::Zero));
+        check(1, Some(3), both, None);
+        check(1, None, Asks { row_count: true, ..Asks::default() }, Some(Count::One));
+        check(5, None, Asks { row_count: true, ..Asks::default() }, None);
+        check(5, None, Asks { diagnostics: true, ..Asks::default() }, Some(Count::AfterResult));
+        check(-1, None, both, None);
+        check(-1, Some(MOST_FOUND + 1), both, None);
+    }
+}

@@ -1,0 +1,104 @@
+//! What a session may ask about the statement before: ROW_COUNT(), FOUND_ROWS(), the diagnostics.
+//!
+//! Measured on MySQL 9.7 and MariaDB 10.11: ROW_COUNT() follows from the reply always, FOUND_ROWS() where a SELECT has no
+//! OFFSET, no UNION and no SQL_CALC_FOUND_ROWS.
+
+use crate::sql::{Class, Traces};
+use crate::topology::Flavor;
+
+/// How the statement before has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Behind {
+    /// ROW_COUNT().
+    pub row_count: i64,
+    /// FOUND_ROWS(), where it follows from what was seen.
+    pub found_rows: Option<u64>,
+    /// It has left no warning and no error.
+    pub clean: bool,
+}
+
+/// What a reply has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    /// It ended in an ERR.
+    pub failed: bool,
+    /// Rows changed, where it ended in an OK and not in a result.
+    pub affected: Option<u64>,
+    /// Rows of its last result.
+    pub rows: u64,
+    /// Warnings counted by its last OK.
+    pub warnings: u16,
+}
+
+impl Behind {
+    /// Of a new session.
+    pub const NOTHING: Self = Self { row_count: 0, found_rows: Some(0), clean: true };
+
+    /// After a statement of this class.
+    #[must_use]
+    pub fn after(self, class: &Class, traces: Traces, shown: Shown, flavor: Flavor) -> Self {
+        let row_count = match shown.affected {
+            Some(rows) if !shown.failed => i64::try_from(rows).unwrap_or(i64::MAX),
+            _ => -1,
+        };
+        let found_rows = match class {
+            _ if shown.failed => None,
+            Class::PlainRead | Class::PrimaryRead(_) | Class::Calls => {
+                let told = shown.affected.is_none() && !traces.counts_rows && !traces.finds_others;
+                told.then_some(shown.rows)
+            }
+            Class::Use(_)
+            | Class::SetNames { .. }
+            | Class::SetCharset
+            | Class::SetAutocommit
+            | Class::SetTransaction
+            | Class::Transaction(_)
+            | Class::Ddl => self.found_rows,
+            _ => None,
+        };
+        let stays = keeps_diagnostics(class, traces, flavor) && !self.clean;
+        Self { row_count, found_rows, clean: !stays && !shown.failed && shown.warnings == 0 }
+    }
+
+    /// After a command that is no statement: nothing follows from it.
+    #[must_use]
+    pub const fn after_command(shown: Shown) -> Self {
+        Self { row_count: 0, found_rows: None, clean: !shown.failed && shown.warnings == 0 }
+    }
+}
+
+/// Whether the warnings of the statement before outlive one of this kind: on MariaDB, where it names no table.
+#[must_use]
+pub fn keeps_diagnostics(class: &Class, traces: Traces, flavor: Flavor) -> bool {
+    let tables = traces.tables
+        || matches!(class, Class::Data | Class::Ddl | Class::Inspect | Class::Describe | Class::Account);
+    flavor == Flavor::MariaDb && !tables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::{Then, TransactionKind};
+
+    #[test]
+    fn what_follows_from_a_reply() {
+        let result = Shown { failed: false, affected: None, rows: 3, warnings: 0 };
+        let changed = Shown { affected: Some(2), ..result };
+        let before = Behind { row_count: 9, found_rows: Some(7), clean: false };
+        let check = |class: Class, shown, row_count, found_rows, clean| {
+            let after = before.after(&class, Traces::default(), shown, Flavor::MySql);
+            assert_eq!(after, Behind { row_count, found_rows, clean }, "{class:?}");
+        };
+        check(Class::PlainRead, result, -1, Some(3), true);
+        check(Class::Data, changed, 2, None, true);
+        check(Class::Data, Shown { warnings: 1, ..changed }, 2, None, false);
+        check(Class::Data, Shown { failed: true, affected: None, ..changed }, -1, None, false);
+        let commit = Class::Transaction(TransactionKind::Commit(Then::Nothing));
+        check(commit, Shown { affected: Some(0), ..result }, 0, Some(7), true);
+        let counted = Traces { counts_rows: true, ..Traces::default() };
+        assert_eq!(before.after(&Class::PlainRead, counted, result, Flavor::MySql).found_rows, None);
+        let tables = Traces { tables: true, ..Traces::default() };
+        assert!(before.after(&Class::PlainRead, tables, result, Flavor::MariaDb).clean);
+        assert!(!before.after(&Class::PlainRead, Traces::default(), result, Flavor::MariaDb).clean);
+    }
+}

@@ -1,0 +1,215 @@
+//! Why a session keeps its connection to the primary between two statements, where it might give it back.
+//!
+//! What another connection can be brought to is no reason. What servers do not report is seen in the text
+//! ([`Traces`]); what neither tells pins the session for good ([`Changed`]).
+
+use std::fmt;
+
+use super::outcome::{End, Touched};
+use super::state::State;
+use super::view::Changed;
+use crate::sql::{Class, Statement, Then, Traces, TransactionKind};
+use crate::wire::status::StatusFlags;
+
+/// Why a session keeps its connection to the primary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// A transaction is open.
+    Transaction,
+    /// `autocommit` is off, and something may have been touched since the last COMMIT or ROLLBACK.
+    AutocommitOff,
+    /// SET TRANSACTION has given the next transaction characteristics of its own.
+    NextTransaction,
+    /// It has changed something that is not mirrored.
+    Changed(Changed),
+    /// It has set user variables.
+    UserVariables,
+    /// It may have a named lock (GET_LOCK).
+    NamedLock,
+    /// It has asked which connection it is on.
+    ConnectionId,
+    /// It has used a sequence, whose last value the connection knows.
+    Sequence,
+    /// Stored code that it may have run can leave something behind that servers do not report.
+    StoredCode,
+    /// Its character sets cannot be made on another connection.
+    CharsetUnknown,
+    /// An error may have hidden a change.
+    Unreported,
+    /// A prepared statement has a cursor, or parameters that were sent ahead.
+    Statement,
+    /// The statement before has left warnings, or something else that the client is likely to ask about.
+    Diagnostics,
+}
+
+impl Hold {
+    /// Stable label, for counters and the console.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Transaction => "transaction",
+            Self::AutocommitOff => "autocommit_off",
+            Self::NextTransaction => "next_transaction",
+            Self::Changed(_) => "session_changed",
+            Self::UserVariables => "user_variables",
+            Self::NamedLock => "named_lock",
+            Self::ConnectionId => "connection_id",
+            Self::Sequence => "sequence",
+            Self::StoredCode => "stored_code",
+            Self::CharsetUnknown => "charset_unknown",
+            Self::Unreported => "unreported",
+            Self::Statement => "prepared_statement",
+            Self::Diagnostics => "diagnostics",
+        }
+    }
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Transaction => "a transaction is open",
+            Self::AutocommitOff => "autocommit is off and nothing was committed since its last statement",
+            Self::NextTransaction => "SET TRANSACTION is about its next transaction",
+            Self::Changed(why) => return why.fmt(f),
+            Self::UserVariables => "it has set user variables",
+            Self::NamedLock => "it may have a named lock",
+            Self::ConnectionId => "it has asked for its connection id",
+            Self::Sequence => "it has used a sequence",
+            Self::StoredCode => "it may have run stored code that leaves something behind",
+            Self::CharsetUnknown => "its character sets cannot be made elsewhere",
+            Self::Unreported => "an error may have hidden a change",
+            Self::Statement => "a prepared statement has a cursor or parameters sent ahead",
+            Self::Diagnostics => "it may ask about the statement before",
+        })
+    }
+}
+
+/// What a session has left on its connection, as far as it decides who may have that next.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Left {
+    /// What stays until the session is reset.
+    lasting: Option<Hold>,
+    named_lock: bool,
+    /// The statement in progress gives all of them back.
+    releases: bool,
+    /// Something may have been touched since the last COMMIT or ROLLBACK.
+    dirty: bool,
+    /// The statement in progress is one of those.
+    ends: bool,
+    /// What LAST_INSERT_ID() says, or said before the statements that may have changed it.
+    insert_id: u64,
+    /// Such statements have run on the session's present connection.
+    inserted: bool,
+}
+
+impl State {
+    /// A statement with these traces is about to be sent to the primary, where it may reach stored code that leaves
+    /// something behind.
+    pub fn begin_traces(&mut self, statement: &Statement, traces: Traces, stored_code: bool) {
+        let class = &statement.class;
+        let left = &mut self.left;
+        if stored_code {
+            left.lasting.get_or_insert(Hold::StoredCode);
+        }
+        if traces.user_variables && sets(class) {
+            left.lasting.get_or_insert(Hold::UserVariables);
+        }
+        if traces.connection {
+            left.lasting.get_or_insert(Hold::ConnectionId);
+        }
+        if traces.sequences {
+            left.lasting.get_or_insert(Hold::Sequence);
+        }
+        left.named_lock |= traces.takes_lock;
+        left.inserted |= traces.sets_insert_id;
+        left.releases = traces.releases_locks && !traces.takes_lock;
+        left.ends = matches!(
+            class,
+            Class::Transaction(
+                TransactionKind::Commit(Then::Nothing) | TransactionKind::Rollback(Then::Nothing)
+            )
+        );
+        left.dirty |= !left.ends && dirties(class);
+    }
+
+    /// As [`Self::begin_traces`], for what is not read.
+    pub fn begin_unseen(&mut self) {
+        self.left.dirty = true;
+        self.left.inserted = true;
+    }
+
+    /// A statement on the primary has ended.
+    pub(super) fn settle_left(&mut self, end: &End) {
+        let left = &mut self.left;
+        let (releases, ends) = (std::mem::take(&mut left.releases), std::mem::take(&mut left.ends));
+        if end.error.is_none() {
+            left.named_lock &= !releases;
+            left.dirty &= !ends;
+        }
+        // What a statement has inserted before it failed counts.
+        self.left.inserted |= end.insert_id != 0 || (end.error.is_some() && end.touched == Touched::Wrote);
+    }
+
+    /// What cannot be found on another connection stays with this one.
+    pub fn hold_for(&mut self, why: Hold) {
+        self.left.lasting.get_or_insert(why);
+    }
+
+    /// What LAST_INSERT_ID() says, or said before the statements that may have changed it.
+    #[must_use]
+    pub const fn insert_id(&self) -> u64 {
+        self.left.insert_id
+    }
+
+    /// Whether only the session's present connection knows what it says now.
+    #[must_use]
+    pub const fn has_inserted(&self) -> bool {
+        self.left.inserted
+    }
+
+    /// A connection says `found`, on which LAST_INSERT_ID() was `given` before. What it was given is 0 or the session's
+    /// own, and no statement makes it 0 but `LAST_INSERT_ID(0)`, before which it is given the session's own.
+    pub fn read_insert_id(&mut self, given: u64, found: u64) {
+        if found != given || given != 0 {
+            self.left.insert_id = found;
+        }
+        self.left.inserted = false;
+    }
+
+    /// Why the session keeps its connection to the primary, whose last reply had these status flags. Nothing where
+    /// the next statement may as well run on another one.
+    #[must_use]
+    pub fn hold(&self, primary: StatusFlags) -> Option<Hold> {
+        let (view, left) = (&self.view, &self.left);
+        let changed = view.changed.map(Hold::Changed);
+        let checks = [
+            (primary.contains(StatusFlags::IN_TRANSACTION), Hold::Transaction),
+            (!view.autocommit && left.dirty, Hold::AutocommitOff),
+            (view.next_transaction_set, Hold::NextTransaction),
+            (left.named_lock, Hold::NamedLock),
+            (view.unreported, Hold::Unreported),
+            (!view.charset_known, Hold::CharsetUnknown),
+        ];
+        let passing = checks.iter().find_map(|(holds, why)| holds.then_some(*why));
+        changed.or(left.lasting).or(passing)
+    }
+}
+
+/// Whether a statement of this class may set the user variables that it names.
+fn sets(class: &Class) -> bool {
+    !matches!(class, Class::PlainRead | Class::PrimaryRead(_) | Class::Calls | Class::Data | Class::Describe)
+}
+
+/// Whether a statement may touch something that only the end of the transaction lets go, as far as the status flags do
+/// not tell: with `autocommit` off a read of a table without transactions locks its definition.
+fn dirties(class: &Class) -> bool {
+    !matches!(
+        class,
+        Class::SetNames { .. }
+            | Class::SetCharset
+            | Class::SetVariables(_)
+            | Class::SetAutocommit
+            | Class::SetTransaction
+            | Class::Use(_)
+    )
+}
