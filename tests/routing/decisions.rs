@@ -60,6 +60,7 @@ fn facts(flavor: Flavor) -> Facts {
         no_backslash_escapes: false,
         init_connect: false,
         wait_timeout: Duration::from_secs(28800),
+        interactive_timeout: Duration::from_secs(28800),
         hindrance: None,
         asked: Instant::now(),
         generation: 1,

@@ -60,18 +60,8 @@ fn check(shape: Shape, form: ClientForm, server: &[&[u8]], client: &[&[u8]]) -> 
 fn a_modern_client_gets_a_result_set_as_it_is() {
     let reply: &[&[u8]] = &[b"\x01", COLUMN, ROW, ROW, OK_END];
     let end = check(Shape::Results, MODERN, reply, reply);
-    assert_eq!(
-        end,
-        End {
-            status: StatusFlags(2),
-            error: None,
-            warnings: 0,
-            insert_id: 0,
-            affected: Some(0),
-            rows: 0,
-            at_once: false
-        }
-    );
+    assert_eq!((end.status, end.error, end.warnings, end.at_once), (StatusFlags(2), None, 0, false));
+    assert_eq!((end.affected, end.rows), (None, 2));
 }
 
 #[test]
