@@ -138,6 +138,7 @@ fn topology(now: Instant) -> Topology {
         collations: Collations::default(),
         defaults: BTreeMap::new(),
         catalog: Some(Arc::new(catalog())),
+        traps: None,
     };
     let server = |id: u16, state| Server {
         id: ServerId(id),

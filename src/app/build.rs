@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
@@ -87,6 +87,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
             config::PoolMode::Session => PoolMode::Session,
             config::PoolMode::Transaction => PoolMode::Transaction,
         },
+        told_of_triggers: AtomicBool::new(false),
         proxy_protocol: settings.backend.proxy_protocol,
         ids: ClientIds::new(settings.front.instance),
         strikes: Semaphore::new(MAX_STRIKES),

@@ -212,6 +212,7 @@ settings! {
         wait_timeout: Duration {
             default: seconds(10),
             range: millis(1)..=seconds(600),
+            flag: "--pool-wait-timeout" "DURATION",
             reload: Restart
         }
     }

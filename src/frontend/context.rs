@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -105,6 +105,8 @@ pub struct Shared {
     pub users: Tally<Box<[u8]>>,
     /// For how long sessions have connections to the primary.
     pub pool_mode: PoolMode,
+    /// The log says already that triggers may not be seen.
+    pub told_of_triggers: AtomicBool,
     /// Whether the servers are told the clients' addresses.
     pub proxy_protocol: bool,
     /// Ids for clients. They say nothing of the servers' own.

@@ -6,6 +6,7 @@
 //! connection is asked before it is given back, so that nobody else is left with it (HAZARDS 1, 2, 6).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::checkout::{CLEAR_WARNINGS, setting};
 use super::context::PoolMode;
@@ -18,7 +19,7 @@ use crate::pool::{Handed, Key, Shelf, Ticket};
 use crate::pooling::Fit;
 use crate::runtime::clock;
 use crate::session::{Assignments, Changed, Hold, State, Variables};
-use crate::sql::{self, Class, Statement, Traces};
+use crate::sql::{self, Class, Leaves, Statement, Traces, Unclear};
 use crate::topology::{Flavor, Hindrance, ServerId};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
@@ -168,17 +169,19 @@ impl Session {
     }
 
     /// Makes sure of the connection for a statement, and notes what that may leave there. The error is the
-    /// answer to it.
+    /// answer to it. True where it is a CALL of which servers report all that it does to the session.
     pub(super) async fn lease_for(
         &mut self,
         statement: &Statement,
-    ) -> Result<Result<(), ErrPacket>, Closing> {
+    ) -> Result<Result<bool, ErrPacket>, Closing> {
         if !self.login.primary.is_pooled() {
-            return Ok(Ok(()));
+            return Ok(Ok(false));
         }
         let header = Header::read(&self.client.inbox);
         let text = header.and_then(|header| self.text(header));
-        let traces = text.map_or(Traces::ALL, |text| sql::traces(text, self.lex_mode()));
+        let mut traces = text.map_or(Traces::ALL, |text| sql::traces(text, self.lex_mode()));
+        let told_call = text.is_some_and(|text| self.is_told_call(statement, text));
+        traces.sets_insert_id |= told_call;
         let stored_code = self.may_reach_stored_code(statement, text);
         let unclear = matches!(statement.class, Class::Other(_) | Class::Calls);
         let wants_insert_id = traces.insert_id || stored_code || unclear;
@@ -197,12 +200,50 @@ impl Session {
         }
         self.login.state.begin_traces(statement, traces, stored_code);
         self.traces = traces;
-        Ok(Ok(()))
+        Ok(Ok(told_call))
+    }
+
+    /// Whether a statement is a CALL of something that leaves nothing behind but what servers report.
+    fn is_told_call(&self, statement: &Statement, text: &[u8]) -> bool {
+        let mode = self.lex_mode();
+        let facts = self.topology.facts.as_deref();
+        let Some((facts, traps)) = facts.and_then(|facts| Some((facts, facts.traps.as_deref()?))) else {
+            return false;
+        };
+        let is_known = self.login.state.view().defined.is_none_or(|defined| defined <= facts.asked);
+        matches!(statement.class, Class::Other(Unclear::Effects))
+            && is_known
+            && sql::is_plain_call(text, mode)
+            && traps.reached(text, mode) == Leaves::Named
+            && !sql::mentions(text, mode, sql::is_local_schema)
     }
 
     /// Whether a statement may run stored code that leaves something behind which servers do not report.
-    fn may_reach_stored_code(&self, _statement: &Statement, _text: Option<&[u8]>) -> bool {
-        false
+    fn may_reach_stored_code(&self, statement: &Statement, text: Option<&[u8]>) -> bool {
+        let class = &statement.class;
+        let runs = matches!(
+            class,
+            Class::Data | Class::PlainRead | Class::PrimaryRead(_) | Class::Inspect | Class::Several(_)
+        );
+        let Some(facts) = self.topology.facts.as_deref().filter(|_| runs) else { return false };
+        match (&facts.traps, &facts.catalog) {
+            (Some(traps), _) if traps.is_empty() => false,
+            (Some(traps), _) => {
+                let mode = self.lex_mode();
+                text.is_none_or(|text| traps.reached(text, mode) == Leaves::Unreported)
+            }
+            // A trigger could be at any table, a function in any view.
+            (None, Some(catalog)) => {
+                if !self.context.shared.told_of_triggers.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        "sessions that write keep their connections: the control account may not see what triggers do; GRANT \
+                         TRIGGER ON *.* to it"
+                    );
+                }
+                matches!(class, Class::Data | Class::Several(_)) || !catalog.has_only_pure_views()
+            }
+            (None, None) => true,
+        }
     }
 
     fn not_leased(&self, error: &BackendError) -> ErrPacket {
@@ -397,13 +438,7 @@ impl Session {
         match self.login.state.hold(status) {
             None => {}
             Some(Hold::CharsetUnknown) => _ = self.read_charsets().await?,
-            Some(Hold::Unreported) if self.login.primary.flavor() == Flavor::MySql => {
-                // The next OK tells all, and this one leaves the diagnostics alone.
-                if self.command_primary(Command::Ping, &[]).await?.is_ok() {
-                    self.login.state.reported_all();
-                }
-            }
-            Some(Hold::Unreported) => _ = self.have_reported().await?,
+            Some(Hold::Unreported) => self.flush_reports().await?,
             hold => return Ok(hold),
         }
         if self.login.state.has_inserted() || self.login.primary.get()?.insert_id != 0 {
@@ -412,6 +447,24 @@ impl Session {
         }
         let status = self.login.primary.status();
         Ok(self.login.state.hold(status))
+    }
+
+    /// Has the server report what an ERR has hidden. The diagnostics stay as they are.
+    pub(super) async fn flush_reports(&mut self) -> Result<(), Closing> {
+        if !self.login.state.view().unreported {
+            return Ok(());
+        }
+        self.login.state.expect_hidden();
+        match self.login.primary.flavor() {
+            // The next OK tells all.
+            Flavor::MySql => {
+                if self.command_primary(Command::Ping, &[]).await?.is_ok() {
+                    self.login.state.reported_all();
+                }
+            }
+            Flavor::MariaDb => _ = self.have_reported().await?,
+        }
+        Ok(())
     }
 
     /// The connection on which the statement before ran, where nobody has used it since. False where somebody has.

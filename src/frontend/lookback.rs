@@ -123,6 +123,8 @@ impl Session {
         if self.login.primary.keeps() != Some(Hold::Diagnostics) {
             return Ok(());
         }
+        // Our own questions would hear of it, and nobody else.
+        self.flush_reports().await?;
         if !self.behind.clean {
             let copy = self.login.primary.get()?.raw("SHOW WARNINGS", LONGEST_COPY, LIMIT).await?;
             let Some(copy) = copy else {

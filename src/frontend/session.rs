@@ -231,7 +231,7 @@ impl Session {
         let reusable = primary.flavor() == Flavor::MySql
             && spared
             && primary.is_between_replies()
-            && state.view().changed.is_none();
+            && state.may_be_reset();
         if !reusable {
             return Remains { link, primary: Some(primary), shelf: None };
         }

@@ -112,10 +112,14 @@ impl Session {
         reason: Reason,
         shape: Shape,
     ) -> Result<(), Closing> {
-        if let Err(error) = self.lease_for(statement).await? {
-            return self.refuse(&error).await;
+        let told_call = match self.lease_for(statement).await? {
+            Ok(told_call) => told_call,
+            Err(error) => return self.refuse(&error).await,
+        };
+        match told_call {
+            true => self.login.state.begin_told_call(),
+            false => self.login.state.begin(&statement.class),
         }
-        self.login.state.begin(&statement.class);
         let touched = touched(&statement.class);
         let abandoned = Abandoned::statement(&statement.class, touched, self.login.state.view());
         let limit = self.statement_limit(&statement.class);

@@ -37,13 +37,13 @@ pub(super) const ACCOUNTS: Accounts = Accounts {
 pub fn control_grants(flavor: Flavor) -> [&'static str; 4] {
     match flavor {
         Flavor::MySql => [
-            "REPLICATION CLIENT, SHOW VIEW ON *.*",
+            "REPLICATION CLIENT, SHOW VIEW, TRIGGER ON *.*",
             "SELECT ON mysql.user",
             "SHOW_ROUTINE ON *.*",
             "SELECT ON performance_schema.user_defined_functions",
         ],
         Flavor::MariaDb => [
-            "REPLICA MONITOR, BINLOG MONITOR, SHOW VIEW ON *.*",
+            "REPLICA MONITOR, BINLOG MONITOR, SHOW VIEW, TRIGGER ON *.*",
             "SELECT ON mysql.user",
             "SELECT ON mysql.proc",
             "SELECT ON mysql.func",

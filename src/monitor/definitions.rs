@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::prober::Prober;
 use crate::backend::{BackendError, Connection};
 use crate::probing::catalog::{self, Fingerprint};
-use crate::topology::{Catalog, Definitions, Flavor};
+use crate::topology::{Catalog, Definitions, Flavor, Traps};
 use crate::wire::answer::Answer;
 
 /// The last reading, and what it can be recognised by.
@@ -134,6 +134,28 @@ impl Prober {
         }
         let views = catalog::read_views(views);
         Ok(Some(Definitions { views, functions, loadable: key.loadable.clone() }))
+    }
+
+    /// Stored code that leaves something behind. Nothing where some may not be seen, or there is too much.
+    pub(super) async fn ask_traps(
+        &self,
+        connection: &mut Connection,
+        grants: &Answer,
+    ) -> Result<Option<Traps>, BackendError> {
+        let flavor = connection.flavor();
+        if !catalog::grants_show_stored_code(flavor, grants) {
+            return Ok(None);
+        }
+        let Some(suspicious) = self.try_ask(connection, &catalog::suspicious_code()).await? else {
+            return Ok(None);
+        };
+        if suspicious.rows.is_empty() {
+            return Ok(Some(Traps::default()));
+        }
+        let Some(code) = self.try_ask(connection, &catalog::stored_code()).await? else { return Ok(None) };
+        let Some(code) = catalog::read_stored_code(code) else { return Ok(None) };
+        let read = move || Traps::new(&code, flavor.dialect());
+        Ok(tokio::task::spawn_blocking(read).await.ok())
     }
 
     /// Nothing where the server refuses, or takes too long.

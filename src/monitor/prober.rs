@@ -192,8 +192,10 @@ impl Prober {
             let version = Flavor::version_of_greeting(&greeting.version);
             catalog = Some(self.ask_catalog(connection, &grants, version, reading).await?);
         }
+        let traps = self.ask_traps(connection, &grants).await?;
         let log_filtered = self.asks_log_filters(connection).await?;
         let mut facts = facts(*greeting, asked, &settings, collations, catalog, defaults);
+        facts.traps = traps.map(Arc::new);
         if log_filtered {
             facts.hindrance.get_or_insert(Hindrance::LogFiltered);
         }
@@ -255,5 +257,6 @@ fn facts(
         collations: Collations::new(collations.rows.into_iter().filter_map(collation)),
         defaults,
         catalog,
+        traps: None,
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::grants::Grants;
 use crate::sql::LONGEST_BODY;
-use crate::topology::{Definitions, Flavor, FunctionBody, ViewBody};
+use crate::topology::{Definitions, Flavor, FunctionBody, StoredCode, ViewBody};
 use crate::wire::answer::{Answer, Row};
 
 /// The most views, and the most functions, whose bodies are read.
@@ -194,6 +194,51 @@ pub fn only_names(names: Answer) -> Definitions {
         view.definition = None;
     }
     Definitions { views, functions: None, loadable: None }
+}
+
+/// Triggers, by their tables, routines and views.
+const CODE: &str = "SELECT EVENT_OBJECT_TABLE AS name, ACTION_STATEMENT AS body FROM information_schema.TRIGGERS \
+                    WHERE TRIGGER_SCHEMA NOT IN ('sys','mysql') \
+                    UNION ALL SELECT ROUTINE_NAME, ROUTINE_DEFINITION FROM information_schema.ROUTINES \
+                    WHERE ROUTINE_SCHEMA NOT IN ('sys','mysql') \
+                    UNION ALL SELECT TABLE_NAME, NULLIF(VIEW_DEFINITION, '') FROM information_schema.VIEWS \
+                    WHERE TABLE_SCHEMA NOT IN ('sys','mysql','information_schema','performance_schema')";
+
+/// Whether any of it may leave something behind on its connection: what [`sql::leaves_traces`](crate::sql) looks for,
+/// and what may not be seen.
+#[must_use]
+pub fn suspicious_code() -> String {
+    format!(
+        "SELECT name FROM ({CODE}) AS code WHERE body IS NULL OR UPPER(CAST(body AS CHAR)) REGEXP \
+         'LOCK|ROLE|TRANSACTION|DIAGNOSTICS|NEXTVAL|SETVAL|FOUND_ROWS|SESSION_TRACK|VALUE|@|PREPARE|EXECUTE|FLUSH|XA|BACKUP|\
+         GROUP_REPLICATION|RESOURCE|HANDLER|TEMPORARY|/' LIMIT 1"
+    )
+}
+
+/// All of it.
+#[must_use]
+pub fn stored_code() -> String {
+    let limit = MOST_BODIES + 1;
+    format!(
+        "SELECT name, IF(LENGTH(body) <= {LONGEST_BODY}, body, NULL) AS body FROM ({CODE}) AS code LIMIT {limit}"
+    )
+}
+
+/// Reads the answer to [`stored_code`]. Nothing where there is more than is read.
+#[must_use]
+pub fn read_stored_code(answer: Answer) -> Option<Vec<StoredCode>> {
+    let code = |row: Row| {
+        let mut values = row.into_iter();
+        Some(StoredCode { name: values.next()??, body: values.next().flatten() })
+    };
+    let all = u64::try_from(answer.rows.len()).is_ok_and(|rows| rows <= MOST_BODIES);
+    all.then(|| answer.rows.into_iter().filter_map(code).collect())
+}
+
+/// Whether the control account sees every trigger and routine with its body.
+#[must_use]
+pub fn grants_show_stored_code(flavor: Flavor, grants: &Answer) -> bool {
+    grants_show_functions(flavor, grants) && Grants::read(grants).hold(&["TRIGGER"], "*.*")
 }
 
 /// Whether the control account sees every stored function and its body. Those that are not seen would make a

@@ -36,6 +36,7 @@ fn facts() -> Facts {
         collations: Collations::default(),
         defaults: BTreeMap::new(),
         catalog: Some(Arc::default()),
+        traps: None,
     }
 }
 

@@ -111,6 +111,10 @@ impl State {
         if stored_code {
             left.lasting.get_or_insert(Hold::StoredCode);
         }
+        if traces.defines && matches!(class, Class::Ddl | Class::Several(_)) {
+            // What it does when it runs is known when the servers are asked again.
+            left.lasting.get_or_insert(Hold::StoredCode);
+        }
         if traces.user_variables && sets(class) {
             left.lasting.get_or_insert(Hold::UserVariables);
         }
@@ -148,6 +152,19 @@ impl State {
         }
         // What a statement has inserted before it failed counts.
         self.left.inserted |= end.insert_id != 0 || (end.error.is_some() && end.touched == Touched::Wrote);
+    }
+
+    /// Whether a COM_RESET_CONNECTION would make the session's connection like a new one: it leaves roles as they are
+    /// (HAZARDS 3).
+    #[must_use]
+    pub const fn may_be_reset(&self) -> bool {
+        self.view.changed.is_none() && !matches!(self.left.lasting, Some(Hold::StoredCode))
+    }
+
+    /// What a reset leaves: what stored code has done, perhaps.
+    pub(super) fn left_by_reset(&self) -> Left {
+        let lasting = self.left.lasting.filter(|why| *why == Hold::StoredCode);
+        Left { lasting, ..Left::default() }
     }
 
     /// What cannot be found on another connection stays with this one.

@@ -22,6 +22,7 @@ impl State {
         self.named = false;
         self.may_open = true;
         self.may_hide = false;
+        self.told = false;
     }
 
     fn begin_one(&mut self, class: &Class) {
@@ -79,6 +80,17 @@ impl State {
                 Handling::Pins => self.pin(Changed::Variable),
             }
         }
+    }
+
+    /// A CALL of something that changes nothing in the session but what the server reports by name.
+    pub fn begin_told_call(&mut self) {
+        self.begin_anything();
+        (self.named, self.may_hide, self.told) = (true, true, true);
+    }
+
+    /// A question of our own is about to be sent, whose OK reports what the ERR before has hidden.
+    pub fn expect_hidden(&mut self) {
+        self.named = self.told;
     }
 
     /// COM_INIT_DB is about to be sent.

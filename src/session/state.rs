@@ -30,6 +30,8 @@ pub struct State {
     /// All that the command in progress can change has a name here. Both servers report a change without a
     /// name beside that of a schema, a variable and autocommit.
     pub(super) named: bool,
+    /// The last command could hide in an ERR nothing but what has a name.
+    pub(super) told: bool,
     /// The command in progress may open a transaction.
     pub(super) may_open: bool,
     pub(super) set_trackers: bool,
@@ -83,6 +85,7 @@ impl State {
             quoting: None,
             awaited: Vec::new(),
             named: false,
+            told: false,
             may_open: true,
             set_trackers: false,
             reports: false,
@@ -353,7 +356,8 @@ impl State {
         // Read back when they are needed.
         let mut charsets = Charsets::default();
         charsets.distrust();
-        *self = Self::with(self.schema.take(), charsets, view);
+        let left = self.left_by_reset();
+        *self = Self { left, ..Self::with(self.schema.take(), charsets, view) };
     }
 
     pub(super) fn pin(&mut self, why: Changed) {

@@ -44,5 +44,5 @@ pub use splice::with_row_count;
 pub use statement::{
     Class, Hints, Kill, Name, NotPlain, RouteHint, Statement, Then, TransactionKind, Unclear,
 };
-pub use traces::{Traces, traces};
+pub use traces::{Leaves, Traces, is_plain_call, leaves_traces, traces};
 pub use words::is_local_schema;

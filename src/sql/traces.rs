@@ -1,8 +1,8 @@
 //! What a statement leaves on its connection, or asks of it, that no server reports (HAZARDS 1).
 
-use super::LexMode;
-use super::class::is_readable;
+use super::class::{is_readable, without_end};
 use super::lexer::{Kind, Lexer, Token};
+use super::{Dialect, LexMode};
 
 /// Marks of the state of a connection that session tracking does not cover. For statements of every class but
 /// [`Class::Other`](super::Class::Other), whose effects have no name at all.
@@ -26,6 +26,8 @@ pub struct Traces {
     pub counts_rows: bool,
     /// It may name a table.
     pub tables: bool,
+    /// It may define stored code.
+    pub defines: bool,
     /// It finds other rows than it shows: OFFSET, UNION and their like.
     pub finds_others: bool,
 }
@@ -43,6 +45,7 @@ impl Traces {
         counts_rows: true,
         finds_others: true,
         tables: true,
+        defines: true,
     };
 }
 
@@ -81,6 +84,90 @@ pub fn traces(text: &[u8], mode: LexMode) -> Traces {
     found
 }
 
+/// What stored code leaves behind on its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Leaves {
+    /// What servers report by name: schema and session variables.
+    Named,
+    /// Also what they report without a name: user variables, temporary tables.
+    Unnamed,
+    /// Also what they do not report.
+    Unreported,
+}
+
+/// What a body of stored code may leave behind once it has run. Unreported are a named lock, a
+/// user variable that a SELECT sets, a role, characteristics of the next transaction, other trackers, the last value of
+/// a sequence, a statement prepared by text, locked tables. `SET @a = …` is reported, and so are session variables, but
+/// for `SET @@a = …` on MariaDB.
+pub fn leaves_traces(body: &[u8], mode: LexMode) -> Leaves {
+    const WORDS: [&[u8]; 17] = [
+        b"GET_LOCK",
+        b"RELEASE_LOCK",
+        b"RELEASE_ALL_LOCKS",
+        b"ROLE",
+        b"DIAGNOSTICS",
+        b"NEXTVAL",
+        b"SETVAL",
+        b"SQL_CALC_FOUND_ROWS",
+        b"PREPARE",
+        b"EXECUTE",
+        b"LOCK",
+        b"UNLOCK",
+        b"FLUSH",
+        b"XA",
+        b"BACKUP",
+        b"GROUP_REPLICATION",
+        b"RESOURCE",
+    ];
+    let (mut variable, mut assigns, mut temporary) = (false, false, false);
+    let mut before = None::<Token<'_>>;
+    for token in Lexer::new(body, mode) {
+        let after = |word| before.is_some_and(|before| before.is_word(word));
+        match token.kind {
+            Kind::Word => {
+                let sequence = token.is_word(b"FOR") && after(b"VALUE");
+                let next_transaction = token.is_word(b"TRANSACTION") && !after(b"START");
+                let tracker =
+                    token.text.get(..13).is_some_and(|head| head.eq_ignore_ascii_case(b"session_track"));
+                // Not that of conditions.
+                let handler = after(b"HANDLER") && !token.is_word(b"FOR");
+                let known = handler || WORDS.iter().any(|word| token.is_word(word));
+                if sequence || next_transaction || tracker || known {
+                    return Leaves::Unreported;
+                }
+                assigns |= token.is_word(b"INTO");
+                temporary |= token.is_word(b"TEMPORARY");
+            }
+            Kind::Symbol(b'@') => {
+                let system = before.is_some_and(|before| before.is_symbol(b'@'));
+                if system && mode.dialect == Dialect::MariaDb {
+                    return Leaves::Unreported;
+                }
+                variable = true;
+            }
+            Kind::Symbol(b':') => assigns = true,
+            Kind::VersionComment | Kind::Broken => return Leaves::Unreported,
+            _ => {}
+        }
+        before = Some(token);
+    }
+    match (variable && assigns, variable || temporary) {
+        (true, _) => Leaves::Unreported,
+        (false, true) => Leaves::Unnamed,
+        (false, false) => Leaves::Named,
+    }
+}
+
+/// Whether a text is one CALL that sets no user variable.
+pub fn is_plain_call(text: &[u8], mode: LexMode) -> bool {
+    let mut tokens = Lexer::new(without_end(text), mode);
+    is_readable(text, mode)
+        && tokens.next().is_some_and(|token| token.is_word(b"CALL"))
+        && tokens.all(|token| {
+            !matches!(token.kind, Kind::VersionComment | Kind::Broken | Kind::Symbol(b';' | b'@' | b':'))
+        })
+}
+
 fn word(token: Token<'_>, next: Option<Token<'_>>, found: &mut Traces) {
     let Some(trace) = TRACES.iter().find(|(word, _)| token.is_word(word)).map(|(_, trace)| *trace) else {
         return;
@@ -97,6 +184,7 @@ fn word(token: Token<'_>, next: Option<Token<'_>>, found: &mut Traces) {
         Trace::CountsRows => found.counts_rows = true,
         Trace::FindsOthers => found.finds_others = true,
         Trace::Tables => found.tables = true,
+        Trace::Defines => found.defines = true,
     }
 }
 
@@ -111,9 +199,16 @@ enum Trace {
     CountsRows,
     FindsOthers,
     Tables,
+    Defines,
 }
 
-const TRACES: [(&[u8], Trace); 20] = [
+const TRACES: [(&[u8], Trace); 26] = [
+    (b"TRIGGER", Trace::Defines),
+    (b"FUNCTION", Trace::Defines),
+    (b"PROCEDURE", Trace::Defines),
+    (b"PACKAGE", Trace::Defines),
+    (b"EVENT", Trace::Defines),
+    (b"VIEW", Trace::Defines),
     (b"FROM", Trace::Tables),
     (b"TABLE", Trace::Tables),
     (b"OFFSET", Trace::FindsOthers),
@@ -138,8 +233,48 @@ const TRACES: [(&[u8], Trace); 20] = [
 
 #[cfg(test)]
 mod tests {
-    use super::super::Dialect;
     use super::*;
+
+    #[test]
+    fn bodies_that_leave_something_behind_are_told() {
+        let check = |body: &str, expected| {
+            let mode = LexMode { charset_safe: true, ..LexMode::new("", "utf8mb4", Dialect::MariaDb) };
+            assert_eq!(leaves_traces(body.as_bytes(), mode), expected, "{body}");
+        };
+        check("SET NEW.a = 1, @seen = 1", Leaves::Unnamed);
+        check("CREATE TEMPORARY TABLE t (a INT)", Leaves::Unnamed);
+        check("BEGIN INSERT INTO log SELECT * FROM t; RETURN 1; END", Leaves::Named);
+        check("DO get_lock('a', 0)", Leaves::Unreported);
+        check("SELECT a INTO @x FROM t", Leaves::Unreported);
+        check("SET @a = @b := 1", Leaves::Unreported);
+        check("SET ROLE r", Leaves::Unreported);
+        check("SET session_track_schema = 0", Leaves::Unreported);
+        check("SET NEW.a = NEXT VALUE FOR s", Leaves::Unreported);
+        check("RETURN 'GET_LOCK'", Leaves::Named);
+        check(
+            "BEGIN START TRANSACTION; INSERT INTO t VALUES (1); COMMIT; SIGNAL SQLSTATE '45000'; END",
+            false,
+        );
+        check("SET TRANSACTION READ ONLY", Leaves::Unreported);
+        check("DECLARE CONTINUE HANDLER FOR NOT FOUND SET done = 1", Leaves::Named);
+        check("HANDLER t OPEN", Leaves::Unreported);
+        check("OPEN cur; FETCH cur INTO a; CLOSE cur", Leaves::Named);
+        check("SET SESSION sql_mode = ''", Leaves::Named);
+        check("SET @@sql_mode = ''", Leaves::Unreported);
+    }
+
+    #[test]
+    fn plain_calls_are_told() {
+        let check = |text: &str, expected| {
+            let mode = LexMode { charset_safe: true, ..LexMode::new("", "utf8mb4", Dialect::MySql) };
+            assert_eq!(is_plain_call(text.as_bytes(), mode), expected, "{text}");
+        };
+        check("CALL p(1, 'a;b')", true);
+        check(" call s.p ;", true);
+        check("CALL p(@out)", false);
+        check("CALL p(1); SELECT 2", false);
+        check("SELECT 1", false);
+    }
 
     #[test]
     fn what_no_server_reports_is_seen_in_the_text() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::catalog::Catalog;
+use super::traps::Traps;
 use crate::sql::{self, Dialect, LexMode};
 use crate::wire::capabilities::Capabilities;
 
@@ -153,6 +154,8 @@ pub struct Facts {
     pub defaults: BTreeMap<String, String>,
     /// What is known of views and stored functions. Nothing where the control account may not see all views.
     pub catalog: Option<Arc<Catalog>>,
+    /// Stored code that leaves something behind on its connection. Nothing where the control account may not see all.
+    pub traps: Option<Arc<Traps>>,
 }
 
 impl Facts {

@@ -10,6 +10,7 @@ mod freshness;
 mod ids;
 mod server;
 mod snapshot;
+mod traps;
 
 pub use address::{Address, BadAddress};
 pub use catalog::{Catalog, Definitions, FunctionBody, ViewBody};
@@ -18,6 +19,7 @@ pub use freshness::History;
 pub use ids::{Epoch, ServerId};
 pub use server::{NotServing, Server, ServerState};
 pub use snapshot::{NoPrimary, Topology};
+pub use traps::{StoredCode, Traps};
 
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
 use headgate::lab::{Cluster, Flavor};
@@ -16,9 +17,10 @@ use tokio::task::JoinSet;
 
 use crate::client::{Compression, Connection, Options, PLAIN_CLIENT};
 use crate::headgate::Headgate;
+use crate::interloper::Interloper;
 use crate::script::Script;
 use crate::servers::{SCRIPT_USER, cluster, root};
-use crate::transcript::{Pass, Transcript, difference, run};
+use crate::transcript::{Pass, Transcript, difference, run, run_on};
 
 /// Pairs running at a time.
 const WORKERS: usize = 6;
@@ -38,6 +40,8 @@ struct Sides {
     flavor: Flavor,
     /// Sessions of the other side share connections to the primary.
     shares: bool,
+    /// And another one has the only connection between any two statements.
+    moves: bool,
     /// Name, address, whether TLS is used.
     others: Vec<(&'static str, SocketAddr, bool)>,
 }
@@ -108,9 +112,7 @@ impl Job {
             fresh_schema(admin, &self.schema()).await?;
             let options = self.options(*address, *tls);
             let options = options.compression(self.compression(sides.flavor, *tls));
-            let other = run(&self.script, self.pass, &options, &self.schema())
-                .await
-                .with_context(|| format!("{title}, {name}"))?;
+            let other = self.run(sides, admin, &options).await.with_context(|| format!("{title}, {name}"))?;
             let (direct, other) = match sides.shares {
                 true => (direct.without_metadata_changed(), other.without_metadata_changed()),
                 false => (direct.clone(), other),
@@ -125,6 +127,24 @@ impl Job {
         admin.query(format!("DROP DATABASE `{}`", self.schema())).await?;
         Ok(None)
     }
+
+    /// Runs the script on the other side.
+    async fn run(&self, sides: &Sides, admin: &mut Connection, options: &Options) -> Result<Transcript> {
+        if !sides.moves {
+            return run(&self.script, self.pass, options, &self.schema()).await;
+        }
+        let schema = format!("{}_interloper", self.schema());
+        fresh_schema(admin, &schema).await?;
+        let connection = options.connect().await?;
+        let mut interloper = Some(Interloper::start(&options.clone().schema(&schema)).await?);
+        let transcript = run_on(connection, &self.script, self.pass, &self.schema(), &mut interloper).await?;
+        if let Some(interloper) = interloper {
+            MOVED.fetch_add(interloper.leave().await?, Ordering::Relaxed);
+        }
+        admin.query(format!("DROP DATABASE `{schema}`")).await?;
+        Ok(transcript)
+    }
+
     /// Whether the server itself answers so at another time: what MySQL says of its dictionary, plans and indexes
     /// depends on what others do meanwhile. A difference of Headgate's own is never an answer of the server.
     async fn server_answers_so(
@@ -192,10 +212,14 @@ fn jobs(flavor: Flavor, tag: char, forms: &[usize]) -> Vec<Job> {
 
 /// Compares all jobs; fails with every difference found.
 async fn compare_all(cluster: &'static Cluster, sides: Sides, jobs: Vec<Job>) {
+    compare_by(cluster, sides, jobs, WORKERS).await;
+}
+
+async fn compare_by(cluster: &'static Cluster, sides: Sides, jobs: Vec<Job>, at_once: usize) {
     let count = jobs.len();
     let queue = Arc::new(Mutex::new(VecDeque::from(jobs)));
     let mut workers = JoinSet::new();
-    for _ in 0..WORKERS {
+    for _ in 0..at_once {
         let (queue, sides) = (Arc::clone(&queue), sides.clone());
         workers.spawn(async move {
             let mut admin = root(cluster).connect().await.unwrap();
@@ -229,7 +253,7 @@ async fn compare_all(cluster: &'static Cluster, sides: Sides, jobs: Vec<Job>) {
 async fn direct_against_direct(flavor: Flavor) {
     let cluster = cluster(flavor).await;
     let direct = cluster.primary().address();
-    let sides = Sides { direct, flavor, shares: false, others: vec![("again", direct, true)] };
+    let sides = Sides { direct, flavor, shares: false, moves: false, others: vec![("again", direct, true)] };
     compare_all(cluster, sides, jobs(flavor, 'd', &[0])).await;
 }
 
@@ -241,6 +265,7 @@ async fn headgate_against_direct(flavor: Flavor, tag: char, forms: &[usize], fla
     jobs.retain(|Job { script, .. }| !(script.differs || (shares && script.differs_sharing)));
     let sides = Sides {
         shares,
+        moves: false,
         direct: cluster.primary().address(),
         flavor,
         others: vec![("headgate", headgate.address(), false), ("tls", headgate.address(), true)],
@@ -271,7 +296,8 @@ async fn headgate_equals_mariadb() {
 }
 
 /// Sessions that share connections to the primary, more of them than connections.
-const SHARING: &[&str] = &["--pool-mode", "transaction", "--max-connections-per-server", "8"];
+const SHARING: &[&str] =
+    &["--pool-mode", "transaction", "--max-connections-per-server", "2", "--pool-wait-timeout", "60s"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sharing_sessions_equal_mysql() {
@@ -281,4 +307,53 @@ async fn sharing_sessions_equal_mysql() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sharing_sessions_equal_mariadb() {
     headgate_against_direct(Flavor::MariaDb, 's', &[0, 1], SHARING).await;
+}
+
+/// One connection, and who does not get it gives up at once.
+const MOVING: &[&str] =
+    &["--pool-mode", "transaction", "--max-connections-per-server", "1", "--pool-wait-timeout", "20ms"];
+
+/// Commands of scripts before which another session had their connection.
+static MOVED: AtomicUsize = AtomicUsize::new(0);
+
+/// Every statement runs on a connection that was another session's just before, unless its own session keeps it.
+async fn moved_statements(flavor: Flavor) {
+    let cluster = cluster(flavor).await;
+    let mut jobs = jobs(flavor, 'm', &[0]);
+    jobs.retain(|Job { script, .. }| !(script.differs || script.differs_sharing || script.differs_moving));
+    let mut lanes: Vec<Vec<Job>> = vec![Vec::new(); LANES];
+    for (number, job) in jobs.into_iter().enumerate() {
+        lanes[number % LANES].push(job);
+    }
+    let mut running = JoinSet::new();
+    for jobs in lanes {
+        running.spawn(async move {
+            let headgate = Headgate::start(cluster, MOVING).await.unwrap();
+            let sides = Sides {
+                shares: true,
+                moves: true,
+                direct: cluster.primary().address(),
+                flavor,
+                others: vec![("moved", headgate.address(), true)],
+            };
+            compare_by(cluster, sides, jobs, 1).await;
+            let ended = headgate.stop().await.unwrap();
+            assert!(ended.success(), "{ended}");
+        });
+    }
+    running.join_all().await;
+    assert!(MOVED.load(Ordering::Relaxed) > 1000, "hardly a statement moved");
+}
+
+/// Headgates at a time, each with one connection and one script.
+const LANES: usize = 4;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn moved_statements_equal_mysql() {
+    moved_statements(Flavor::MySql).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn moved_statements_equal_mariadb() {
+    moved_statements(Flavor::MariaDb).await;
 }

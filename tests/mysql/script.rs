@@ -8,6 +8,7 @@
 //! the binary pass prepares, executes and closes each statement), `-- once: WHY` (one set of
 //! capabilities instead of all), `-- differs: WHY` (Headgate is known to answer otherwise, so the script
 //! only shows what the server does), `-- differs-sharing: WHY` (only where sessions share connections to the primary),
+//! `-- differs-moving: WHY` (only where each statement meets another connection),
 //! `-- capabilities: +LOCAL_FILES -PLUGIN_AUTH`.
 //!
 //! Before a statement: `-- error: 1064` (it must fail on the server, so; several codes where families
@@ -93,6 +94,7 @@ pub(crate) struct Script {
     /// Headgate is known to answer otherwise.
     pub(crate) differs: bool,
     pub(crate) differs_sharing: bool,
+    pub(crate) differs_moving: bool,
     /// One set of capabilities is enough.
     pub(crate) once: bool,
     pub(crate) with: Capabilities,
@@ -124,6 +126,7 @@ impl Script {
             binary: true,
             differs: false,
             differs_sharing: false,
+            differs_moving: false,
             once: false,
             with: Capabilities(0),
             without: Capabilities(0),
@@ -170,6 +173,7 @@ impl Script {
             "flavor" => self.flavor = Some(value.parse().map_err(anyhow::Error::msg)?),
             "passes" => (self.text, self.binary) = (value == "text", value == "binary"),
             "differs" => self.differs = !value.is_empty(),
+            "differs-moving" => self.differs_moving = !value.is_empty(),
             "differs-sharing" => self.differs_sharing = !value.is_empty(),
             "once" => self.once = !value.is_empty(),
             "capabilities" => {

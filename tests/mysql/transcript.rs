@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use headgate::wire::command::Command;
 
 use crate::client::{CURSOR_READ_ONLY, Connection, Options, Reply};
+use crate::interloper::Interloper;
 use crate::script::{Action, Script, Step};
 
 /// Which protocol a script's plain statements use.
@@ -29,14 +30,28 @@ const UNSUPPORTED_PREPARE: u16 = 1295;
 
 /// Logs in and runs the script. `<schema>` in its statements becomes the schema's name.
 pub(crate) async fn run(script: &Script, pass: Pass, options: &Options, schema: &str) -> Result<Transcript> {
-    let mut connection = options.connect().await?;
+    let connection = options.connect().await?;
+    run_on(connection, script, pass, schema, &mut None).await
+}
+
+/// Runs the script on a connection. An interloper has its turn before each command.
+pub(crate) async fn run_on(
+    mut connection: Connection,
+    script: &Script,
+    pass: Pass,
+    schema: &str,
+    interloper: &mut Option<Interloper>,
+) -> Result<Transcript> {
     let mut transcript = Transcript::default();
     transcript.lines.push(format!("agreed capabilities {:08x}", agreed(&connection)));
     transcript.lines.extend(connection.login_reply.iter().map(|line| normal(line, false)));
     let mut prepared = HashMap::new();
     for step in &script.steps {
         transcript.lines.push(format!("--- line {}: {}", step.line, head(&step.shown)));
-        let replies = perform(&mut connection, step, pass, schema, &mut prepared)
+        if let Some(interloper) = interloper {
+            interloper.turn().await?;
+        }
+        let replies = perform(&mut connection, step, pass, schema, &mut prepared, interloper)
             .await
             .with_context(|| format!("line {}: {}", step.line, head(&step.shown)))
             .with_context(|| format!("so far:\n{}", tail(&transcript.lines)))?;
@@ -77,6 +92,7 @@ async fn perform(
     pass: Pass,
     schema: &str,
     prepared: &mut HashMap<String, Prepared>,
+    interloper: &mut Option<Interloper>,
 ) -> Result<Vec<Reply>> {
     // An unknown name stands for a statement that does not exist.
     let known = |prepared: &HashMap<String, Prepared>, name: &str| {
@@ -84,7 +100,7 @@ async fn perform(
     };
     let reply = match &step.action {
         Action::Statement(sql) if pass == Pass::Binary => {
-            return binary(connection, step, &with_schema(sql, schema)).await;
+            return binary(connection, step, &with_schema(sql, schema), interloper).await;
         }
         Action::Statement(sql) | Action::Text(sql) => {
             connection.query_with(&with_schema(sql, schema), &step.attributes, &step.file).await?
@@ -138,8 +154,16 @@ fn with_schema(sql: &[u8], schema: &str) -> Vec<u8> {
 }
 
 /// Prepares, executes and closes; by COM_QUERY after all where the server cannot prepare it.
-async fn binary(connection: &mut Connection, step: &Step, sql: &[u8]) -> Result<Vec<Reply>> {
+async fn binary(
+    connection: &mut Connection,
+    step: &Step,
+    sql: &[u8],
+    interloper: &mut Option<Interloper>,
+) -> Result<Vec<Reply>> {
     let reply = connection.prepare(sql).await?;
+    if let Some(interloper) = interloper {
+        interloper.turn().await?;
+    }
     let Some(id) = reply.statement else {
         let fallback = reply.error.as_ref().is_none_or(|error| error.code == UNSUPPORTED_PREPARE)
             || step.errors.is_empty();

@@ -67,6 +67,7 @@ fn facts(flavor: Flavor) -> Facts {
         collations: Collations::default(),
         defaults: BTreeMap::new(),
         catalog: Some(Arc::new(catalog(flavor))),
+        traps: None,
     }
 }
 
