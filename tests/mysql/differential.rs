@@ -180,7 +180,7 @@ async fn fresh_schema(admin: &mut Connection, schema: &str) -> Result<()> {
 fn jobs(flavor: Flavor, tag: char, forms: &[usize]) -> Vec<Job> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mysql/scripts");
     let scripts = Script::all(&folder).unwrap();
-    assert!(scripts.len() >= 250, "only {} scripts in {}", scripts.len(), folder.display());
+    assert!(scripts.len() >= 400, "only {} scripts in {}", scripts.len(), folder.display());
     let wanted = std::env::var("HEADGATE_SCRIPTS").unwrap_or_default();
     let mut jobs = Vec::new();
     for script in scripts {
