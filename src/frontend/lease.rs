@@ -164,6 +164,8 @@ impl Session {
             let connection = self.checked_out().await.map_err(|error| self.not_leased(&error))?;
             self.reach().lend_primary(Spot::of(&connection));
             self.login.primary.put(connection);
+            // It has answers to nothing that the client may ask about the statement before.
+            self.asked_own = true;
         }
         Ok(())
     }

@@ -4,6 +4,8 @@
 //! have: its diagnostics are cleared, FOUND_ROWS() is made by a statement of our own that finds as many, ROW_COUNT() by
 //! one that changes as many. Warnings are answered from a copy, made before their connection was given back.
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
 
 use super::checkout::CLEAR_WARNINGS;
@@ -13,10 +15,14 @@ use super::replica;
 use super::session::{Closing, Session};
 use crate::backend::BackendError;
 use crate::session::{Behind, Hold};
-use crate::sql::{self, Class, Kind, Lexer, Statement};
+use crate::sql::{self, Class, LexMode, Lexer, Statement};
 use crate::wire::command::Command;
 use crate::wire::frame::Header;
 use crate::wire::reply::{Progress, Shape, Tracker};
+
+/// What clients ask about warnings and errors. None of them changes what the others answer.
+const QUESTIONS: [&str; 4] =
+    ["SHOW WARNINGS", "SHOW ERRORS", "SHOW COUNT(*) WARNINGS", "SHOW COUNT(*) ERRORS"];
 
 /// The longest copy of warnings that is kept. With more the session keeps its connection.
 const LONGEST_COPY: usize = 64 * 1024;
@@ -33,8 +39,8 @@ struct Asks {
     row_count: bool,
     found_rows: bool,
     diagnostics: bool,
-    /// It is SHOW WARNINGS and nothing else.
-    show_warnings: bool,
+    /// It is one of [`QUESTIONS`].
+    question: Option<&'static str>,
 }
 
 impl Session {
@@ -52,8 +58,12 @@ impl Session {
         }
         let mut asks = self.asks(statement, header);
         let copy = self.copied_warnings.clone().filter(|_| asks.diagnostics && !self.behind.clean);
+        let answer = copy.as_deref().and_then(|copies| {
+            let (_, reply) = copies.iter().find(|(question, _)| asks.question == Some(*question))?;
+            Some(reply.clone())
+        });
         match copy {
-            Some(copy) if asks.show_warnings => return self.answer_from(&copy).await.map(|()| false),
+            Some(_) if let Some(reply) = answer => return self.answer_from(&reply).await.map(|()| false),
             None if self.lease_again() => return Ok(true),
             _ if asks.diagnostics && !self.behind.clean => {
                 return self.refuse(&replica::gone()).await.map(|()| false);
@@ -87,34 +97,37 @@ impl Session {
 
     /// Puts what is known of ROW_COUNT() into the text at the front of the inbox.
     fn splice_row_count(&mut self, header: Header) -> bool {
-        let Some(text) = self.text(header).filter(|_| self.executing.is_none()) else { return false };
-        let kept = header.len - text.len();
+        let Some(text) = self.text(header) else { return false };
+        let kept = header.len.saturating_sub(text.len());
         let rows = u64::try_from(self.behind.row_count).unwrap_or(0);
-        let spliced = sql::with_row_count(text, self.lex_mode(), rows);
-        spliced.is_some_and(|spliced| relay::put_text(&mut self.client, kept, &spliced))
+        let Some(spliced) = sql::with_row_count(text, self.lex_mode(), rows) else { return false };
+        match &mut self.executing {
+            Some(execution) => {
+                execution.prepared = Arc::new(execution.prepared.with_text(&spliced));
+                true
+            }
+            None => relay::put_text(&mut self.client, kept, &spliced),
+        }
     }
 
     fn asks(&self, statement: &Statement, header: Header) -> Asks {
         let Some(text) = self.text(header) else {
-            return Asks { row_count: true, found_rows: true, diagnostics: true, show_warnings: false };
+            return Asks { row_count: true, found_rows: true, diagnostics: true, question: None };
         };
         let mode = self.lex_mode();
         let mut asks = Asks::default();
-        let mut words = 0;
         for token in Lexer::new(text, mode) {
             asks.row_count |= token.is_word(b"ROW_COUNT");
             asks.found_rows |= token.is_word(b"FOUND_ROWS");
             asks.diagnostics |= token.is_word(b"WARNING_COUNT") || token.is_word(b"ERROR_COUNT");
-            words += usize::from(token.kind == Kind::Word);
         }
         // SHOW WARNINGS and its like, GET DIAGNOSTICS.
         asks.diagnostics |= statement.only_looks_back && statement.class == Class::Inspect;
         asks.diagnostics |= matches!(statement.class, Class::Other(_));
-        let mut tokens = Lexer::new(text, mode);
-        let first = tokens.next().is_some_and(|token| token.is_word(b"SHOW"));
-        let second = tokens.next().is_some_and(|token| token.is_word(b"WARNINGS"));
-        let rest = tokens.find(|token| !token.is_symbol(b';'));
-        asks.show_warnings = first && second && rest.is_none() && words == 2 && self.executing.is_none();
+        if self.executing.is_none() {
+            asks.question =
+                QUESTIONS.into_iter().find(|question| reads_the_same(text, question.as_bytes(), mode));
+        }
         asks
     }
 
@@ -125,14 +138,24 @@ impl Session {
         }
         // Our own questions would hear of it, and nobody else.
         self.flush_reports().await?;
+        let server = self.login.primary.server();
+        if self.context.pool.limits().waiting(server) == 0 {
+            // Nobody needs it, and the server's own answers are the best.
+            return Ok(());
+        }
         if !self.behind.clean {
-            let copy = self.login.primary.get()?.raw("SHOW WARNINGS", LONGEST_COPY, LIMIT).await?;
-            let Some(copy) = copy else {
-                // Too much: its connection knows it.
-                self.login.primary.keep_on();
-                return Ok(());
-            };
-            self.copied_warnings = Some(copy.into());
+            let mut copies = Vec::new();
+            for question in QUESTIONS {
+                match self.login.primary.get()?.raw(question, LONGEST_COPY, LIMIT).await? {
+                    Some(copy) => copies.push((question, copy)),
+                    None => {
+                        // Too much: its connection knows it.
+                        self.login.primary.keep_on();
+                        return Ok(());
+                    }
+                }
+            }
+            self.copied_warnings = Some(copies.into());
         }
         if self.behind.found_rows.is_none()
             && let Ok(answer) = self.ask_primary("SELECT FOUND_ROWS() AS found").await?
@@ -157,6 +180,19 @@ impl Session {
         let limit = self.context.shared.limits().client_write_timeout;
         let ready = reply.get(..step.ready).unwrap_or_default();
         self.client.send(ready, limit).await.map_err(|error| RelayError::Client(error).into())
+    }
+}
+
+/// Whether two texts are the same but for case, white space and comments.
+fn reads_the_same(text: &[u8], question: &[u8], mode: LexMode) -> bool {
+    let mut tokens = Lexer::new(text, mode);
+    let mut wanted = Lexer::new(question, mode);
+    loop {
+        match (tokens.next(), wanted.next()) {
+            (Some(token), Some(wanted)) if token.text.eq_ignore_ascii_case(wanted.text) => {}
+            (rest, None) => return rest.is_none_or(|token| token.is_symbol(b';')),
+            _ => return false,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::backend::{BackendError, SERVER_LOST};
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
 use crate::session::{Abandoned, Behind, End, Shown, Source, Touched, keeps_diagnostics};
-use crate::sql::{Class, Traces};
+use crate::sql::{Class, Statement, Traces};
 use crate::wire::command::Command;
 use crate::wire::err::ErrPacket;
 use crate::wire::reply::{self, Shape, Tracker};
@@ -19,8 +19,8 @@ use crate::wire::session_track::{Change, Wish};
 /// A command for the primary.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Errand<'a> {
-    /// What the statement is, where it is one.
-    pub(super) class: Option<&'a Class>,
+    /// The statement, where it is one.
+    pub(super) statement: Option<&'a Statement>,
     /// What the reply looks like.
     pub(super) shape: Shape,
     /// What the command may do with data.
@@ -39,7 +39,15 @@ impl Errand<'_> {
     /// A command other than a statement: no limit, and nothing more is known of it.
     pub(super) const fn command(shape: Shape, touched: Touched) -> Self {
         let abandoned = Abandoned::command(touched);
-        Self { class: None, shape, touched, reason: Reason::Command, abandoned, limit: None, called: None }
+        Self {
+            statement: None,
+            shape,
+            touched,
+            reason: Reason::Command,
+            abandoned,
+            limit: None,
+            called: None,
+        }
     }
 }
 
@@ -147,19 +155,23 @@ impl Session {
         }
         self.asked_own = false;
         let flavor = self.login.primary.flavor();
-        let outlived = errand.class.is_some_and(|class| keeps_diagnostics(class, self.traces, flavor))
-            && !failed
-            && warnings == 0;
-        if !outlived {
+        let Some(statement) = errand.statement else {
+            self.traces = Traces::default();
+            self.copied_warnings = None;
+            self.behind = Behind::after_command(shown);
+            return;
+        };
+        let before = self.behind;
+        self.behind = before.after(&statement.class, self.traces, shown, flavor);
+        // Who asks for the diagnostics leaves them as they are.
+        let asks = statement.looks_back && matches!(statement.class, Class::Inspect | Class::Other(_));
+        if asks && !failed {
+            self.behind = Behind { clean: before.clean, found_rows: before.found_rows, ..self.behind };
+        }
+        let outlived = asks || keeps_diagnostics(&statement.class, self.traces, flavor);
+        if failed || warnings > 0 || !outlived {
             self.copied_warnings = None;
         }
-        self.behind = match errand.class {
-            Some(class) => self.behind.after(class, self.traces, shown, flavor),
-            None => {
-                self.traces = Traces::default();
-                Behind::after_command(shown)
-            }
-        };
     }
 
     /// Relays the primary's reply. Ends a statement that takes too long; an alarm is returned where nothing

@@ -342,7 +342,7 @@ impl Lent {
 
 /// The answer to a question about a statement whose replica connection has gone on.
 pub(super) fn gone() -> ErrPacket {
-    let text = "this asks about the statement before, which ran on a replica whose connection has gone on; \
+    let text = "this asks about the statement before, whose connection has gone on to other sessions; \
                 run both again";
     // ER_NOT_SUPPORTED_YET.
     ErrPacket::own(1235, b"42000", text)

@@ -105,6 +105,9 @@ impl From<RelayError> for Closing {
     }
 }
 
+/// Questions about a statement, and the replies that its server gave to them.
+pub(super) type Copies = Arc<[(&'static str, Vec<u8>)]>;
+
 /// One client and its connection to the primary.
 pub(super) struct Session {
     pub(super) context: Arc<Context>,
@@ -135,8 +138,8 @@ pub(super) struct Session {
     pub(super) traces: Traces,
     /// How the statement before has ended on the primary.
     pub(super) behind: Behind,
-    /// Its warnings, as the server would show them, where its connection was given back.
-    pub(super) copied_warnings: Option<Arc<[u8]>>,
+    /// What the server says of its warnings, where its connection was given back.
+    pub(super) copied_warnings: Option<Copies>,
     /// The defaults of session variables that the session began with.
     pub(super) defaults: Variables,
     /// When the primary connection last answered.

@@ -123,8 +123,13 @@ impl Session {
         let touched = touched(&statement.class);
         let abandoned = Abandoned::statement(&statement.class, touched, self.login.state.view());
         let limit = self.statement_limit(&statement.class);
-        let class = Some(&statement.class);
-        let errand = Errand { class, reason, abandoned, limit, ..Errand::command(shape, touched) };
+        let errand = Errand {
+            statement: Some(statement),
+            reason,
+            abandoned,
+            limit,
+            ..Errand::command(shape, touched)
+        };
         self.on_primary(errand).await?;
         if self.login.form.wish == Wish::Defaults && self.login.state.has_set_trackers() {
             // The session has asked for session tracking of its own.

@@ -47,6 +47,7 @@ impl Behind {
                 let told = shown.affected.is_none() && !traces.counts_rows && !traces.finds_others;
                 told.then_some(shown.rows)
             }
+            Class::Data if traces.inserts_values => self.found_rows,
             Class::Use(_)
             | Class::SetNames { .. }
             | Class::SetCharset

@@ -10,7 +10,7 @@ use crate::wire::execute::LAST;
 use crate::wire::prepared::Prepared as Made;
 
 /// A statement that was prepared at the primary.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Prepared {
     /// What it is.
     pub statement: Statement,
@@ -25,6 +25,12 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// The same statement with another text.
+    #[must_use]
+    pub fn with_text(&self, text: &[u8]) -> Self {
+        Self { text: text.into(), ..self.clone() }
+    }
+
     /// The schema that the session had.
     #[must_use]
     pub fn schema(&self) -> Option<&[u8]> {
@@ -45,7 +51,7 @@ impl Prepared {
 }
 
 /// What a server reads a statement under.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Bound {
     schema: Option<Box<[u8]>>,
     names: Option<Arc<str>>,

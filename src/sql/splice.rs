@@ -23,9 +23,13 @@ pub fn with_row_count(text: &[u8], mode: LexMode, rows: u64) -> Option<Vec<u8>> 
             _ => {}
         }
         let symbol = |place: usize, symbol| tokens.get(place).is_some_and(|token| token.is_symbol(symbol));
-        if !token.is_word(b"ROW_COUNT") || !symbol(at + 1, b'(') || !symbol(at + 2, b')') {
+        if !token.is_word(b"ROW_COUNT") {
             at += 1;
             continue;
+        }
+        // GET DIAGNOSTICS asks without parentheses.
+        if !symbol(at + 1, b'(') || !symbol(at + 2, b')') {
+            return None;
         }
         let begin = offset(text, token);
         let end = offset(text, tokens.get(at + 2)?) + 1;
@@ -49,7 +53,7 @@ pub fn with_row_count(text: &[u8], mode: LexMode, rows: u64) -> Option<Vec<u8>> 
         at += 3;
     }
     out.extend_from_slice(text.get(done..)?);
-    Some(out)
+    (done > 0).then_some(out)
 }
 
 /// Where a token stands in its text.
@@ -83,7 +87,8 @@ mod tests {
             "SET @a = 'ROW_COUNT()', @b = ROW_COUNT()",
             Some("SET @a = 'ROW_COUNT()', @b = CAST((3|0) AS SIGNED)"),
         );
-        check("SELECT 1", Some("SELECT 1"));
+        check("SELECT 1", None);
+        check("GET DIAGNOSTICS @r = ROW_COUNT", None);
         check("SELECT 'a", None);
     }
 }

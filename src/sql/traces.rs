@@ -24,6 +24,8 @@ pub struct Traces {
     pub sets_insert_id: bool,
     /// SQL_CALC_FOUND_ROWS: the next statement asks how many there were.
     pub counts_rows: bool,
+    /// It inserts what it says itself: an INSERT or REPLACE without SELECT.
+    pub inserts_values: bool,
     /// It may name a table.
     pub tables: bool,
     /// It may define stored code.
@@ -44,6 +46,7 @@ impl Traces {
         sets_insert_id: true,
         counts_rows: true,
         finds_others: true,
+        inserts_values: false,
         tables: true,
         defines: true,
     };
@@ -60,8 +63,12 @@ pub fn traces(text: &[u8], mode: LexMode) -> Traces {
     while let Some(token) = tokens.next() {
         let next = tokens.peek().copied();
         let touching = next.is_some_and(|next| next.is_symbol(b'('));
-        // What MariaDB's RETURNING inserts is in no OK.
-        found.sets_insert_id |= token.is_word(b"RETURNING");
+        if before.is_none() {
+            found.inserts_values = token.is_word(b"INSERT") || token.is_word(b"REPLACE");
+        }
+        found.inserts_values &= !token.is_word(b"SELECT") && !token.is_word(b"RETURNING");
+        // What MariaDB's RETURNING inserts is in no OK, nor what LOAD DATA does.
+        found.sets_insert_id |= token.is_word(b"RETURNING") || (before.is_none() && token.is_word(b"LOAD"));
         if touching && token.is_word(b"LAST_INSERT_ID") {
             let mut inside = tokens.clone().skip(1);
             found.sets_insert_id |= !inside.next().is_some_and(|inside| inside.is_symbol(b')'));
@@ -253,7 +260,7 @@ mod tests {
         check("RETURN 'GET_LOCK'", Leaves::Named);
         check(
             "BEGIN START TRANSACTION; INSERT INTO t VALUES (1); COMMIT; SIGNAL SQLSTATE '45000'; END",
-            false,
+            Leaves::Named,
         );
         check("SET TRANSACTION READ ONLY", Leaves::Unreported);
         check("DECLARE CONTINUE HANDLER FOR NOT FOUND SET done = 1", Leaves::Named);
@@ -283,7 +290,8 @@ mod tests {
             assert_eq!(traces(text.as_bytes(), LexMode { charset_safe: true, ..mode }), expected, "{text}");
         };
         let none = Traces::default();
-        check("INSERT INTO t VALUES (1, 'GET_LOCK(1)') -- CONNECTION_ID()", none);
+        let inserts = Traces { inserts_values: true, ..none };
+        check("INSERT INTO t VALUES (1, 'GET_LOCK(1)') -- CONNECTION_ID()", inserts);
         check("SELECT @@identity", Traces { insert_id: true, ..none });
         check("SET @@session.sql_mode = ''", none);
         check("SET @a = 1", Traces { user_variables: true, ..none });
