@@ -8,9 +8,11 @@ use super::checkout::setting;
 use super::own::LIMIT;
 use super::prepared::Execution;
 use super::relay;
+use super::replica::Lent;
 use super::session::{Closing, LoggedIn, Session};
 use crate::backend::{BackendError, Connection, Purpose, Reading, Use};
 use crate::pooling::{Fit, Setting};
+use crate::routing::{Reason, Target};
 use crate::session::Prepared;
 use crate::topology::Flavor;
 use crate::wire::capabilities::Capabilities;
@@ -36,6 +38,30 @@ enum Copy {
 }
 
 impl Session {
+    /// Serves the commands that are served otherwise where connections are shared. False for all others.
+    pub(super) async fn served_for_pooled(&mut self, byte: u8, header: Header) -> Result<bool, Closing> {
+        let Some(command) = Command::of(byte) else { return Ok(false) };
+        match command {
+            Command::StmtClose | Command::StmtSendLongData | Command::StmtReset | Command::StmtFetch => {
+                self.about_statement(command, header).await?;
+            }
+            // The OK of a ping repeats the warning count of the statement before; where that is not 0, its connection is
+            // kept.
+            Command::Ping if self.may_answer_ping() => {
+                self.count(Target::Primary, Reason::Command);
+                self.tell_ok().await?;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Whether a ping needs no server: there is a primary, and nothing of the session's is on its way.
+    fn may_answer_ping(&mut self) -> bool {
+        let kept = self.lent.as_ref().is_some_and(Lent::is_kept);
+        !kept && self.login.primary.held().is_none() && self.topology.primary.is_ok()
+    }
+
     /// Puts the id by which the connection knows it into the execution at the front of the inbox. The error is the
     /// server's, which does not take the statement any more.
     pub(super) async fn address_execution(&mut self) -> Result<Result<(), ErrPacket>, Closing> {

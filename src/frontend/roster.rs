@@ -19,7 +19,7 @@ use super::reach::{Reach, Spot};
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
 use crate::runtime::locked::LockedBytes;
-use crate::session::{SessionView, State};
+use crate::session::{Hold, SessionView, State};
 use crate::sql::LexMode;
 
 /// The cards of all sessions.
@@ -70,6 +70,8 @@ pub struct Standing {
     pub view: SessionView,
     /// How its texts are read.
     pub mode: LexMode,
+    /// Why it keeps its connection to the primary, where it might give it back.
+    pub keeps: Option<Hold>,
 }
 
 /// A session's own hold on its card: the card is taken off the roster when this is dropped.
@@ -214,18 +216,24 @@ impl Presence {
 
     /// Shows where the session stands.
     #[inline]
-    pub(super) fn show(&self, state: &State, mode: LexMode) {
+    pub(super) fn show(&self, state: &State, mode: LexMode, keeps: Option<Hold>) {
         let mut shown = self.card.standing.lock();
         match &mut *shown {
             Some(shown) => {
                 shown.view = *state.view();
                 shown.mode = mode;
+                shown.keeps = keeps;
                 if shown.schema.as_deref() != state.schema() {
                     shown.schema = state.schema().map(Into::into);
                 }
             }
             None => {
-                *shown = Some(Standing { schema: state.schema().map(Into::into), view: *state.view(), mode });
+                *shown = Some(Standing {
+                    schema: state.schema().map(Into::into),
+                    view: *state.view(),
+                    mode,
+                    keeps,
+                });
             }
         }
     }

@@ -201,7 +201,8 @@ impl Session {
                 self.give_back(false).await
             }
             .await;
-            self.login.presence.show(&self.login.state, self.lex_mode());
+            let keeps = self.login.primary.keeps();
+            self.login.presence.show(&self.login.state, self.lex_mode(), keeps);
             self.count_traffic();
             if let Err(closing) = served {
                 if let Closing::Relay(error) = &closing
@@ -273,21 +274,8 @@ impl Session {
         if self.read_only.is_some() && !decides && !self.command_in_read_only(byte).await? {
             return Ok(());
         }
-        if self.login.primary.is_pooled()
-            && let Some(command) = Command::of(byte)
-        {
-            match command {
-                Command::StmtClose | Command::StmtSendLongData | Command::StmtReset | Command::StmtFetch => {
-                    return self.about_statement(command, header).await;
-                }
-                // The OK of a ping repeats the warning count of the statement before; where that is not 0, its
-                // connection is kept.
-                Command::Ping if self.may_answer_ping() => {
-                    self.count(Target::Primary, Reason::Command);
-                    return self.tell_ok().await;
-                }
-                _ => {}
-            }
+        if self.login.primary.is_pooled() && self.served_for_pooled(byte, header).await? {
+            return Ok(());
         }
         match plan {
             Plan::Query => self.query(header).await,
@@ -333,12 +321,6 @@ impl Session {
         let seq = relay::discard_command(&mut self.client).await?;
         self.tell(seq, &error).await?;
         Err(Closing::Told("the primary has changed"))
-    }
-
-    /// Whether a ping needs no server: there is a primary, and nothing of the session's is on its way.
-    fn may_answer_ping(&mut self) -> bool {
-        let kept = self.lent.as_ref().is_some_and(Lent::is_kept);
-        !kept && self.login.primary.held().is_none() && self.topology.primary.is_ok()
     }
 
     /// Whether the snapshot knows a primary that is not the session's.

@@ -42,6 +42,7 @@ mod defaults;
 mod differential;
 mod explain;
 mod headgate;
+mod interleaved;
 mod interloper;
 mod kill;
 mod kill_race;

@@ -37,6 +37,13 @@ pub(super) static SESSIONS: Table = Table {
             Kind::Text,
             "Why a plain read of this session would go to the primary now; NULL where it would not.",
         ),
+        column(
+            "keeps",
+            "Keeps its connection because",
+            Kind::Text,
+            "Why the session keeps its connection to the primary between statements (`pool.mode = \"transaction\"`); NULL \
+             where it does not, or the connection is its own.",
+        ),
         column("idle_ms", "Idle for (ms)", Kind::Integer, "How long ago it sent its last statement."),
     ],
     rows,
@@ -53,6 +60,7 @@ fn row(card: &Arc<Card>, view: &View, topology: &Topology) -> Vec<Value> {
     let now = clock::now();
     let read = reads(b"SELECT 1", standing.as_ref(), view, topology).decision;
     let stays = (read.target == Target::Primary).then(|| read.reason.to_string());
+    let keeps = standing.as_ref().and_then(|standing| standing.keeps).map(|why| why.to_string());
     let in_transaction = standing.as_ref().is_some_and(|standing| standing.view.in_transaction);
     vec![
         Value::count(card.id),
@@ -65,6 +73,7 @@ fn row(card: &Arc<Card>, view: &View, topology: &Topology) -> Vec<Value> {
         Value::Integer(in_transaction.into()),
         card.last_reason().map(|reason| Value::text(reason.label())).into(),
         stays.map(Value::Text).into(),
+        keeps.map(Value::Text).into(),
         Value::Integer(ms(card.last_at(), now)),
     ]
 }

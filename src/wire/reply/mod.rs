@@ -11,6 +11,7 @@
 mod edit;
 mod progress;
 mod shape;
+mod stage;
 mod tracker;
 
 pub use progress::{End, Progress, Step};

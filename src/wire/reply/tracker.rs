@@ -5,6 +5,7 @@ use bytes::BytesMut;
 use super::edit;
 use super::progress::{End, Progress, Step};
 use super::shape::{ClientForm, Shape};
+use super::stage::{Passing, State, prepared_state};
 use crate::wire::cursor::{Cursor, Malformed};
 use crate::wire::err::{ERR, ErrPacket};
 use crate::wire::frame::{HEADER, Header, MAX_PAYLOAD};
@@ -15,38 +16,6 @@ use crate::wire::status::StatusFlags;
 
 /// First byte of a request for the client's file (LOAD DATA LOCAL INFILE).
 const LOCAL_INFILE: u8 = 0xFB;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// The first packet of a result.
-    Head,
-    /// So many column definitions to go, then rows.
-    Columns(u64),
-    /// Rows until an OK. The EOF that old clients want behind the columns is owed until the first
-    /// packet shows whether the reply opened a cursor, which has no second one.
-    Rows { eof_owed: bool },
-    /// So many parameter definitions to go, then so many columns.
-    Parameters(u64, u64),
-    /// So many column definitions of a prepared statement to go.
-    PreparedColumns(u64),
-    /// COM_FIELD_LIST: definitions until an OK.
-    Fields,
-    /// COM_STATISTICS.
-    Text,
-    /// Nothing more comes.
-    Over,
-}
-
-/// A packet whose beginning has been made ready.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Passing {
-    /// Payload bytes still to pass.
-    left: usize,
-    /// The packet is full, so the next one continues its payload.
-    continued: bool,
-    /// An EOF packet for an old client comes behind it.
-    then_eof: bool,
-}
 
 /// Follows one reply.
 #[derive(Debug, Clone)]
@@ -394,14 +363,5 @@ impl Tracker {
     const fn end(&self, error: Option<u16>, at_once: bool) -> End {
         let Self { status, warnings, insert_id, affected, rows, .. } = *self;
         End { status, error, warnings, insert_id, affected, rows, at_once }
-    }
-}
-
-/// What follows the head of a COM_STMT_PREPARE reply.
-fn prepared_state(prepared: Prepared) -> State {
-    match (u64::from(prepared.parameters), u64::from(prepared.columns)) {
-        (0, 0) => State::Over,
-        (0, columns) => State::PreparedColumns(columns),
-        (parameters, columns) => State::Parameters(parameters, columns),
     }
 }

@@ -1,0 +1,90 @@
+//! What a statement may leave on a connection to the primary that serves many sessions: seen in its text before it is
+//! sent, and in the stored code that it may reach.
+
+use std::sync::atomic::Ordering;
+
+use super::session::{Closing, Session};
+use crate::session::{Changed, Hold};
+use crate::sql::{self, Class, Leaves, Statement, Traces, Unclear};
+use crate::wire::err::ErrPacket;
+use crate::wire::frame::Header;
+
+impl Session {
+    /// Makes sure of the connection for a statement, and notes what that may leave there. The error is the
+    /// answer to it. True where it is a CALL of which servers report all that it does to the session.
+    pub(super) async fn lease_for(
+        &mut self,
+        statement: &Statement,
+    ) -> Result<Result<bool, ErrPacket>, Closing> {
+        if !self.login.primary.is_pooled() {
+            return Ok(Ok(false));
+        }
+        let header = Header::read(&self.client.inbox);
+        let text = header.and_then(|header| self.text(header));
+        let mut traces = text.map_or(Traces::ALL, |text| sql::traces(text, self.lex_mode()));
+        let told_call = text.is_some_and(|text| self.is_told_call(statement, text));
+        traces.sets_insert_id |= told_call;
+        let stored_code = self.may_reach_stored_code(statement, text);
+        let unclear = matches!(statement.class, Class::Other(_) | Class::Calls);
+        let wants_insert_id = traces.insert_id || stored_code || unclear;
+        if let Err(error) = self.lease().await {
+            return Ok(Err(error));
+        }
+        if let Err(error) = self.address_execution().await? {
+            return Ok(Err(error));
+        }
+        if wants_insert_id {
+            self.carry_insert_id().await?;
+        }
+        if self.login.state.variables().get("sql_auto_is_null").is_some_and(|value| value != "OFF") {
+            // What IS NULL finds depends on the last insert.
+            self.login.state.hold_for(Hold::Changed(Changed::Variable));
+        }
+        self.login.state.begin_traces(statement, traces, stored_code);
+        self.traces = traces;
+        Ok(Ok(told_call))
+    }
+
+    /// Whether a statement is a CALL of something that leaves nothing behind but what servers report.
+    fn is_told_call(&self, statement: &Statement, text: &[u8]) -> bool {
+        let mode = self.lex_mode();
+        let facts = self.topology.facts.as_deref();
+        let Some((facts, traps)) = facts.and_then(|facts| Some((facts, facts.traps.as_deref()?))) else {
+            return false;
+        };
+        let is_known = self.login.state.view().defined.is_none_or(|defined| defined <= facts.asked);
+        matches!(statement.class, Class::Other(Unclear::Effects))
+            && is_known
+            && sql::is_plain_call(text, mode)
+            && traps.reached(text, mode) == Leaves::Named
+            && !sql::mentions(text, mode, sql::is_local_schema)
+    }
+
+    /// Whether a statement may run stored code that leaves something behind which servers do not report.
+    fn may_reach_stored_code(&self, statement: &Statement, text: Option<&[u8]>) -> bool {
+        let class = &statement.class;
+        let runs = matches!(
+            class,
+            Class::Data | Class::PlainRead | Class::PrimaryRead(_) | Class::Inspect | Class::Several(_)
+        );
+        let Some(facts) = self.topology.facts.as_deref().filter(|_| runs) else { return false };
+        match (&facts.traps, &facts.catalog) {
+            (Some(traps), _) if traps.is_empty() => false,
+            (Some(traps), _) => {
+                let mode = self.lex_mode();
+                text.is_none_or(|text| traps.reached(text, mode) == Leaves::Unreported)
+            }
+            // A trigger could be at any table, a function in any view.
+            (None, Some(catalog)) => {
+                if !self.context.shared.told_of_triggers.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        "sessions that write keep their connections: the control account may not see what triggers do; GRANT \
+                         TRIGGER ON *.* to it"
+                    );
+                }
+                matches!(class, Class::Data | Class::Several(_)) || !catalog.has_only_pure_views()
+            }
+            (None, None) => true,
+        }
+    }
+}

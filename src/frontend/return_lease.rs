@@ -1,0 +1,171 @@
+//! The way back of a connection to the primary that serves many sessions: what is not known of it is asked, what is owed
+//! is settled, and then it is given back, or kept for a reason.
+
+use super::own::LIMIT;
+use super::reach::Spot;
+use super::session::{Closing, LoggedIn, Session};
+use crate::backend::Connection;
+use crate::pool::Ticket;
+use crate::runtime::clock;
+use crate::session::{Assignments, Hold, State};
+use crate::topology::Flavor;
+use crate::wire::command::Command;
+
+/// What LAST_INSERT_ID() says, under a name of our own.
+const INSERT_ID: &str = "SELECT LAST_INSERT_ID() AS id";
+
+/// The same, and makes it 0. All connections that nobody has say 0, so that what a session finds there when it has
+/// inserted something is its own.
+const TAKE_INSERT_ID: &str = "SELECT LAST_INSERT_ID() AS id, LAST_INSERT_ID(0) AS none";
+
+impl Session {
+    /// Gives LAST_INSERT_ID() the session's value.
+    pub(super) async fn carry_insert_id(&mut self) -> Result<(), Closing> {
+        if self.login.primary.get()?.insert_id == self.login.state.insert_id() {
+            // Whatever has run since, it says what it should.
+            return Ok(());
+        }
+        if self.login.state.has_inserted() {
+            self.read_insert_id(INSERT_ID).await?;
+        }
+        let wanted = self.login.state.insert_id();
+        let connection = self.login.primary.get()?;
+        if connection.insert_id != wanted {
+            let mut set = Assignments::default();
+            set.put("last_insert_id", &wanted.to_string());
+            connection.query(&set.sql().unwrap_or_default(), LIMIT).await?;
+            connection.insert_id = wanted;
+        }
+        Ok(())
+    }
+
+    /// Asks what LAST_INSERT_ID() says.
+    async fn read_insert_id(&mut self, sql: &str) -> Result<(), Closing> {
+        let answer = self.ask_primary(sql).await?;
+        let found = answer.ok().and_then(|answer| answer.value("id")?.parse().ok());
+        let connection = self.login.primary.get()?;
+        match found {
+            Some(found) => {
+                self.login.state.read_insert_id(connection.insert_id, found);
+                connection.insert_id = found;
+            }
+            None => self.login.state.begin_unknown(),
+        }
+        Ok(())
+    }
+
+    /// Gives the connection to the primary back, unless there is a reason to keep it. `quiet`: nothing has run on it
+    /// that the client may ask about.
+    pub(super) async fn give_back(&mut self, quiet: bool) -> Result<(), Closing> {
+        if !self.login.primary.is_pooled() || self.login.primary.held.is_none() {
+            return Ok(());
+        }
+        let hold = self.reason_to_keep(quiet).await?;
+        self.login.primary.keeps = hold;
+        if hold.is_some() {
+            return Ok(());
+        }
+        let Some(mut connection) = self.login.primary.held.take() else { return Ok(()) };
+        self.login.primary.status = connection.status;
+        describe(&mut connection, &self.login.state);
+        connection.warned |= !self.behind.clean;
+        // At what a KILL was aimed, the KILL may still arrive.
+        connection.spent |= !self.reach().give_up_primary();
+        self.login.primary.last = Some(Ticket::of(&connection));
+        if let Some(shelf) = &self.login.primary.pool {
+            shelf.put(connection, clock::now());
+        }
+        Ok(())
+    }
+
+    /// Notes on the connection what it is: what the session is, whose changes went there.
+    pub(super) fn note_setting(&mut self) {
+        let LoggedIn { primary, state, .. } = &mut self.login;
+        if primary.is_pooled()
+            && let Some(connection) = primary.held()
+        {
+            describe(connection, state);
+        }
+    }
+
+    /// Why the session must keep its connection, when all has been asked that may be asked.
+    async fn reason_to_keep(&mut self, quiet: bool) -> Result<Option<Hold>, Closing> {
+        let connection = self.login.primary.get()?;
+        let (status, between) = (connection.status, connection.is_between_replies());
+        if !between {
+            // Something is owed. Whatever it is, nobody else shall have it.
+            self.login.state.begin_unknown();
+        }
+        if self.statements.keep_home() {
+            return Ok(Some(Hold::Statement));
+        }
+        let asked = !self.behind.clean || self.traces.counts_rows || self.looks_back;
+        if !quiet && asked {
+            return Ok(Some(Hold::Diagnostics));
+        }
+        match self.login.state.hold(status) {
+            None => {}
+            Some(Hold::CharsetUnknown) => _ = self.read_charsets().await?,
+            Some(Hold::Unreported) => self.flush_reports().await?,
+            hold => return Ok(hold),
+        }
+        if self.login.state.has_inserted() || self.login.primary.get()?.insert_id != 0 {
+            self.read_insert_id(TAKE_INSERT_ID).await?;
+            self.login.primary.get()?.insert_id = 0;
+        }
+        let status = self.login.primary.status();
+        Ok(self.login.state.hold(status))
+    }
+
+    /// Has the server report what an ERR has hidden. The diagnostics stay as they are.
+    pub(super) async fn flush_reports(&mut self) -> Result<(), Closing> {
+        if !self.login.state.view().unreported {
+            return Ok(());
+        }
+        self.login.state.expect_hidden();
+        match self.login.primary.flavor() {
+            // The next OK tells all.
+            Flavor::MySql => {
+                if self.command_primary(Command::Ping, &[]).await?.is_ok() {
+                    self.login.state.reported_all();
+                }
+            }
+            Flavor::MariaDb => _ = self.have_reported().await?,
+        }
+        Ok(())
+    }
+
+    /// The connection on which the statement before ran, where nobody has used it since. False where somebody has.
+    pub(super) fn lease_again(&mut self) -> bool {
+        if self.asked_own {
+            return false;
+        }
+        let lease = &mut self.login.primary;
+        if lease.held.is_some() {
+            return true;
+        }
+        let ticket = lease.last.take();
+        let Some(connection) =
+            lease.pool.as_ref().zip(ticket).and_then(|(shelf, ticket)| shelf.take_again(ticket))
+        else {
+            return false;
+        };
+        lease.put(connection);
+        if let Some(held) = &self.login.primary.held {
+            let spot = Spot::of(held);
+            self.reach().lend_primary(spot);
+        }
+        true
+    }
+}
+
+/// What a session knows of the connection that it has.
+fn describe(connection: &mut Connection, state: &State) {
+    if connection.schema.as_deref() != state.schema() {
+        connection.schema = state.schema().map(Into::into);
+    }
+    connection.names = state.names().cloned();
+    connection.variables = state.variables().clone();
+    connection.local = state.home().clone();
+    connection.closes_after = state.wait_timeout();
+}
