@@ -23,11 +23,20 @@ pub(crate) enum Kind {
     Router,
     MultiThread,
     PerCore,
+    /// Multi-threaded, with clients that share 20 connections to each server.
+    Shared,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Direct, Self::Haproxy, Self::HaproxyThreads, Self::Router, Self::MultiThread, Self::PerCore];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Direct,
+        Self::Haproxy,
+        Self::HaproxyThreads,
+        Self::Router,
+        Self::MultiThread,
+        Self::PerCore,
+        Self::Shared,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -37,12 +46,13 @@ impl Kind {
             Self::Router => "router",
             Self::MultiThread => "headgate-multi",
             Self::PerCore => "headgate-core",
+            Self::Shared => "headgate-shared",
         }
     }
 
     /// Whether it takes part without being asked for.
     pub(crate) fn is_usual(self) -> bool {
-        self != Self::HaproxyThreads
+        !matches!(self, Self::HaproxyThreads | Self::Shared)
     }
 
     /// The runtime model of a Headgate.
@@ -121,8 +131,9 @@ impl Contestant {
             Kind::Haproxy => Self::haproxy(kind, folder, primary, "    nbthread 1\n")?,
             Kind::HaproxyThreads => Self::haproxy(kind, folder, primary, "")?,
             Kind::Router => Self::router(folder, primary)?,
-            Kind::MultiThread => Self::headgate(kind, cluster, "multi-thread")?,
-            Kind::PerCore => Self::headgate(kind, cluster, "per-core")?,
+            Kind::MultiThread => Self::headgate(kind, cluster, "multi-thread", &[])?,
+            Kind::PerCore => Self::headgate(kind, cluster, "per-core", &[])?,
+            Kind::Shared => Self::headgate(kind, cluster, "multi-thread", SHARED)?,
         })
     }
 
@@ -182,17 +193,22 @@ impl Contestant {
         Ok(Self { kind, address, meter, _process: process })
     }
 
-    fn headgate(kind: Kind, cluster: &Cluster, runtime: &str) -> Result<Self> {
+    fn headgate(kind: Kind, cluster: &Cluster, runtime: &str, further: &[&str]) -> Result<Self> {
         let servers: Vec<SocketAddr> = cluster.nodes().iter().map(Node::address).collect();
         let options = program::Options::default()
             .argument(format!("--runtime={runtime}"))
             .argument("--backend-tls=disabled")
             .argument("--log=warn");
+        let options = further.iter().fold(options, |options, further| options.argument(*further));
         let headgate = Headgate::start(Path::new(env!("CARGO_BIN_EXE_headgate")), &servers, &options)?;
         let (address, meter) = (headgate.address(), Some(Meter::of(headgate.pid())));
         Ok(Self { kind, address, meter, _process: Process::Headgate(headgate) })
     }
 }
+
+/// What lets clients share connections.
+const SHARED: &[&str] =
+    &["--pool-mode=transaction", "--max-connections-per-server=20", "--pool-wait-timeout=60s"];
 
 fn free_address() -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot find a free port")?;

@@ -35,10 +35,16 @@ impl Place {
             .server_option("log-bin-trust-function-creators=ON");
         let cluster = runtime.block_on(cluster.start()).unwrap();
         let servers: Vec<SocketAddr> = cluster.nodes().iter().map(Node::address).collect();
-        // The defaults: splitting on, two replicas that lag as they do.
+        // The defaults: splitting on, two replicas that lag as they do. HEADGATE_SHARED=N lets sessions share N
+        // connections to the primary.
+        let options = match std::env::var("HEADGATE_SHARED") {
+            Ok(connections) => Options::default()
+                .argument("--pool-mode=transaction")
+                .argument(format!("--max-connections-per-server={connections}")),
+            Err(_) => Options::default(),
+        };
         let headgate =
-            Headgate::start(Path::new(env!("CARGO_BIN_EXE_headgate")), &servers, &Options::default())
-                .unwrap();
+            Headgate::start(Path::new(env!("CARGO_BIN_EXE_headgate")), &servers, &options).unwrap();
         let place = Self { cluster, headgate, runtime };
         let Account { user, password } = ACCOUNT;
         place.sql(&format!("CREATE USER {user}@'%' IDENTIFIED BY '{password}'"));
