@@ -75,6 +75,8 @@ impl Connection {
                 return Err(Malformed::new("answer to a SET (not what was set)").into());
             }
         }
+        // Whatever was set before, these are set now.
+        self.variables = Variables::DEFAULT;
         self.defaults = Defaults { variables: defaults.clone(), generation };
         Ok(())
     }

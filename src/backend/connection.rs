@@ -158,6 +158,14 @@ impl Connection {
         self.kept = Kept::default();
     }
 
+    /// Leaves, and gives up the place that it took.
+    #[must_use]
+    pub fn give_up_place(mut self) -> Option<Box<dyn Send + Sync>> {
+        let place = self.place.take();
+        self.leave();
+        place
+    }
+
     /// True when nothing has happened on an idle connection: it is still there and owes no bytes.
     #[must_use]
     pub fn is_quiet(&mut self) -> bool {

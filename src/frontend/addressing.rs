@@ -25,6 +25,9 @@ use crate::wire::reply::Shape;
 /// ER_UNKNOWN_STMT_HANDLER.
 const UNKNOWN_STATEMENT: u16 = 1243;
 
+/// ER_MALFORMED_PACKET.
+const MALFORMED: u16 = 1835;
+
 /// ER_STMT_HAS_NO_OPEN_CURSOR.
 const NO_CURSOR: u16 = 1421;
 
@@ -100,7 +103,6 @@ impl Session {
         let there = match self.prepared_there(prepared, use_of).await {
             Ok(there) => there,
             Err(BackendError::Refused { error }) => return Ok(Err(error)),
-            Err(error @ BackendError::NotCarried) => return Ok(Err(error.to_client())),
             Err(error) => return Err(error.into()),
         };
         if copy == Copy::Home {
@@ -120,14 +122,17 @@ impl Session {
         if let Some(there) = connection.prepared_before(&prepared.text, use_of, session, reading) {
             return Ok(there);
         }
-        let then = Setting { schema, names, variables, ..setting(state, Purpose::Primary) };
+        let now = setting(state, Purpose::Primary);
+        // Without a schema it names all schemas itself, and no command takes one away.
+        let then = Setting { schema: schema.or(now.schema), names, variables, ..now };
         let binds = state.still_binds(prepared);
-        if !binds {
-            move_to(connection, then).await?;
+        // What fails on the way leaves the connection as nobody knows: the session ends with it.
+        if !binds && !move_to(connection, then).await? {
+            return Err(BackendError::NotCarried);
         }
         let made = connection.statement(&prepared.text, use_of, prepared.columns, LIMIT).await;
-        if !binds {
-            move_to(connection, setting(state, Purpose::Primary)).await?;
+        if !binds && !move_to(connection, setting(state, Purpose::Primary)).await? {
+            return Err(BackendError::NotCarried);
         }
         made.map(|made| made.id)
     }
@@ -144,7 +149,10 @@ impl Session {
 
     /// Serves a command about a prepared statement, other than its execution.
     pub(super) async fn about_statement(&mut self, command: Command, header: Header) -> Result<(), Closing> {
-        if header.len < execute::ID.end {
+        /// Behind the command byte and the id, the number of a parameter follows.
+        const WITH_PARAMETER: usize = execute::ID.end + 2;
+        let needs = if command == Command::StmtSendLongData { WITH_PARAMETER } else { execute::ID.end };
+        if header.len < needs {
             return self.malformed(command).await;
         }
         let told = self.statement_id(header).await?;
@@ -224,7 +232,17 @@ impl Session {
     /// A command too short to name a statement: what is wrong with it, the primary says.
     async fn malformed(&mut self, command: Command) -> Result<(), Closing> {
         match command {
-            Command::StmtClose | Command::StmtSendLongData => self.forward_silently().await,
+            // MySQL answers what has no reply, and MariaDB does not.
+            Command::StmtClose | Command::StmtSendLongData
+                if self.login.primary.flavor() == Flavor::MySql =>
+            {
+                let message = b"Malformed communication packet.".to_vec();
+                self.refuse(&ErrPacket { code: MALFORMED, state: *b"HY000", message }).await
+            }
+            Command::StmtClose | Command::StmtSendLongData => {
+                relay::discard_command(&mut self.client).await?;
+                Ok(())
+            }
             _ => self.relay_command(command as u8, Shape::Results).await,
         }
     }
@@ -242,11 +260,11 @@ impl Session {
     }
 }
 
-/// Brings a connection to what is wanted, or says that it cannot be.
-async fn move_to(connection: &mut Connection, wanted: Setting<'_>) -> Result<(), BackendError> {
-    let fit = Fit::between(connection.setting(), wanted).ok_or(BackendError::NotCarried)?;
-    match connection.bring(wanted, fit, LIMIT).await? {
-        true => Ok(()),
-        false => Err(BackendError::NotCarried),
+/// Brings a connection to what is wanted. False where it cannot be.
+async fn move_to(connection: &mut Connection, wanted: Setting<'_>) -> Result<bool, BackendError> {
+    let Some(fit) = Fit::between(connection.setting(), wanted) else { return Ok(false) };
+    match connection.bring(wanted, fit, LIMIT).await {
+        Err(BackendError::Refused { .. }) => Ok(false),
+        brought => brought,
     }
 }

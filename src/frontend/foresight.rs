@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use super::session::{Closing, Session};
 use crate::session::{Changed, Hold};
 use crate::sql::{self, Class, Leaves, Statement, Traces, Unclear};
+use crate::topology::{Facts, Flavor};
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::Header;
 
@@ -25,8 +26,9 @@ impl Session {
         let told_call = text.is_some_and(|text| self.is_told_call(statement, text));
         traces.sets_insert_id |= told_call;
         let stored_code = self.may_reach_stored_code(statement, text);
-        let unclear = matches!(statement.class, Class::Other(_) | Class::Calls);
-        let wants_insert_id = traces.insert_id || stored_code || unclear;
+        let unclear = matches!(statement.class, Class::Other(_) | Class::Calls) && !statement.looks_back;
+        let wants_insert_id =
+            traces.insert_id || stored_code || unclear || self.code_asks_insert_id(statement);
         if let Err(error) = self.lease().await {
             return Ok(Err(error));
         }
@@ -35,6 +37,11 @@ impl Session {
         }
         if wants_insert_id {
             self.carry_insert_id().await?;
+        }
+        let unreported = traces.system_variables && self.login.primary.flavor() == Flavor::MariaDb;
+        if unreported && statement.class == Class::SetCharset {
+            // Which of them `SET @@name` sets, MariaDB does not report.
+            self.login.state.hold_for(Hold::Changed(Changed::Unconfirmed));
         }
         if self.login.state.variables().get("sql_auto_is_null").is_some_and(|value| value != "OFF") {
             // What IS NULL finds depends on the last insert.
@@ -58,6 +65,16 @@ impl Session {
             && sql::is_plain_call(text, mode)
             && traps.reached(text, mode) == Leaves::Named
             && !sql::mentions(text, mode, sql::is_local_schema)
+    }
+
+    /// Whether stored code that a statement may run could ask for LAST_INSERT_ID().
+    fn code_asks_insert_id(&self, statement: &Statement) -> bool {
+        let runs = matches!(
+            statement.class,
+            Class::Data | Class::PlainRead | Class::PrimaryRead(_) | Class::Inspect | Class::Several(_)
+        );
+        let asks = |facts: &Facts| facts.traps.as_ref().is_none_or(|traps| traps.asks_insert_id());
+        runs && self.login.state.insert_id() != 0 && self.topology.facts.as_deref().is_some_and(asks)
     }
 
     /// Whether a statement may run stored code that leaves something behind which servers do not report.

@@ -163,7 +163,26 @@ impl Session {
             Form::Text { query, soft } => (Command::Query, statement(id, query, soft).into_bytes()),
             Form::Command => (Command::ProcessKill, u32::try_from(id).unwrap_or(0).to_le_bytes().to_vec()),
         };
-        self.command_primary(command, &argument).await
+        if !self.login.primary.is_pooled() || self.login.primary.held().is_some() {
+            return self.command_primary(command, &argument).await;
+        }
+        // What is to make room must not wait for room.
+        let server = self.login.primary.server();
+        let limit = self.context.shared.limits().connect_timeout;
+        let struck = async {
+            let striker = Striker {
+                context: &self.context,
+                user: &self.login.user,
+                secret: &self.login.secret,
+                client: self.login.client,
+            };
+            let _turn = clock::within(limit, self.context.shared.strikes.acquire()).await?;
+            let mut connection = striker.connect(server).await?;
+            let answer = connection.command(command, &argument, limit).await;
+            connection.leave();
+            answer
+        };
+        Ok(struck.await.map_err(|error| error.to_client()))
     }
 
     /// The primary has let the KILL pass. Where the session's statement runs on a replica, it is ended there.

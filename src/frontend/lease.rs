@@ -129,7 +129,7 @@ impl Session {
             // A session begins with what that has made of it, and no two need be alike.
             self.login.state.hold_for(Hold::StoredCode);
         }
-        if let Some(connection) = self.login.primary.held() {
+        if let Some(connection) = self.login.primary.held().filter(|held| !held.sandboxed) {
             connection.level(&self.defaults, facts.generation, LIMIT).await?;
             clear(connection).await?;
         }
@@ -189,6 +189,11 @@ impl Session {
                     connection.leave();
                     return Err(BackendError::NotCarried);
                 }
+                // The schema is gone, or the session's right to it: so is the session's current schema.
+                Err(BackendError::Refused { error }) if matches!(error.code, 1044 | 1049) => {
+                    connection.leave();
+                    self.login.state.lose_schema();
+                }
                 Err(error @ BackendError::Refused { .. }) => {
                     connection.leave();
                     return Err(error);
@@ -205,40 +210,47 @@ impl Session {
     /// The nearest idle connection, a new one, or the first that comes free.
     async fn nearest(&mut self, shelf: &Arc<Shelf>) -> Result<(Connection, Fit), BackendError> {
         let id = self.login.primary.server();
-        loop {
-            if let Some(found) = self.take_from(shelf) {
-                return Ok(found);
-            }
-            let place = match self.context.pool.place_now(id) {
-                Ok(place) => place,
-                Err(_) => match self.context.pool.wait_for_connection(id, shelf).await? {
-                    Handed::Place(place) => place,
-                    Handed::Connection(mut connection) => {
-                        connection.uses += 1;
-                        match Fit::between(connection.setting(), setting(&self.login.state, Purpose::Primary))
-                        {
-                            Some(fit) => return Ok((*connection, fit)),
-                            None => {
-                                connection.leave();
-                                continue;
-                            }
-                        }
-                    }
-                },
-            };
-            let mut connection = self.open_primary().await?;
-            connection.hold(Box::new(place));
-            let fit = Fit::between(connection.setting(), setting(&self.login.state, Purpose::Primary));
-            return Ok((connection, fit.ok_or(BackendError::NotCarried)?));
+        if let Some(found) = self.take_from(shelf) {
+            return Ok(found);
         }
+        let place: Box<dyn Send + Sync> = match self.context.pool.place_now(id) {
+            Ok(place) => Box::new(place),
+            Err(_) => match self.context.pool.wait_for_connection(id, shelf).await? {
+                Handed::Place(place) => Box::new(place),
+                Handed::Connection(mut connection) => {
+                    connection.uses += 1;
+                    let fit =
+                        Fit::between(connection.setting(), setting(&self.login.state, Purpose::Primary));
+                    match fit.filter(|_| {
+                        self.began_alike(&connection) && shelf.serves(&mut connection, clock::now())
+                    }) {
+                        Some(fit) => return Ok((*connection, fit)),
+                        // It will not do, but its place will.
+                        None => match connection.give_up_place() {
+                            Some(place) => place,
+                            None => return Err(BackendError::Closed),
+                        },
+                    }
+                }
+            },
+        };
+        let mut connection = self.open_primary().await?;
+        connection.hold(place);
+        let fit = Fit::between(connection.setting(), setting(&self.login.state, Purpose::Primary));
+        Ok((connection, fit.ok_or(BackendError::NotCarried)?))
+    }
+
+    /// Whether a connection began with the defaults that the session began with, or can still be given them.
+    fn began_alike(&self, connection: &Connection) -> bool {
+        let generation = connection.defaults.generation;
+        generation == 0 || generation == self.login.state.view().generation
     }
 
     /// An idle connection that began as the session did.
     fn take_from(&self, shelf: &Shelf) -> Option<(Connection, Fit)> {
-        let generation = self.login.state.view().generation;
         loop {
             let (connection, fit) = shelf.take(setting(&self.login.state, Purpose::Primary), clock::now())?;
-            if connection.defaults.generation == generation || connection.defaults.generation == 0 {
+            if self.began_alike(&connection) {
                 return Some((connection, fit));
             }
             connection.leave();

@@ -14,11 +14,15 @@ use super::relay::{self, RelayError};
 use super::replica;
 use super::session::{Closing, Session};
 use crate::backend::BackendError;
+use crate::routing::{Reason, Target};
 use crate::session::{Behind, Hold};
 use crate::sql::{self, Class, LexMode, Lexer, Statement};
 use crate::wire::command::Command;
 use crate::wire::frame::Header;
 use crate::wire::reply::{Progress, Shape, Tracker};
+
+/// Words that ask about the statement before, wherever they stand.
+const BACK: [&[u8]; 5] = [b"ROW_COUNT", b"FOUND_ROWS", b"WARNING_COUNT", b"ERROR_COUNT", b"LAST_GTID"];
 
 /// What clients ask about warnings and errors. None of them changes what the others answer.
 const QUESTIONS: [&str; 4] =
@@ -28,10 +32,7 @@ const QUESTIONS: [&str; 4] =
 const LONGEST_COPY: usize = 64 * 1024;
 
 /// More rows than this are not found again for the sake of FOUND_ROWS().
-const MOST_FOUND: u64 = 10_000;
-
-/// ROW_COUNT() is 1 after it.
-const ONE_ROW: &str = "SELECT 1 FROM (SELECT 1) AS nothing INTO @headgate_row";
+const MOST_FOUND: u64 = 100_000;
 
 /// What a statement asks about the one before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,6 +40,10 @@ struct Asks {
     row_count: bool,
     found_rows: bool,
     diagnostics: bool,
+    /// LAST_INSERT_ID(), which has to be carried first.
+    insert_id: bool,
+    /// `@@last_gtid`, which cannot be carried.
+    last_gtid: bool,
     /// It is one of [`QUESTIONS`].
     question: Option<&'static str>,
 }
@@ -57,6 +62,7 @@ impl Session {
             return Ok(true);
         }
         let mut asks = self.asks(statement, header);
+        let single = !matches!(statement.class, Class::Several(_));
         let copy = self.copied_warnings.clone().filter(|_| asks.diagnostics && !self.behind.clean);
         let answer = copy.as_deref().and_then(|copies| {
             let (_, reply) = copies.iter().find(|(question, _)| asks.question == Some(*question))?;
@@ -64,13 +70,14 @@ impl Session {
         });
         match copy {
             Some(_) if let Some(reply) = answer => return self.answer_from(&reply).await.map(|()| false),
-            None if self.lease_again() => return Ok(true),
+            None if !self.must_carry(asks) && self.lease_again() => return Ok(true),
+            _ if asks.last_gtid => return self.refuse(&replica::gone()).await.map(|()| false),
             _ if asks.diagnostics && !self.behind.clean => {
                 return self.refuse(&replica::gone()).await.map(|()| false);
             }
             _ => {}
         }
-        if asks.row_count && self.behind.row_count > 1 && self.splice_row_count(header) {
+        if asks.row_count && self.behind.row_count > 0 && single && self.splice_row_count(header) {
             asks.row_count = false;
         }
         let Some(made) = Recipe::of(self.behind, asks) else {
@@ -81,18 +88,19 @@ impl Session {
         }
         // It leaves another ROW_COUNT() behind, so it comes first.
         self.carry_insert_id().await?;
-        let connection = self.login.primary.get()?;
-        // ROW_COUNT() is -1 after it.
-        connection.query(CLEAR_WARNINGS, LIMIT).await?;
-        if let Some(sql) = made.found_rows {
-            connection.query(&sql, LIMIT).await?;
+        match self.make_answer(&made).await {
+            Ok(()) => Ok(true),
+            // The client's own settings (max_join_size, …) may forbid it.
+            Err(BackendError::Refused { .. }) => self.refuse(&replica::gone()).await.map(|()| false),
+            Err(error) => Err(error.into()),
         }
-        match made.row_count {
-            Count::AfterResult => {}
-            Count::Zero => _ = connection.command(Command::Ping, &[], LIMIT).await?,
-            Count::One => _ = connection.query(ONE_ROW, LIMIT).await?,
-        }
-        Ok(true)
+    }
+
+    /// Whether the session's connection has to be given the session's LAST_INSERT_ID() before it is asked. It then
+    /// knows nothing else of the statement before.
+    fn must_carry(&mut self, asks: Asks) -> bool {
+        let wanted = self.login.state.insert_id();
+        asks.insert_id && self.login.primary.held().is_some_and(|held| held.insert_id != wanted)
     }
 
     /// Puts what is known of ROW_COUNT() into the text at the front of the inbox.
@@ -110,13 +118,44 @@ impl Session {
         }
     }
 
+    async fn make_answer(&mut self, made: &Recipe) -> Result<(), BackendError> {
+        let connection = self.login.primary.get()?;
+        // ROW_COUNT() is -1 after it.
+        connection.query(CLEAR_WARNINGS, LIMIT).await?;
+        if let Some(sql) = &made.found_rows {
+            connection.query(sql, LIMIT).await?;
+        }
+        if made.row_count == Count::Zero {
+            connection.command(Command::Ping, &[], LIMIT).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a statement that is no read asks about the one before.
+    pub(super) fn asks_back(&self, statement: &Statement, header: Header) -> bool {
+        let sets = matches!(
+            statement.class,
+            Class::SetVariables(_)
+                | Class::SetCharset
+                | Class::SetGlobal
+                | Class::Other(_)
+                | Class::PrimaryRead(_)
+        );
+        let is_back = |name: &[u8]| BACK.iter().any(|word| name.eq_ignore_ascii_case(word));
+        let text = if sets { self.text(header) } else { None };
+        text.is_some_and(|text| sql::mentions(text, self.lex_mode(), is_back))
+    }
+
     fn asks(&self, statement: &Statement, header: Header) -> Asks {
         let Some(text) = self.text(header) else {
-            return Asks { row_count: true, found_rows: true, diagnostics: true, question: None };
+            return Asks { row_count: true, found_rows: true, diagnostics: true, ..Asks::default() };
         };
         let mode = self.lex_mode();
         let mut asks = Asks::default();
-        for token in Lexer::new(text, mode) {
+        // What stands behind a semicolon asks about what stands before it.
+        for token in Lexer::new(text, mode).take_while(|token| !token.is_symbol(b';')) {
+            asks.insert_id |= token.is_word(b"LAST_INSERT_ID") || token.is_word(b"IDENTITY");
+            asks.last_gtid |= token.is_word(b"LAST_GTID");
             asks.row_count |= token.is_word(b"ROW_COUNT");
             asks.found_rows |= token.is_word(b"FOUND_ROWS");
             asks.diagnostics |= token.is_word(b"WARNING_COUNT") || token.is_word(b"ERROR_COUNT");
@@ -143,6 +182,7 @@ impl Session {
             // Nobody needs it, and the server's own answers are the best.
             return Ok(());
         }
+        self.asked_own = true;
         if !self.behind.clean {
             let mut copies = Vec::new();
             for question in QUESTIONS {
@@ -167,6 +207,8 @@ impl Session {
 
     /// Answers the command at the front of the inbox with a reply that a server has given before.
     async fn answer_from(&mut self, copy: &[u8]) -> Result<(), Closing> {
+        self.count(Target::Primary, Reason::Inspect);
+        self.behind.row_count = -1;
         relay::discard_command(&mut self.client).await?;
         let mut reply = BytesMut::from(copy);
         let mut tracker = Tracker::new(Shape::Results, self.login.form, self.login.primary.status());
@@ -209,7 +251,6 @@ enum Count {
     /// -1, as after every statement with a result.
     AfterResult,
     Zero,
-    One,
 }
 
 impl Recipe {
@@ -223,7 +264,6 @@ impl Recipe {
         let row_count = match (asks.row_count, behind.row_count) {
             (false, _) | (true, -1) => Count::AfterResult,
             (true, 0) => Count::Zero,
-            (true, 1) if found_rows.is_none() => Count::One,
             (true, _) => return None,
         };
         Some(Self { found_rows, row_count })
@@ -255,7 +295,7 @@ mod tests {
         check(-1, Some(3), both, Some(Count::AfterResult));
         check(0, Some(0), both, Some(Count::Zero));
         check(1, Some(3), both, None);
-        check(1, None, Asks { row_count: true, ..Asks::default() }, Some(Count::One));
+        check(1, None, Asks { row_count: true, ..Asks::default() }, None);
         check(5, None, Asks { row_count: true, ..Asks::default() }, None);
         check(5, None, Asks { diagnostics: true, ..Asks::default() }, Some(Count::AfterResult));
         check(-1, None, both, None);

@@ -180,9 +180,11 @@ impl Session {
         let client_write_timeout = self.context.shared.limits().client_write_timeout;
         loop {
             let LoggedIn { primary, state, .. } = &mut self.login;
+            let pooled = primary.is_pooled();
             let primary = primary.get()?;
             let vigil = &mut self.vigil;
-            let terms = Terms { client_write_timeout, hold_error: false, vigil, lender: None };
+            let lender = pooled.then_some(&**self.context.pool.limits());
+            let terms = Terms { client_write_timeout, hold_error: false, vigil, lender };
             let see = |change: Change<'_>| state.observe(change);
             match relay::reply(&mut self.client, primary, tracker, terms, see).await? {
                 Ending::Interrupted(Alarm::Overtime) => {

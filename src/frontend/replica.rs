@@ -17,7 +17,7 @@ use crate::backend::{BackendError, Connection, Use};
 use crate::pool::{Shelf, Ticket};
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
-use crate::session::{End, Source, Touched};
+use crate::session::{Behind, End, Source, Touched};
 use crate::sql::{Class, Statement};
 use crate::topology::{ServerId, ServerState};
 use crate::wire::capabilities::Capabilities;
@@ -77,6 +77,7 @@ impl Session {
                 // What was sent is what the inbox begins with.
                 relay::discard_command(&mut self.client).await?;
                 self.count(Target::Replica(id), why);
+                self.look_behind_read(&end);
                 let now = clock::now();
                 let (status, error, source) = (end.status, end.error, Source::Replica(id));
                 self.login.state.settle(End {
@@ -129,6 +130,14 @@ impl Session {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Notes what the client may ask about a read on a replica. The primary knows nothing of it.
+    fn look_behind_read(&mut self, end: &reply::End) {
+        let clean = end.warnings == 0 && end.error.is_none();
+        let found_rows = Some(end.rows).filter(|_| end.error.is_none());
+        self.behind = Behind { row_count: -1, found_rows, clean };
+        (self.asked_own, self.copied_warnings) = (true, None);
     }
 
     /// Sends what the command at the front of the inbox asks for, and leaves the command there. False where

@@ -25,6 +25,8 @@ impl Session {
             // Whatever has run since, it says what it should.
             return Ok(());
         }
+        // What an ERR has hidden would come with the answer to a question of ours.
+        self.flush_reports().await?;
         if self.login.state.has_inserted() {
             self.read_insert_id(INSERT_ID).await?;
         }
@@ -99,16 +101,19 @@ impl Session {
         if self.statements.keep_home() {
             return Ok(Some(Hold::Statement));
         }
+        let hold = self.login.state.hold(status);
+        let can_be_asked = matches!(hold, None | Some(Hold::CharsetUnknown | Hold::Unreported));
+        if !can_be_asked {
+            return Ok(hold);
+        }
         let asked = !self.behind.clean || self.traces.counts_rows || self.looks_back;
         if !quiet && asked {
             return Ok(Some(Hold::Diagnostics));
         }
-        match self.login.state.hold(status) {
-            None => {}
-            Some(Hold::CharsetUnknown) => _ = self.read_charsets().await?,
-            Some(Hold::Unreported) => self.flush_reports().await?,
-            hold => return Ok(hold),
+        if hold == Some(Hold::CharsetUnknown) {
+            self.read_charsets().await?;
         }
+        self.flush_reports().await?;
         if self.login.state.has_inserted() || self.login.primary.get()?.insert_id != 0 {
             self.read_insert_id(TAKE_INSERT_ID).await?;
             self.login.primary.get()?.insert_id = 0;

@@ -75,7 +75,9 @@ impl Session {
             return self.look_back(lent, &statement).await;
         }
         self.give_back_lent();
-        if statement.looks_back && !self.prepare_to_look_back(&statement, header).await? {
+        let looks_back =
+            statement.looks_back || (self.login.primary.is_pooled() && self.asks_back(&statement, header));
+        if looks_back && !self.prepare_to_look_back(&statement, header).await? {
             return Ok(());
         }
         // It may have another text by now.

@@ -158,6 +158,12 @@ impl Shelf {
         std::ptr::from_ref(self) as usize
     }
 
+    /// Whether a connection that was just put back may serve.
+    #[must_use]
+    pub fn serves(&self, connection: &mut Connection, now: Instant) -> bool {
+        self.is_good(connection, now, now)
+    }
+
     /// Whether a connection may serve as it is: still there, and proven lately. Connections that were opened together
     /// do not come of age together.
     fn is_good(&self, connection: &mut Connection, since: Instant, now: Instant) -> bool {

@@ -115,6 +115,10 @@ impl State {
             // What it does when it runs is known when the servers are asked again.
             left.lasting.get_or_insert(Hold::StoredCode);
         }
+        if releases(class) {
+            // The server hangs up.
+            left.lasting.get_or_insert(Hold::Changed(Changed::Statement));
+        }
         if traces.user_variables && sets(class) {
             left.lasting.get_or_insert(Hold::UserVariables);
         }
@@ -134,12 +138,6 @@ impl State {
             )
         );
         left.dirty |= !left.ends && dirties(class);
-    }
-
-    /// As [`Self::begin_traces`], for what is not read.
-    pub fn begin_unseen(&mut self) {
-        self.left.dirty = true;
-        self.left.inserted = true;
     }
 
     /// A statement on the primary has ended.
@@ -209,6 +207,17 @@ impl State {
         ];
         let passing = checks.iter().find_map(|(holds, why)| holds.then_some(*why));
         changed.or(left.lasting).or(passing)
+    }
+}
+
+/// Whether the server hangs up after it.
+fn releases(class: &Class) -> bool {
+    match class {
+        Class::Transaction(
+            TransactionKind::Commit(Then::Release) | TransactionKind::Rollback(Then::Release),
+        ) => true,
+        Class::Several(parts) => parts.iter().any(releases),
+        _ => false,
     }
 }
 

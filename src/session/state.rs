@@ -180,6 +180,12 @@ impl State {
         self.pin(Changed::NotCarried);
     }
 
+    /// The current schema is there no more.
+    pub fn lose_schema(&mut self) {
+        self.schema = None;
+        self.view.local_schema = false;
+    }
+
     /// The primary reported a change.
     pub fn observe(&mut self, change: Change<'_>) {
         self.reports = true;
@@ -223,6 +229,11 @@ impl State {
             Handling::Carried => {
                 if matches!(name, b"transaction_isolation" | b"tx_isolation") {
                     self.view.repeatable_read = Some(value == b"REPEATABLE-READ");
+                }
+                if name == b"max_join_size" {
+                    // Servers set the one with the other, and report one of them.
+                    let big = value == b"18446744073709551615";
+                    self.variables.note(b"sql_big_selects", if big { b"ON" } else { b"OFF" });
                 }
                 let carried = self.variables.note(name, value);
                 if !carried || (name == b"sql_mode" && !self.take_sql_mode(value)) {

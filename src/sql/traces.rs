@@ -26,6 +26,10 @@ pub struct Traces {
     pub counts_rows: bool,
     /// It inserts what it says itself: an INSERT or REPLACE without SELECT.
     pub inserts_values: bool,
+    /// It names a system variable.
+    pub system_variables: bool,
+    /// It names `last_gtid`.
+    pub last_gtid: bool,
     /// It may name a table.
     pub tables: bool,
     /// It may define stored code.
@@ -47,6 +51,8 @@ impl Traces {
         counts_rows: true,
         finds_others: true,
         inserts_values: false,
+        system_variables: true,
+        last_gtid: true,
         tables: true,
         defines: true,
     };
@@ -58,6 +64,7 @@ pub fn traces(text: &[u8], mode: LexMode) -> Traces {
         return Traces::ALL;
     }
     let mut found = Traces::default();
+    let mut words = 0;
     let mut tokens = Lexer::new(text, mode).peekable();
     let mut before: Option<Token<'_>> = None;
     while let Some(token) = tokens.next() {
@@ -77,19 +84,27 @@ pub fn traces(text: &[u8], mode: LexMode) -> Traces {
             // LIMIT offset, rows
             found.finds_others |= tokens.clone().nth(1).is_some_and(|behind| behind.is_symbol(b','));
         }
+        found.last_gtid |= token.is_word(b"LAST_GTID");
+        words += usize::from(!token.is_symbol(b';'));
         match token.kind {
             Kind::Word => word(token, next, &mut found),
             Kind::Symbol(b'@') => {
                 let system = [before, next].into_iter().flatten().any(|beside| beside.is_symbol(b'@'));
                 found.user_variables |= !system;
+                found.system_variables |= system;
             }
             Kind::VersionComment | Kind::Broken => return Traces::ALL,
             _ => {}
         }
         before = Some(token);
     }
+    // Anywhere else it may not be evaluated.
+    found.releases_locks &= words == BARE_CALL;
     found
 }
+
+/// SELECT or DO, a name and two parentheses.
+const BARE_CALL: usize = 4;
 
 /// What stored code leaves behind on its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -292,17 +307,21 @@ mod tests {
         let none = Traces::default();
         let inserts = Traces { inserts_values: true, ..none };
         check("INSERT INTO t VALUES (1, 'GET_LOCK(1)') -- CONNECTION_ID()", inserts);
-        check("SELECT @@identity", Traces { insert_id: true, ..none });
-        check("SET @@session.sql_mode = ''", none);
+        check("SELECT @@identity", Traces { insert_id: true, system_variables: true, ..none });
+        check("SET @@session.sql_mode = ''", Traces { system_variables: true, ..none });
         check("SET @a = 1", Traces { user_variables: true, ..none });
-        check("SET sql_mode = @`a b`, @@time_zone = '+00:00'", Traces { user_variables: true, ..none });
+        check(
+            "SET sql_mode = @`a b`, @@time_zone = '+00:00'",
+            Traces { user_variables: true, system_variables: true, ..none },
+        );
         check("select Last_Insert_Id ( )", Traces { insert_id: true, ..none });
         check(
             "UPDATE t SET a = LAST_INSERT_ID(a + 1)",
             Traces { insert_id: true, sets_insert_id: true, ..none },
         );
         check("SELECT GET_LOCK('a', 1)", Traces { takes_lock: true, ..none });
-        check("DO RELEASE_ALL_LOCKS()", Traces { releases_locks: true, ..none });
+        check("DO RELEASE_ALL_LOCKS();", Traces { releases_locks: true, ..none });
+        check("SELECT IF(0, RELEASE_ALL_LOCKS(), 1)", none);
         check("SELECT value FROM t FOR UPDATE", Traces { tables: true, ..none });
         check("SELECT NEXT VALUE FOR s", Traces { sequences: true, ..none });
         check("SELECT connection_id()", Traces { connection: true, ..none });

@@ -17,9 +17,13 @@ pub struct StoredCode {
     pub body: Option<String>,
 }
 
-/// Names by which a statement may reach code that leaves something behind, in lower case and without their schemas.
+/// What is known of all stored code: names by which a statement may reach code that leaves something behind, in lower
+/// case and without their schemas.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Traps(HashMap<Box<[u8]>, Leaves>);
+pub struct Traps {
+    names: HashMap<Box<[u8]>, Leaves>,
+    asks_insert_id: bool,
+}
 
 impl Traps {
     /// Follows who reaches whom.
@@ -32,6 +36,12 @@ impl Traps {
             let leaves = |body: &String| sql::leaves_traces(body.as_bytes(), mode);
             code.body.as_ref().map_or(Leaves::Unreported, leaves)
         };
+        let names = |body: &String| {
+            sql::mentions(body.as_bytes(), mode, |name| {
+                name.eq_ignore_ascii_case(b"LAST_INSERT_ID") || name.eq_ignore_ascii_case(b"IDENTITY")
+            })
+        };
+        traps.asks_insert_id = code.iter().any(|code| code.body.as_ref().is_none_or(names));
         let mut found = false;
         for code in code {
             found |= traps.add(&code.name, own(code));
@@ -51,23 +61,29 @@ impl Traps {
         if leaves == Leaves::Named {
             return false;
         }
-        let known = self.0.entry(name.to_ascii_lowercase().into_bytes().into()).or_insert(Leaves::Named);
+        let known = self.names.entry(name.to_ascii_lowercase().into_bytes().into()).or_insert(Leaves::Named);
         let more = leaves > *known;
         *known = leaves.max(*known);
         more
     }
 
+    /// Whether some of the code asks for LAST_INSERT_ID().
+    #[must_use]
+    pub const fn asks_insert_id(&self) -> bool {
+        self.asks_insert_id
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.names.is_empty()
     }
 
     /// What a text may reach.
     #[must_use]
     pub fn reached(&self, text: &[u8], mode: LexMode) -> Leaves {
         let mut most = Leaves::Named;
-        if !self.0.is_empty() {
+        if !self.names.is_empty() {
             let unclear = sql::mentions(text, mode, |name| {
                 most = most.max(self.of(name));
                 false
@@ -84,7 +100,7 @@ impl Traps {
         if !name.is_ascii() {
             return Leaves::Unreported;
         }
-        self.0.get(name.to_ascii_lowercase().as_slice()).copied().unwrap_or(Leaves::Named)
+        self.names.get(name.to_ascii_lowercase().as_slice()).copied().unwrap_or(Leaves::Named)
     }
 }
 

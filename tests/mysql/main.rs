@@ -53,6 +53,7 @@ mod prepared_edges;
 mod read_only;
 mod script;
 mod servers;
+mod sharing;
 mod split;
 mod stalled;
 mod transcript;

@@ -228,7 +228,20 @@ impl Resolver<'_> {
     }
 
     /// `None` only for numbers that the ranges of the keys rule out.
-    fn pool(&self) -> Option<Pool> {
+    fn pool(&mut self) -> Option<Pool> {
+        let config = &self.reading.config;
+        if config.pool.mode == config::PoolMode::Transaction
+            && config.runtime.model == config::RuntimeModel::PerCore
+        {
+            self.problem(
+                "pool.mode",
+                "pool.mode = \"transaction\" does not go with runtime.model = \"per-core\": a worker cannot use the \
+                 connections that another one has idle"
+                    .to_owned(),
+                "set runtime.model = \"multi-thread\"",
+            );
+            return None;
+        }
         let pool = &self.reading.config.pool;
         let max_connections = NonZeroU32::new(pool.max_connections_per_server)?;
         let max_idle = pool.max_idle.min(max_connections.get());

@@ -1,0 +1,186 @@
+//! Sessions that share one connection to the primary: what one of them does to it, the next must not feel.
+
+use headgate::lab::Flavor;
+
+use crate::client::{Connection, Options, Shape};
+use crate::headgate::Headgate;
+use crate::servers::{SCRIPT_USER, cluster, root};
+
+/// One connection a server, which everybody waits for.
+const ONE: &[&str] =
+    &["--pool-mode", "transaction", "--max-connections-per-server", "1", "--pool-wait-timeout", "2s"];
+
+/// Headgate, and a schema of the test's own.
+struct Scene {
+    headgate: Headgate,
+    schema: String,
+    flavor: Flavor,
+}
+
+impl Scene {
+    async fn begin(flavor: Flavor, name: &str) -> Self {
+        let cluster = cluster(flavor).await;
+        let schema = format!("d_sharing_{name}");
+        let mut admin = root(cluster).connect().await.unwrap();
+        ok(&mut admin, &format!("DROP DATABASE IF EXISTS {schema}")).await;
+        ok(&mut admin, &format!("CREATE DATABASE {schema}")).await;
+        admin.quit().await.unwrap();
+        Self { headgate: Headgate::start(cluster, ONE).await.unwrap(), schema, flavor }
+    }
+
+    async fn session(&self) -> Connection {
+        let (user, password) = SCRIPT_USER;
+        let options = Options::new(self.headgate.address(), user, password).tls(true);
+        options.schema(&self.schema).connect().await.unwrap()
+    }
+
+    async fn end(self) {
+        assert!(self.headgate.stop().await.unwrap().success());
+    }
+}
+
+/// Rows of the answer, in short.
+async fn ok(connection: &mut Connection, sql: &str) -> String {
+    let reply = connection.query(sql).await.unwrap();
+    assert!(reply.error.is_none(), "{sql}: {:?}", reply.error);
+    let row = |line: &String| line.split_once(" row ").map(|(_, row)| row.to_owned());
+    reply.lines.iter().filter_map(row).collect::<Vec<_>>().join(" ")
+}
+
+async fn error_of(connection: &mut Connection, sql: &str) -> u16 {
+    connection.query(sql).await.unwrap().error.map_or(0, |error| error.code)
+}
+
+/// Commands without a reply that are too short for what they say: MySQL answers them all the same.
+async fn short_commands_are_nobodys(flavor: Flavor) {
+    let scene = Scene::begin(flavor, "short").await;
+    let (mut one, mut other) = (scene.session().await, scene.session().await);
+    for payload in [&[0x19, 1][..], &[0x18, 1], &[0x18, 1, 0, 0, 0], &[0x19]] {
+        ok(&mut one, "SELECT 1").await;
+        let shape = if scene.flavor == Flavor::MySql { Shape::Query } else { Shape::Nothing };
+        let reply = one.command(payload, shape).await.unwrap();
+        let wanted = (scene.flavor == Flavor::MySql).then_some(1835);
+        assert_eq!(reply.error.map(|error| error.code), wanted, "{payload:?}");
+        for turn in 0..10 {
+            assert_eq!(
+                ok(&mut other, &format!("SELECT 'other', {turn}")).await,
+                format!("\"other\", \"{turn}\"")
+            );
+            assert_eq!(ok(&mut one, &format!("SELECT 'one', {turn}")).await, format!("\"one\", \"{turn}\""));
+        }
+    }
+    one.quit().await.unwrap();
+    other.quit().await.unwrap();
+    scene.end().await;
+}
+
+/// COMMIT RELEASE ends its own session and no other.
+async fn released_sessions_end_alone(flavor: Flavor) {
+    let scene = Scene::begin(flavor, "release").await;
+    let mut other = scene.session().await;
+    for release in ["COMMIT RELEASE", "ROLLBACK RELEASE", "SELECT 1; COMMIT RELEASE"] {
+        let mut one = scene.session().await;
+        ok(&mut one, "SELECT 1").await;
+        let reply = one.query(release).await.unwrap();
+        assert!(reply.error.is_none() || release.contains(';'), "{release}: {:?}", reply.error);
+        for _ in 0..20 {
+            assert_eq!(ok(&mut other, "SELECT 'other'").await, "\"other\"", "{release}");
+        }
+        if reply.error.is_none() {
+            assert!(one.is_closed().await, "{release}");
+        }
+    }
+    other.quit().await.unwrap();
+    scene.end().await;
+}
+
+/// A named lock stays with its session, whatever the text names beside.
+async fn named_locks_stay(flavor: Flavor) {
+    let scene = Scene::begin(flavor, "locks").await;
+    let mut one = scene.session().await;
+    ok(&mut one, "SELECT GET_LOCK('d_sharing_lock', 0)").await;
+    ok(&mut one, "SELECT IF(0, RELEASE_ALL_LOCKS(), 1)").await;
+    let mut admin = root(cluster(flavor).await).connect().await.unwrap();
+    assert_eq!(ok(&mut admin, "SELECT IS_FREE_LOCK('d_sharing_lock')").await, "\"0\"");
+    ok(&mut one, "DO RELEASE_ALL_LOCKS()").await;
+    assert_eq!(ok(&mut admin, "SELECT IS_FREE_LOCK('d_sharing_lock')").await, "\"1\"");
+    // Nothing keeps the only connection any more.
+    let mut other = scene.session().await;
+    ok(&mut other, "SELECT 1").await;
+    for session in [one, other, admin] {
+        session.quit().await.unwrap();
+    }
+    scene.end().await;
+}
+
+/// What a trigger has set before its statement failed belongs to the session whose statement that was.
+async fn triggers_that_fail_leak_nothing(flavor: Flavor) {
+    let scene = Scene::begin(flavor, "triggers").await;
+    let schema = scene.schema.clone();
+    let mut admin = root(cluster(flavor).await).connect().await.unwrap();
+    for sql in [
+        format!("CREATE TABLE {schema}.t (a INT PRIMARY KEY)"),
+        format!("CREATE TABLE {schema}.n (id INT AUTO_INCREMENT PRIMARY KEY)"),
+        format!(
+            "CREATE TRIGGER {schema}.sets BEFORE INSERT ON {schema}.t FOR EACH ROW SET SESSION sort_buffer_size = 333824"
+        ),
+    ] {
+        ok(&mut admin, &sql).await;
+    }
+    admin.quit().await.unwrap();
+    let (mut one, mut other) = (scene.session().await, scene.session().await);
+    let usual = ok(&mut other, "SELECT @@sort_buffer_size").await;
+    for then in ["SELECT 1", "SELECT LAST_INSERT_ID()", "SHOW WARNINGS"] {
+        ok(&mut one, "DELETE FROM t").await;
+        ok(&mut one, "SET SESSION sort_buffer_size = DEFAULT").await;
+        ok(&mut one, "INSERT INTO n VALUES (NULL)").await;
+        assert_eq!(error_of(&mut one, "INSERT INTO t VALUES (1), (1)").await, 1062);
+        ok(&mut one, then).await;
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        if let Some(error) = other.query("SELECT @@sort_buffer_size").await.unwrap().error {
+            // The first one keeps its connection: then nothing can leak.
+            assert_eq!(error.code, 1040, "{then}");
+            continue;
+        }
+        assert_eq!(ok(&mut other, "SELECT @@sort_buffer_size").await, usual, "{then}");
+        one.quit().await.unwrap();
+        one = scene.session().await;
+    }
+    scene.end().await;
+}
+
+/// A schema that somebody drops leaves its sessions without one, and usable.
+async fn dropped_schemas_leave_sessions(flavor: Flavor) {
+    let scene = Scene::begin(flavor, "dropped").await;
+    let gone = format!("{}_gone", scene.schema);
+    let mut admin = root(cluster(flavor).await).connect().await.unwrap();
+    ok(&mut admin, &format!("CREATE DATABASE IF NOT EXISTS {gone}")).await;
+    let (mut one, mut other) = (scene.session().await, scene.session().await);
+    ok(&mut one, &format!("USE {gone}")).await;
+    ok(&mut other, "SELECT 1").await;
+    ok(&mut admin, &format!("DROP DATABASE {gone}")).await;
+    ok(&mut other, "SELECT 1").await;
+    assert_eq!(ok(&mut one, "/* headgate: primary */ SELECT 1").await, "\"1\"");
+    ok(&mut one, &format!("USE {}", scene.schema)).await;
+    ok(&mut one, "CREATE TABLE t (a INT)").await;
+    for session in [one, other, admin] {
+        session.quit().await.unwrap();
+    }
+    scene.end().await;
+}
+
+on!(MySql on_mysql:
+    short_commands_are_nobodys
+    released_sessions_end_alone
+    named_locks_stay
+    triggers_that_fail_leak_nothing
+    dropped_schemas_leave_sessions
+);
+
+on!(MariaDb on_mariadb:
+    short_commands_are_nobodys
+    released_sessions_end_alone
+    named_locks_stay
+    triggers_that_fail_leak_nothing
+    dropped_schemas_leave_sessions
+);
