@@ -311,7 +311,7 @@ async fn sharing_sessions_equal_mariadb() {
 
 /// One connection, and who does not get it gives up at once.
 const MOVING: &[&str] =
-    &["--pool-mode", "transaction", "--max-connections-per-server", "1", "--pool-wait-timeout", "100ms"];
+    &["--pool-mode", "transaction", "--max-connections-per-server", "1", "--pool-wait-timeout", "250ms"];
 
 /// Commands of scripts before which another session had their connection.
 static MOVED: AtomicUsize = AtomicUsize::new(0);

@@ -31,6 +31,8 @@ pub(crate) struct Interloper {
     connection: Connection,
     /// Turns in which it had the connection.
     turns: usize,
+    /// Turns to let go by: the script has just kept its connection, and every attempt takes the time of a wait.
+    rest: u32,
 }
 
 impl Interloper {
@@ -44,15 +46,22 @@ impl Interloper {
                 bail!("{sql}: {error}");
             }
         }
-        Ok(Self { connection, turns: 0 })
+        Ok(Self { connection, turns: 0, rest: 0 })
     }
 
     /// Takes the connection, unless the script keeps it.
     pub(crate) async fn turn(&mut self) -> Result<()> {
+        if self.rest > 0 {
+            self.rest -= 1;
+            return Ok(());
+        }
         for sql in TURN {
             let reply = self.connection.query(*sql).await?;
             match reply.error {
-                Some(error) if error.code == FULL => return Ok(()),
+                Some(error) if error.code == FULL => {
+                    self.rest = 2;
+                    return Ok(());
+                }
                 Some(error) => bail!("the interloper's {sql}: {error}"),
                 None => {}
             }
