@@ -24,6 +24,9 @@ use crate::wire::command::Command;
 use crate::wire::err::ErrPacket;
 use crate::wire::status::StatusFlags;
 
+/// ER_MUST_CHANGE_PASSWORD.
+const MUST_CHANGE_PASSWORD: u16 = 1820;
+
 /// A session's hold on its primary.
 #[derive(Debug)]
 pub(super) struct Lease {
@@ -129,9 +132,18 @@ impl Session {
             // A session begins with what that has made of it, and no two need be alike.
             self.login.state.hold_for(Hold::StoredCode);
         }
-        if let Some(connection) = self.login.primary.held().filter(|held| !held.sandboxed) {
-            connection.level(&self.defaults, facts.generation, LIMIT).await?;
-            clear(connection).await?;
+        if let Some(connection) = self.login.primary.held.as_mut().filter(|held| !held.sandboxed) {
+            let levelled = async {
+                connection.level(&self.defaults, facts.generation, LIMIT).await?;
+                clear(connection).await
+            };
+            match levelled.await {
+                // MariaDB takes a SET, and nothing else, where the password has expired.
+                Err(BackendError::Refused { error }) if error.code == MUST_CHANGE_PASSWORD => {
+                    self.login.state.begin_expired();
+                }
+                levelled => levelled?,
+            }
         }
         self.asked_own = true;
         Ok(())

@@ -15,7 +15,7 @@ use super::replica;
 use super::session::{Closing, Session};
 use crate::backend::BackendError;
 use crate::routing::{Reason, Target};
-use crate::session::{Behind, Hold};
+use crate::session::{Behind, Here, Hold};
 use crate::sql::{self, Class, LexMode, Lexer, Statement};
 use crate::wire::command::Command;
 use crate::wire::frame::Header;
@@ -70,7 +70,7 @@ impl Session {
         });
         match copy {
             Some(_) if let Some(reply) = answer => return self.answer_from(&reply).await.map(|()| false),
-            None if !self.must_carry(asks) && self.lease_again() => return Ok(true),
+            None if self.is_known_here(asks) && self.lease_again() => return Ok(true),
             _ if asks.last_gtid => return self.refuse(&replica::gone()).await.map(|()| false),
             _ if asks.diagnostics && !self.behind.clean => {
                 return self.refuse(&replica::gone()).await.map(|()| false);
@@ -96,11 +96,14 @@ impl Session {
         }
     }
 
-    /// Whether the session's connection has to be given the session's LAST_INSERT_ID() before it is asked. It then
-    /// knows nothing else of the statement before.
-    fn must_carry(&mut self, asks: Asks) -> bool {
+    /// Whether the connection on which the statement before ran knows the answers. One that has to be given the session's
+    /// LAST_INSERT_ID() first, knows nothing else any more then.
+    fn is_known_here(&mut self, asks: Asks) -> bool {
         let wanted = self.login.state.insert_id();
-        asks.insert_id && self.login.primary.held().is_some_and(|held| held.insert_id != wanted)
+        let carries =
+            asks.insert_id && self.login.primary.held().is_some_and(|held| held.insert_id != wanted);
+        let Here { found_rows, diagnostics } = self.here;
+        !carries && (found_rows || !asks.found_rows) && (diagnostics || !asks.diagnostics)
     }
 
     /// Puts what is known of ROW_COUNT() into the text at the front of the inbox.
@@ -197,7 +200,10 @@ impl Session {
             }
             self.copied_warnings = Some(copies.into());
         }
-        if self.behind.found_rows.is_none()
+        // After those questions it would tell of them.
+        if self.behind.clean
+            && self.here.found_rows
+            && self.behind.found_rows.is_none()
             && let Ok(answer) = self.ask_primary("SELECT FOUND_ROWS() AS found").await?
         {
             self.behind.found_rows = answer.value("found").and_then(|found| found.parse().ok());

@@ -9,7 +9,7 @@ use super::vigil::Alarm;
 use crate::backend::{BackendError, SERVER_LOST};
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
-use crate::session::{Abandoned, Behind, End, Shown, Source, Touched, keeps_diagnostics};
+use crate::session::{Abandoned, Behind, End, Here, Shown, Source, Touched, keeps_diagnostics};
 use crate::sql::{Class, Statement, Traces};
 use crate::wire::command::Command;
 use crate::wire::err::ErrPacket;
@@ -153,10 +153,12 @@ impl Session {
         if errand.shape == Shape::Prepare && !failed {
             return;
         }
-        self.asked_own = false;
+        // What our own questions have left there, or other sessions, is nothing of this one's.
+        let had = if std::mem::take(&mut self.asked_own) { Here::NOTHING } else { self.here };
         let flavor = self.login.primary.flavor();
         let Some(statement) = errand.statement else {
             self.traces = Traces::default();
+            self.here = Here { diagnostics: true, ..had };
             self.copied_warnings = None;
             self.behind = Behind::after_command(shown);
             return;
@@ -169,6 +171,7 @@ impl Session {
             self.behind = Behind { clean: before.clean, found_rows: before.found_rows, ..self.behind };
         }
         let outlived = asks || keeps_diagnostics(&statement.class, self.traces, flavor);
+        self.here = had.after(&statement.class, outlived && !failed && warnings == 0);
         if failed || warnings > 0 || !outlived {
             self.copied_warnings = None;
         }

@@ -31,7 +31,7 @@ use crate::routing::{Reason, Target};
 use crate::runtime::clock;
 use crate::runtime::locked::LockedBytes;
 use crate::runtime::shutdown;
-use crate::session::{Behind, State, Statements, Variables};
+use crate::session::{Behind, Here, State, Statements, Variables};
 use crate::sql::Traces;
 use crate::topology::{Flavor, Topology};
 use crate::wire::capabilities::Capabilities;
@@ -136,6 +136,8 @@ pub(super) struct Session {
     pub(super) asked_own: bool,
     /// What the statement before may have left there.
     pub(super) traces: Traces,
+    /// What of that the connection knows on which it ran.
+    pub(super) here: Here,
     /// How the statement before has ended on the primary.
     pub(super) behind: Behind,
     /// What the server says of its warnings, where its connection was given back.
@@ -172,6 +174,7 @@ impl Session {
             looks_back: false,
             asked_own: false,
             traces: Traces::default(),
+            here: Here::NOTHING,
             behind: Behind::NOTHING,
             copied_warnings: None,
             defaults: Variables::DEFAULT,

@@ -17,6 +17,28 @@ pub struct Behind {
     pub clean: bool,
 }
 
+/// Which of the answers the connection itself has on which the statement before ran: what that statement has left as it
+/// was may be another session's there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Here {
+    /// FOUND_ROWS().
+    pub found_rows: bool,
+    /// Warnings and errors.
+    pub diagnostics: bool,
+}
+
+impl Here {
+    /// Nothing of it.
+    pub const NOTHING: Self = Self { found_rows: false, diagnostics: false };
+
+    /// After a statement of this class. `self`: what the connection had before it.
+    #[must_use]
+    pub fn after(self, class: &Class, keeps_diagnostics: bool) -> Self {
+        let finds = matches!(class, Class::PlainRead | Class::PrimaryRead(_) | Class::Calls);
+        Self { found_rows: self.found_rows || finds, diagnostics: self.diagnostics || !keeps_diagnostics }
+    }
+}
+
 /// What a reply has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shown {
@@ -98,6 +120,9 @@ mod tests {
         check(commit, Shown { affected: Some(0), ..result }, 0, Some(7), true);
         let counted = Traces { counts_rows: true, ..Traces::default() };
         assert_eq!(before.after(&Class::PlainRead, counted, result, Flavor::MySql).found_rows, None);
+        assert!(Here::NOTHING.after(&Class::PlainRead, false).found_rows);
+        assert!(!Here::NOTHING.after(&Class::Data, false).found_rows);
+        assert!(!Here::NOTHING.after(&Class::SetAutocommit, true).diagnostics);
         let tables = Traces { tables: true, ..Traces::default() };
         assert!(before.after(&Class::PlainRead, tables, result, Flavor::MariaDb).clean);
         assert!(!before.after(&Class::PlainRead, Traces::default(), result, Flavor::MariaDb).clean);

@@ -12,7 +12,7 @@ mod variables;
 mod view;
 
 pub use abandoned::Abandoned;
-pub use behind::{Behind, Shown, keeps_diagnostics};
+pub use behind::{Behind, Here, Shown, keeps_diagnostics};
 pub use charset::ReadBack;
 pub use hold::Hold;
 pub use outcome::{End, Source, Touched};

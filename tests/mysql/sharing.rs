@@ -2,7 +2,9 @@
 
 use headgate::lab::Flavor;
 
-use crate::client::{Connection, Options, Shape};
+use headgate::wire::capabilities::Capabilities;
+
+use crate::client::{Connection, Options, PLAIN_CLIENT, Shape};
 use crate::headgate::Headgate;
 use crate::servers::{SCRIPT_USER, cluster, root};
 
@@ -149,6 +151,59 @@ async fn triggers_that_fail_leak_nothing(flavor: Flavor) {
     scene.end().await;
 }
 
+/// What FOUND_ROWS() says is the session's own, also where the statement in between leaves it as it was.
+async fn found_rows_are_its_own(flavor: Flavor) {
+    let scene = Scene::begin(flavor, "found").await;
+    let (mut one, mut other) = (scene.session().await, scene.session().await);
+    ok(&mut one, "CREATE TABLE t (a INT)").await;
+    for between in ["SET NAMES utf8mb4", "COMMIT", "SET autocommit = 1", "INSERT INTO t VALUES (1)"] {
+        ok(&mut one, "/* headgate: primary */ SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3").await;
+        ok(&mut one, "/* headgate: primary */ SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_NAME = 't' AND TABLE_SCHEMA = 'mysql'").await;
+        ok(&mut other, "SELECT 'x' FROM (SELECT 1) AS one").await;
+        ok(&mut one, between).await;
+        let reply = one.query("SELECT FOUND_ROWS()").await.unwrap();
+        match reply.error {
+            // It is not known any more, and says so.
+            Some(error) => assert_eq!(error.code, 1235, "{between}"),
+            None => assert!(
+                reply.lines.iter().any(|line| line.contains("row \"0\"")),
+                "{between}: {:?}",
+                reply.lines
+            ),
+        }
+    }
+    one.quit().await.unwrap();
+    other.quit().await.unwrap();
+    scene.end().await;
+}
+
+/// Who has an expired password gets in, and can set a new one.
+async fn expired_passwords_can_be_changed(flavor: Flavor) {
+    let scene = Scene::begin(flavor, "expired").await;
+    let mut admin = root(cluster(flavor).await).connect().await.unwrap();
+    for sql in [
+        "DROP USER IF EXISTS expired_sharer",
+        "CREATE USER expired_sharer IDENTIFIED BY 'old'",
+        "ALTER USER expired_sharer PASSWORD EXPIRE",
+    ] {
+        ok(&mut admin, sql).await;
+    }
+    let options = Options::new(scene.headgate.address(), "expired_sharer", "old").tls(true);
+    let options = options.capabilities(PLAIN_CLIENT | Capabilities::EXPIRED_PASSWORDS);
+    let mut one = options.connect().await.unwrap();
+    assert_eq!(error_of(&mut one, "SELECT 1").await, 1820);
+    let set = match flavor {
+        Flavor::MySql => "ALTER USER USER() IDENTIFIED BY 'new'",
+        Flavor::MariaDb => "SET PASSWORD = PASSWORD('new')",
+    };
+    ok(&mut one, set).await;
+    assert_eq!(ok(&mut one, "SELECT 1").await, "\"1\"");
+    for session in [one, admin] {
+        session.quit().await.unwrap();
+    }
+    scene.end().await;
+}
+
 /// A schema that somebody drops leaves its sessions without one, and usable.
 async fn dropped_schemas_leave_sessions(flavor: Flavor) {
     let scene = Scene::begin(flavor, "dropped").await;
@@ -175,6 +230,8 @@ on!(MySql on_mysql:
     named_locks_stay
     triggers_that_fail_leak_nothing
     dropped_schemas_leave_sessions
+    found_rows_are_its_own
+    expired_passwords_can_be_changed
 );
 
 on!(MariaDb on_mariadb:
@@ -183,4 +240,6 @@ on!(MariaDb on_mariadb:
     named_locks_stay
     triggers_that_fail_leak_nothing
     dropped_schemas_leave_sessions
+    found_rows_are_its_own
+    expired_passwords_can_be_changed
 );
