@@ -3,7 +3,9 @@
 
 use anyhow::{Result, bail};
 
-use crate::client::{Connection, Options};
+use headgate::wire::command::Command;
+
+use crate::client::{Connection, Options, Shape};
 
 /// All connections are in use: the script keeps its own.
 const FULL: u16 = 1040;
@@ -67,6 +69,8 @@ impl Interloper {
             }
         }
         self.turns += 1;
+        // Served after the connection was given back.
+        self.connection.command(&[Command::Ping as u8], Shape::Query).await?;
         Ok(())
     }
 
