@@ -32,6 +32,10 @@ impl Session {
         if let Err(error) = self.lease().await {
             return Ok(Err(error));
         }
+        if self.login.state.hides_named() && !statement.looks_back {
+            // Beside what this statement does, it would have no name.
+            self.flush_reports().await?;
+        }
         if let Err(error) = self.address_execution().await? {
             return Ok(Err(error));
         }

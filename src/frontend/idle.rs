@@ -18,7 +18,7 @@ use crate::wire::err::ErrPacket;
 use crate::wire::frame::{HEADER, Header};
 
 /// Who asks about a statement does so at once. After this long the answers are copied.
-const ASKS_WITHIN: Duration = Duration::from_millis(200);
+const ASKS_WITHIN: Duration = Duration::from_millis(500);
 
 /// What ends the wait for a command beside the client and the primary.
 pub(super) struct Idle {

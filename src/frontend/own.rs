@@ -72,6 +72,7 @@ impl Session {
         if self.login.primary.flavor() != Flavor::MariaDb || !self.may_ask() {
             return Ok(false);
         }
+        self.login.state.expect_hidden();
         if self.ask_primary("START TRANSACTION").await?.is_err() {
             return Ok(false);
         }

@@ -88,6 +88,12 @@ impl State {
         (self.named, self.may_hide, self.told) = (true, true, true);
     }
 
+    /// Whether the ERR before may have hidden something, all of which has a name.
+    #[must_use]
+    pub const fn hides_named(&self) -> bool {
+        self.told && self.view.unreported
+    }
+
     /// A question of our own is about to be sent, whose OK reports what the ERR before has hidden.
     pub fn expect_hidden(&mut self) {
         self.named = self.told;
