@@ -56,6 +56,15 @@ struct Job {
 }
 
 impl Job {
+    /// Whether it runs by default where sessions share connections: scripts about what sessions set and write, as text.
+    /// `HEADGATE_EVERY_SCRIPT=1` runs all of them, which takes minutes and a machine that does nothing else: who leaves
+    /// its questions about a statement for half a second while others wait may be told 1235.
+    fn is_short(&self) -> bool {
+        const THEMES: [&str; 5] = ["move_var", "move_id", "move_tx", "move_user", "app_"];
+        let every = std::env::var_os("HEADGATE_EVERY_SCRIPT").is_some();
+        every || (self.pass == Pass::Text && THEMES.iter().any(|theme| self.script.name.starts_with(theme)))
+    }
+
     /// Same name on every side, since it stands in column definitions.
     fn schema(&self) -> String {
         let pass = if self.pass == Pass::Text { 't' } else { 'b' };
@@ -262,6 +271,9 @@ async fn headgate_against_direct(flavor: Flavor, tag: char, forms: &[usize], fla
     let headgate = Headgate::start(cluster, flags).await.unwrap();
     let mut jobs = jobs(flavor, tag, forms);
     let shares = !flags.is_empty();
+    if shares {
+        jobs.retain(Job::is_short);
+    }
     jobs.retain(|Job { script, .. }| !(script.differs || (shares && script.differs_sharing)));
     let sides = Sides {
         shares,
@@ -320,6 +332,7 @@ static MOVED: AtomicUsize = AtomicUsize::new(0);
 async fn moved_statements(flavor: Flavor) {
     let cluster = cluster(flavor).await;
     let mut jobs = jobs(flavor, 'm', &[0]);
+    jobs.retain(Job::is_short);
     jobs.retain(|Job { script, .. }| !(script.differs || script.differs_sharing || script.differs_moving));
     let mut lanes: Vec<Vec<Job>> = vec![Vec::new(); LANES];
     for (number, job) in jobs.into_iter().enumerate() {
@@ -342,7 +355,7 @@ async fn moved_statements(flavor: Flavor) {
         });
     }
     running.join_all().await;
-    assert!(MOVED.load(Ordering::Relaxed) > 1000, "hardly a statement moved");
+    assert!(MOVED.load(Ordering::Relaxed) > 100, "hardly a statement moved");
 }
 
 /// Headgates at a time, each with one connection and one script.
