@@ -180,8 +180,29 @@ async fn fresh_schema(admin: &mut Connection, schema: &str) -> Result<()> {
         format!("DROP DATABASE IF EXISTS `{schema}`"),
         format!("CREATE DATABASE `{schema}` CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"),
     ] {
-        let reply = admin.query(statement).await?;
+        let mut reply = admin.query(&statement).await?;
+        if reply.error.as_ref().is_some_and(|error| error.code == ER_DB_DROP_RMDIR) {
+            sweep(admin, schema).await?;
+            reply = admin.query(&statement).await?;
+        }
         anyhow::ensure!(reply.error.is_none(), "{:?}", reply.error);
+    }
+    Ok(())
+}
+
+const ER_DB_DROP_RMDIR: u16 = 1010;
+
+/// Takes away what MariaDB forgot. Where sessions create triggers at the same time, in whatever schemas, its
+/// copy of a table's triggers from before may stay behind (`t.TRG-`; seen with 10.11.19, three of 480 schemas from
+/// eight sessions), and DROP DATABASE fails from then on.
+async fn sweep(admin: &mut Connection, schema: &str) -> Result<()> {
+    let folder = admin.query("SELECT @@datadir").await?;
+    let folder = folder.value().context("no @@datadir")?;
+    for file in std::fs::read_dir(Path::new(&folder).join(schema))? {
+        let path = file?.path();
+        if path.extension().is_some_and(|extension| extension == "TRG-") {
+            std::fs::remove_file(path)?;
+        }
     }
     Ok(())
 }
@@ -355,7 +376,8 @@ async fn moved_statements(flavor: Flavor) {
         });
     }
     running.join_all().await;
-    assert!(MOVED.load(Ordering::Relaxed) > 100, "hardly a statement moved");
+    let all = std::env::var_os("HEADGATE_SCRIPTS").is_none();
+    assert!(!all || MOVED.load(Ordering::Relaxed) > 100, "hardly a statement moved");
 }
 
 /// Headgates at a time, each with one connection and one script.
