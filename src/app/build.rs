@@ -132,7 +132,10 @@ fn pool_limits(settings: &Settings) -> anyhow::Result<pool::Limits> {
 }
 
 pub(super) fn watch(settings: &Settings, password: &Secret) -> monitor::Settings {
-    monitor::Settings::new(settings.control.user.clone(), password.duplicate())
+    monitor::Settings {
+        reads_stored_code: settings.pool.mode == config::PoolMode::Transaction,
+        ..monitor::Settings::new(settings.control.user.clone(), password.duplicate())
+    }
 }
 
 pub(super) fn targets(settings: &Settings, tls: &Arc<ArcSwap<ClientTls>>) -> Vec<Target> {

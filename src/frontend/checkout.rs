@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::session::Session;
 use crate::auth::Secret;
 use crate::backend::{BackendError, Connection, Credentials, Purpose};
-use crate::pool::{Key, Shelf};
+use crate::pool::Shelf;
 use crate::pooling::{Fit, Setting};
 use crate::routing::Reason;
 use crate::runtime::clock;
@@ -31,13 +31,7 @@ impl Session {
         if let Some((_, shelf)) = self.shelves.0.iter().find(|(id, _)| *id == server) {
             return Arc::clone(shelf);
         }
-        let shelf = self.context.pool.shelf(Key {
-            server,
-            purpose: Purpose::Replica,
-            user: self.login.user.clone(),
-            capabilities: self.login.capabilities & Capabilities::MEANINGFUL,
-            client: self.context.shared.announced_address(self.login.client),
-        });
+        let shelf = self.context.shelf(server, Purpose::Replica, self.login.whose());
         self.shelves.0.push((server, Arc::clone(&shelf)));
         shelf
     }

@@ -11,9 +11,9 @@ use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::admission::Rules;
 use crate::auth::{Throttle, rsa};
-use crate::backend::Target;
+use crate::backend::{Purpose, Target};
 use crate::net::tls::{ClientTls, ServerTls};
-use crate::pool::Pool;
+use crate::pool::{Key, Pool, Shelf};
 use crate::routing::Policy;
 use crate::telemetry::Counters;
 use crate::topology::{ServerId, Topology};
@@ -151,13 +151,32 @@ impl Shared {
         self.proxy_protocol.then(|| client.map_or(Announced::Itself, Announced::Client))
     }
 
-    /// The address that the servers are told of a client, for the key of its connections.
-    pub(super) fn announced_address(&self, client: Option<SocketAddr>) -> Option<IpAddr> {
+    /// The address that the servers are told of a client.
+    fn announced_address(&self, client: Option<SocketAddr>) -> Option<IpAddr> {
         client.filter(|_| self.proxy_protocol).map(|client| client.ip())
     }
 }
 
+/// Whose connections may serve one another.
+#[derive(Clone, Copy)]
+pub(super) struct Whose<'a> {
+    pub(super) user: &'a [u8],
+    pub(super) capabilities: Capabilities,
+    pub(super) client: Option<SocketAddr>,
+}
+
 impl Context {
+    /// Where connections wait that may serve this user.
+    pub(super) fn shelf(&self, server: ServerId, purpose: Purpose, whose: Whose<'_>) -> Arc<Shelf> {
+        self.pool.shelf(Key {
+            server,
+            purpose,
+            user: whose.user.into(),
+            capabilities: whose.capabilities & Capabilities::MEANINGFUL,
+            client: self.shared.announced_address(whose.client),
+        })
+    }
+
     /// The servers as last seen.
     #[must_use]
     pub fn topology(&self) -> Arc<Topology> {

@@ -13,7 +13,7 @@ use super::primary::Errand;
 use super::reach::Spot;
 use super::relay::{self, RelayError};
 use super::roster::Card;
-use super::session::{Closing, Session};
+use super::session::{Closing, LoggedIn, Session};
 use crate::auth::Secret;
 use crate::backend::{BackendError, Connection, Credentials, Purpose};
 use crate::routing::{Reason, Target};
@@ -131,9 +131,7 @@ impl Session {
     /// one may kill it.
     async fn stand_in(&mut self, card: &Card) -> Result<Connection, BackendError> {
         let server = self.login.primary.server();
-        let striker =
-            Striker { context: &self.context, user: &card.user, secret: &card.secret, client: card.client };
-        striker.connect(server).await
+        Striker::of(&self.context, card).connect(server).await
     }
 
     /// What an id stands for.
@@ -170,12 +168,7 @@ impl Session {
         let server = self.login.primary.server();
         let limit = self.context.shared.limits().connect_timeout;
         let struck = async {
-            let striker = Striker {
-                context: &self.context,
-                user: &self.login.user,
-                secret: &self.login.secret,
-                client: self.login.client,
-            };
+            let striker = Striker::by(&self.context, &self.login);
             let _turn = clock::within(limit, self.context.shared.strikes.acquire()).await?;
             let mut connection = striker.connect(server).await?;
             let answer = connection.command(command, &argument, limit).await;
@@ -205,12 +198,7 @@ impl Session {
 
     /// Ends what a connection does, in this session's name.
     pub(super) async fn strike(&mut self, spot: Spot, query: bool, soft: bool) -> Result<(), BackendError> {
-        let striker = Striker {
-            context: &self.context,
-            user: &self.login.user,
-            secret: &self.login.secret,
-            client: self.login.client,
-        };
+        let striker = Striker::by(&self.context, &self.login);
         striker.strike(spot, &statement(u64::from(spot.thread_id), query, soft)).await
     }
 
@@ -232,14 +220,14 @@ pub async fn end_statement_of(card: &Card, context: &Context) -> Result<(), Back
     let Some(spot) = card.reach.aim_at_replica().or_else(|| card.reach.aim_at_primary()) else {
         return Ok(());
     };
-    let striker = Striker { context, user: &card.user, secret: &card.secret, client: card.client };
-    striker.strike(spot, &statement(u64::from(spot.thread_id), true, false)).await
+    let end = statement(u64::from(spot.thread_id), true, false);
+    Striker::of(context, card).strike(spot, &end).await
 }
 
 /// Ends the connections of a session that is over in the middle of something: a server does not notice that its
 /// client has gone while it is at work.
 pub(super) async fn end_connections_of(card: &Card, context: &Context) {
-    let striker = Striker { context, user: &card.user, secret: &card.secret, client: card.client };
+    let striker = Striker::of(context, card);
     for spot in [card.reach.aim_at_replica(), card.reach.aim_at_primary()].into_iter().flatten() {
         if let Err(error) = striker.strike(spot, &statement(u64::from(spot.thread_id), false, false)).await {
             tracing::warn!(session = card.id, server = %spot.server, %error, "what a killed session did may go on");
@@ -256,7 +244,16 @@ pub(super) struct Striker<'a> {
     pub(super) client: Option<SocketAddr>,
 }
 
-impl Striker<'_> {
+impl<'a> Striker<'a> {
+    /// In the name of the session that this is the card of.
+    fn of(context: &'a Context, card: &'a Card) -> Self {
+        Self { context, user: &card.user, secret: &card.secret, client: card.client }
+    }
+
+    fn by(context: &'a Context, login: &'a LoggedIn) -> Self {
+        Self { context, user: &login.user, secret: &login.secret, client: login.client }
+    }
+
     /// Runs a KILL over a connection of its own.
     pub(super) async fn strike(&self, spot: Spot, sql: &str) -> Result<(), BackendError> {
         let shared = &self.context.shared;
@@ -295,7 +292,6 @@ fn statement(id: u64, query: bool, soft: bool) -> String {
     format!("KILL {soft}{query}{id}")
 }
 
-/// In the server's own words.
 /// The server's refusal with the id that the client knows.
 fn in_terms_of(id: u64, error: ErrPacket) -> ErrPacket {
     match error.code {

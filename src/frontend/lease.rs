@@ -14,7 +14,7 @@ use super::reach::Spot;
 use super::session::{Closing, Session};
 use crate::auth::Secret;
 use crate::backend::{BackendError, Connection, Credentials, Purpose};
-use crate::pool::{Handed, Key, Shelf, Ticket};
+use crate::pool::{Handed, Shelf, Ticket};
 use crate::pooling::Fit;
 use crate::runtime::clock;
 use crate::session::{Hold, Variables};
@@ -92,11 +92,6 @@ impl Lease {
         self.keeps
     }
 
-    /// The end of the session.
-    pub(super) fn into_held(self) -> Option<Connection> {
-        self.held
-    }
-
     /// The connection is kept, for a reason that lasts until the next statement.
     pub(super) const fn keep_on(&mut self) {
         self.keeps = None;
@@ -114,7 +109,8 @@ impl Session {
         if self.context.shared.pool_mode != PoolMode::Transaction {
             return Ok(());
         }
-        let shelf = self.primary_shelf();
+        let primary = self.login.primary.server();
+        let shelf = self.context.shelf(primary, Purpose::Primary, self.login.whose());
         self.login.primary.pool = Some(shelf);
         self.begin_anew().await?;
         self.give_back(true).await
@@ -147,16 +143,6 @@ impl Session {
         }
         self.asked_own = true;
         Ok(())
-    }
-
-    fn primary_shelf(&self) -> Arc<Shelf> {
-        self.context.pool.shelf(Key {
-            server: self.login.primary.server(),
-            purpose: Purpose::Primary,
-            user: self.login.user.clone(),
-            capabilities: self.login.capabilities & Capabilities::MEANINGFUL,
-            client: self.context.shared.announced_address(self.login.client),
-        })
     }
 
     /// Makes sure that the session has its connection to the primary, and that it is as the session is. An error is the

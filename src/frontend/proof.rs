@@ -1,11 +1,10 @@
 //! The primary's verdict on a login (HAZARDS 17).
 
+use super::context::Whose;
 use super::login::Candidate;
 use crate::auth::Secret;
 use crate::backend::{BackendError, Connection, Credentials, Purpose};
-use crate::pool::Key;
 use crate::topology::Flavor;
-use crate::wire::capabilities::Capabilities;
 use crate::wire::login_request::LoginRequest;
 
 impl Candidate<'_> {
@@ -34,7 +33,9 @@ impl Candidate<'_> {
         let is_known =
             self.context.shared.known.get(&request.user).is_some_and(|known| known.same_as(secret));
         if self.facts.flavor == Flavor::MySql && is_known {
-            let shelf = self.context.pool.shelf(self.key(&request.user));
+            let Self { capabilities, client, .. } = *self;
+            let whose = Whose { user: &request.user, capabilities, client };
+            let shelf = self.context.shelf(self.primary, Purpose::Primary, whose);
             while let Some(mut idle) = shelf.take_any() {
                 match idle.change_user(credentials, Purpose::Primary, limit).await {
                     Ok(()) => return Ok(idle),
@@ -60,15 +61,5 @@ impl Candidate<'_> {
         })?;
         connection.hold(Box::new(place));
         Ok(connection)
-    }
-
-    fn key(&self, user: &[u8]) -> Key {
-        Key {
-            server: self.primary,
-            purpose: Purpose::Primary,
-            user: user.into(),
-            capabilities: self.capabilities & Capabilities::MEANINGFUL,
-            client: self.context.shared.announced_address(self.client),
-        }
     }
 }

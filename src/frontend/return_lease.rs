@@ -35,6 +35,7 @@ impl Session {
         if connection.insert_id != wanted {
             let mut set = Assignments::default();
             set.put("last_insert_id", &wanted.to_string());
+            // It reports the variable that it sets, and nothing else: what an ERR has hidden was flushed above.
             connection.query(&set.sql().unwrap_or_default(), LIMIT).await?;
             connection.insert_id = wanted;
         }

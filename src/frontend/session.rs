@@ -10,7 +10,7 @@ use tokio::time::Sleep;
 use zeroize::Zeroize;
 
 use super::checkout::Shelves;
-use super::context::Context;
+use super::context::{Context, Whose};
 use super::idle::Idle;
 use super::lease::Lease;
 use super::login::Former;
@@ -26,7 +26,7 @@ use super::vigil::Vigil;
 use crate::auth::Nonce;
 use crate::backend::{BackendError, Connection, Purpose};
 use crate::net::link::Link;
-use crate::pool::{Key, Shelf};
+use crate::pool::Shelf;
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
 use crate::runtime::locked::LockedBytes;
@@ -65,6 +65,11 @@ pub(super) struct LoggedIn {
 }
 
 impl LoggedIn {
+    /// Which connections may serve it.
+    pub(super) fn whose(&self) -> Whose<'_> {
+        Whose { user: &self.user, capabilities: self.capabilities, client: self.client }
+    }
+
     /// What is left of it when the client logs in anew.
     pub(super) const fn former(&self) -> Former {
         Former { id: self.id, capabilities: self.capabilities, nonce: self.nonce }
@@ -228,29 +233,21 @@ impl Session {
         // A reset leaves the schema as it is.
         self.note_setting();
         let spared = self.reach().give_up_primary();
-        let LoggedIn { primary, state, user, capabilities, secret, client, .. } = self.login;
-        let link = self.client;
-        let Some(mut primary) = primary.into_held() else {
-            return Remains { link, primary: None, shelf: None };
+        let Some(mut primary) = self.login.primary.held.take() else {
+            return Remains { link: self.client, primary: None, shelf: None };
         };
         // What may have changed a role is not undone by a reset; MariaDB's connections are never proven
         // anew (HAZARDS 3).
         let reusable = primary.flavor() == Flavor::MySql
             && spared
             && primary.is_between_replies()
-            && state.may_be_reset();
-        if !reusable {
-            return Remains { link, primary: Some(primary), shelf: None };
+            && self.login.state.may_be_reset();
+        let shelf =
+            reusable.then(|| self.context.shelf(primary.server(), Purpose::Primary, self.login.whose()));
+        if reusable {
+            primary.credential = Some(Arc::clone(&self.login.secret));
         }
-        let shelf = self.context.pool.shelf(Key {
-            server: primary.server(),
-            purpose: Purpose::Primary,
-            user,
-            capabilities: capabilities & Capabilities::MEANINGFUL,
-            client: self.context.shared.announced_address(client),
-        });
-        primary.credential = Some(secret);
-        Remains { link, primary: Some(primary), shelf: Some(shelf) }
+        Remains { link: self.client, primary: Some(primary), shelf }
     }
 
     /// Serves the command at the front of the inbox.

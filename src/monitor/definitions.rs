@@ -14,6 +14,8 @@ pub(super) struct Reading {
     known: Option<(Key, Arc<Catalog>)>,
     /// So many looks go by before bodies that were too many are asked for again.
     rest: u32,
+    /// What stored code leaves behind.
+    traps: Option<(Fingerprint, Arc<Traps>)>,
 }
 
 /// All that a catalog is made from, in short.
@@ -55,7 +57,7 @@ impl Prober {
                 Read::All(catalog) => return Ok(catalog),
                 Read::TooMuch => {
                     tracing::info!("views are too many to be read, so none is taken to only read");
-                    *reading = Reading { known: None, rest: REST };
+                    (reading.known, reading.rest) = (None, REST);
                 }
                 // Whoever changes them tells of the next change, and the next look is near.
                 Read::Restless => {}
@@ -141,7 +143,8 @@ impl Prober {
         &self,
         connection: &mut Connection,
         grants: &Answer,
-    ) -> Result<Option<Traps>, BackendError> {
+        reading: &mut Reading,
+    ) -> Result<Option<Arc<Traps>>, BackendError> {
         let flavor = connection.flavor();
         if !catalog::grants_show_stored_code(flavor, grants) {
             return Ok(None);
@@ -150,12 +153,22 @@ impl Prober {
             return Ok(None);
         };
         if suspicious.rows.is_empty() {
-            return Ok(Some(Traps::default()));
+            return Ok(Some(Arc::default()));
+        }
+        let Some(now) = self.try_ask(connection, &catalog::stored_code_fingerprint()).await? else {
+            return Ok(None);
+        };
+        let Some(now) = Fingerprint::read(&now).filter(|now| !now.is_too_much()) else { return Ok(None) };
+        if let Some((_, known)) = reading.traps.as_ref().filter(|(read, _)| *read == now) {
+            return Ok(Some(Arc::clone(known)));
         }
         let Some(code) = self.try_ask(connection, &catalog::stored_code()).await? else { return Ok(None) };
         let Some(code) = catalog::read_stored_code(code) else { return Ok(None) };
         let read = move || Traps::new(&code, flavor.dialect());
-        Ok(tokio::task::spawn_blocking(read).await.ok())
+        let Ok(traps) = tokio::task::spawn_blocking(read).await.map(Arc::new) else { return Ok(None) };
+        // What changed in between has another fingerprint at the next look.
+        reading.traps = Some((now, Arc::clone(&traps)));
+        Ok(Some(traps))
     }
 
     /// Nothing where the server refuses, or takes too long.

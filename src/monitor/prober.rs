@@ -192,10 +192,13 @@ impl Prober {
             let version = Flavor::version_of_greeting(&greeting.version);
             catalog = Some(self.ask_catalog(connection, &grants, version, reading).await?);
         }
-        let traps = self.ask_traps(connection, &grants).await?;
+        let mut traps = None;
+        if self.settings.reads_stored_code {
+            traps = self.ask_traps(connection, &grants, reading).await?;
+        }
         let log_filtered = self.asks_log_filters(connection).await?;
         let mut facts = facts(*greeting, asked, &settings, collations, catalog, defaults);
-        facts.traps = traps.map(Arc::new);
+        facts.traps = traps;
         if log_filtered {
             facts.hindrance.get_or_insert(Hindrance::LogFiltered);
         }

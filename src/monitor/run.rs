@@ -31,6 +31,8 @@ pub struct Settings {
     pub status_every: Duration,
     /// How often defaults, views and grants are asked for.
     pub defaults_every: Duration,
+    /// Sessions share connections, so it matters what stored code leaves on them.
+    pub reads_stored_code: bool,
 }
 
 impl Settings {
@@ -46,6 +48,7 @@ impl Settings {
             positions_pause: Duration::from_millis(3),
             status_every: Duration::from_secs(1),
             defaults_every: Duration::from_secs(10),
+            reads_stored_code: false,
         }
     }
 }

@@ -134,7 +134,7 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// Reads the answer to [`view_fingerprint`] or [`function_fingerprint`].
+    /// Reads the answer to [`view_fingerprint`], [`function_fingerprint`] or [`stored_code_fingerprint`].
     #[must_use]
     pub fn read(answer: &Answer) -> Option<Self> {
         Some(Self {
@@ -196,12 +196,15 @@ pub fn only_names(names: Answer) -> Definitions {
     Definitions { views, functions: None, loadable: None }
 }
 
-/// Triggers, by their tables, routines and views.
-const CODE: &str = "SELECT EVENT_OBJECT_TABLE AS name, ACTION_STATEMENT AS body FROM information_schema.TRIGGERS \
+/// Triggers, routines and views: the schema, what is theirs alone in it, and the name by which statements reach them,
+/// which for a trigger is that of its table.
+const CODE: &str = "SELECT TRIGGER_SCHEMA AS home, TRIGGER_NAME AS own, EVENT_OBJECT_TABLE AS name, \
+                    ACTION_STATEMENT AS body FROM information_schema.TRIGGERS \
                     WHERE TRIGGER_SCHEMA NOT IN ('sys','mysql') \
-                    UNION ALL SELECT ROUTINE_NAME, ROUTINE_DEFINITION FROM information_schema.ROUTINES \
-                    WHERE ROUTINE_SCHEMA NOT IN ('sys','mysql') \
-                    UNION ALL SELECT TABLE_NAME, NULLIF(VIEW_DEFINITION, '') FROM information_schema.VIEWS \
+                    UNION ALL SELECT ROUTINE_SCHEMA, ROUTINE_TYPE, ROUTINE_NAME, ROUTINE_DEFINITION \
+                    FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA NOT IN ('sys','mysql') \
+                    UNION ALL SELECT TABLE_SCHEMA, 'VIEW', TABLE_NAME, NULLIF(VIEW_DEFINITION, '') \
+                    FROM information_schema.VIEWS \
                     WHERE TABLE_SCHEMA NOT IN ('sys','mysql','information_schema','performance_schema')";
 
 /// Whether any of it may leave something behind on its connection: what [`sql::leaves_traces`](crate::sql) looks for,
@@ -213,6 +216,12 @@ pub fn suspicious_code() -> String {
          'LOCK|ROLE|TRANSACTION|DIAGNOSTICS|NEXTVAL|SETVAL|FOUND_ROWS|SESSION_TRACK|VALUE|@|PREPARE|EXECUTE|FLUSH|XA|BACKUP|\
          GROUP_REPLICATION|RESOURCE|HANDLER|TEMPORARY|LAST_INSERT_ID|IDENTITY|/' LIMIT 1"
     )
+}
+
+/// The fingerprint of all of it.
+#[must_use]
+pub fn stored_code_fingerprint() -> String {
+    fingerprint("body", &["home", "own", "name", "body"], &format!("({CODE}) AS code"))
 }
 
 /// All of it.

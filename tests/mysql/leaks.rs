@@ -2,9 +2,10 @@
 
 use headgate::lab::Flavor;
 
-use crate::client::{Connection, Options, Shape};
+use crate::client::{Options, Shape};
 use crate::headgate::Headgate;
 use crate::servers::{cluster, root};
+use crate::sharing::{error_of, ok};
 
 /// One connection a server, which everybody waits for.
 const ONE: &[&str] =
@@ -15,16 +16,6 @@ const ROUNDS: u32 = 400;
 
 /// In one of so many rounds the other session waits until the first one has not asked about its error for a while.
 const PATIENT: u32 = 20;
-
-async fn ok(connection: &mut Connection, sql: &str) -> Vec<String> {
-    let reply = connection.query(sql).await.unwrap();
-    assert!(reply.error.is_none(), "{sql}: {:?}", reply.error);
-    reply.lines.iter().filter(|line| line.contains(" row ")).cloned().collect()
-}
-
-async fn error_of(connection: &mut Connection, sql: &str) -> u16 {
-    connection.query(sql).await.unwrap().error.map_or(0, |error| error.code)
-}
 
 async fn as_root(flavor: Flavor, statements: &[String]) {
     let mut admin = root(cluster(flavor).await).connect().await.unwrap();
@@ -74,13 +65,10 @@ async fn errors_leak_nothing(flavor: Flavor) {
         let read = if round % 2 == 0 { "SELECT COUNT(*) FROM t" } else { "SELECT COUNT(*) FROM leaks.t" };
         let rows = ok(&mut one, read).await;
         let wanted = format!("\"{}\"", round + 1);
-        assert!(rows.iter().any(|row| row.contains(&wanted)), "round {round}: not its own row: {rows:?}");
+        assert!(rows.contains(&wanted), "round {round}: not its own row: {rows:?}");
         let own = ok(&mut one, "SELECT @@group_concat_max_len, @@time_zone").await;
         let wanted = format!("\"{}\"", 1000 + round % 1000);
-        assert!(
-            own.iter().any(|row| row.contains(&wanted) && row.contains("+07:00")),
-            "round {round}: {own:?}"
-        );
+        assert!(own.contains(&wanted) && own.contains("+07:00"), "round {round}: {own:?}");
     }
     one.quit().await.unwrap();
     other.quit().await.unwrap();

@@ -42,14 +42,14 @@ impl Scene {
 }
 
 /// Rows of the answer, in short.
-async fn ok(connection: &mut Connection, sql: &str) -> String {
+pub(crate) async fn ok(connection: &mut Connection, sql: &str) -> String {
     let reply = connection.query(sql).await.unwrap();
     assert!(reply.error.is_none(), "{sql}: {:?}", reply.error);
     let row = |line: &String| line.split_once(" row ").map(|(_, row)| row.to_owned());
     reply.lines.iter().filter_map(row).collect::<Vec<_>>().join(" ")
 }
 
-async fn error_of(connection: &mut Connection, sql: &str) -> u16 {
+pub(crate) async fn error_of(connection: &mut Connection, sql: &str) -> u16 {
     connection.query(sql).await.unwrap().error.map_or(0, |error| error.code)
 }
 
