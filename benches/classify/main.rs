@@ -101,6 +101,7 @@ fn deciding() -> Measured {
             text: Some(POINT_SELECT.as_bytes()),
             mode: MODE,
             relations: None,
+            reads_temporary: false,
             known_to_write: false,
             session: &session,
             topology: &topology,

@@ -33,9 +33,23 @@ impl Connection {
             self.query(names, limit).await?;
             self.names = Some(names.into());
         }
-        if !fit.set_variables {
-            return Ok(true);
+        if fit.set_variables && !self.set_variables(wanted, limit).await? {
+            return Ok(false);
         }
+        if fit.set_user
+            && let Some(sql) = wanted.user.sql()
+        {
+            match self.command(Command::Query, &sql, limit).await {
+                Ok(_) => self.user = wanted.user.clone(),
+                Err(BackendError::Refused { .. }) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    /// False where the server has set something else.
+    async fn set_variables(&mut self, wanted: Setting<'_>, limit: Duration) -> Result<bool, BackendError> {
         let mut set = Assignments::default();
         self.variables.put_changes(wanted.variables, &self.defaults.variables, &mut set);
         self.local.put_changes(wanted.local, &Variables::DEFAULT, &mut set);

@@ -14,7 +14,7 @@ use crate::net::link::{Link, Stream};
 use crate::net::socket::Socket;
 use crate::net::tls::ClientTls;
 use crate::runtime::clock;
-use crate::session::Variables;
+use crate::session::{UserVariables, Variables};
 use crate::topology::{Address, Flavor, ServerId};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::err::{ERR, ErrPacket};
@@ -151,6 +151,7 @@ impl Connection {
             names: None,
             variables: Variables::DEFAULT,
             local: Variables::DEFAULT,
+            user: UserVariables::NONE,
             insert_id: 0,
             login_ok: Vec::new(),
             uses: 0,

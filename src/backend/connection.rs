@@ -11,7 +11,7 @@ use crate::net::link::Link;
 use crate::pooling::Setting;
 use crate::runtime::clock;
 use crate::runtime::locked::LockedBytes;
-use crate::session::Variables;
+use crate::session::{UserVariables, Variables};
 use crate::topology::{Flavor, ServerId};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
@@ -42,6 +42,8 @@ pub struct Connection {
     pub variables: Variables,
     /// The same, of those that matter on the primary alone.
     pub local: Variables,
+    /// User variables that have been set.
+    pub user: UserVariables,
     /// What LAST_INSERT_ID() was made on it for the session that has it; 0 while nobody has it.
     pub insert_id: u64,
     /// What it has of variables that were not set: the primary's defaults, and when they were those.
@@ -139,6 +141,7 @@ impl Connection {
             names: self.names.as_deref(),
             variables: &self.variables,
             local: &self.local,
+            user: &self.user,
             autocommit: self.status.contains(StatusFlags::AUTOCOMMIT),
         }
     }
@@ -153,6 +156,7 @@ impl Connection {
         self.names = None;
         self.variables = Variables::DEFAULT;
         self.local = Variables::DEFAULT;
+        self.user = UserVariables::NONE;
         self.insert_id = 0;
         self.defaults = Defaults::default();
         self.kept = Kept::default();

@@ -11,7 +11,7 @@ use crate::pool::Shelf;
 use crate::pooling::{Fit, Setting};
 use crate::routing::Reason;
 use crate::runtime::clock;
-use crate::session::{State, Variables};
+use crate::session::{State, UserVariables, Variables};
 use crate::topology::{Flavor, ServerId};
 use crate::wire::capabilities::Capabilities;
 
@@ -135,11 +135,13 @@ pub(super) fn setting(state: &State, purpose: Purpose) -> Setting<'_> {
     let variables = state.variables();
     match purpose {
         Purpose::Primary => {
-            Setting { schema, names, variables, local: state.home(), autocommit: state.view().autocommit }
+            let (local, user) = (state.home(), state.user_variables());
+            Setting { schema, names, variables, local, user, autocommit: state.view().autocommit }
         }
         // Nothing is read there that would depend on them.
         Purpose::Replica | Purpose::Control => {
-            Setting { schema, names, variables, local: &Variables::DEFAULT, autocommit: true }
+            let (local, user) = (&Variables::DEFAULT, &UserVariables::NONE);
+            Setting { schema, names, variables, local, user, autocommit: true }
         }
     }
 }

@@ -4,8 +4,8 @@
 use std::sync::atomic::Ordering;
 
 use super::session::{Closing, Session};
-use crate::session::{Changed, Hold};
-use crate::sql::{self, Class, Leaves, Statement, Traces, Unclear};
+use crate::session::{Changed, Hold, Said};
+use crate::sql::{self, Bond, Class, Leaves, Statement, Traces, Unclear};
 use crate::topology::{Facts, Flavor};
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::Header;
@@ -25,8 +25,11 @@ impl Session {
         let mut traces = text.map_or(Traces::ALL, |text| sql::traces(text, self.lex_mode()));
         let told_call = text.is_some_and(|text| self.is_told_call(statement, text));
         traces.sets_insert_id |= told_call;
+        let said = text.map_or_else(Said::default, |text| self.said(text, traces));
         let stored_code = self.may_reach_stored_code(statement, text);
-        let unclear = matches!(statement.class, Class::Other(_) | Class::Calls) && !statement.looks_back;
+        let unclear =
+            matches!(statement.class, Class::Other(_) | Class::Calls | Class::Bond(Bond::Executes(_)))
+                && !statement.looks_back;
         let wants_insert_id =
             traces.insert_id || stored_code || unclear || self.code_asks_insert_id(statement);
         if let Err(error) = self.lease().await {
@@ -51,9 +54,18 @@ impl Session {
             // What IS NULL finds depends on the last insert.
             self.login.state.hold_for(Hold::Changed(Changed::Variable));
         }
-        self.login.state.begin_traces(statement, traces, stored_code);
+        self.login.state.begin_traces(statement, traces, said, stored_code);
         self.traces = traces;
         Ok(Ok(told_call))
+    }
+
+    /// What a text says that can be carried or asked about.
+    fn said(&self, text: &[u8], traces: Traces) -> Said {
+        let mode = self.lex_mode();
+        Said {
+            literals: if traces.user_variables { sql::literals(text, mode) } else { None },
+            locks: if traces.takes_lock { sql::lock_names(text, mode) } else { None },
+        }
     }
 
     /// Whether a statement is a CALL of something that leaves nothing behind but what servers report.
@@ -86,8 +98,16 @@ impl Session {
         let class = &statement.class;
         let runs = matches!(
             class,
-            Class::Data | Class::PlainRead | Class::PrimaryRead(_) | Class::Inspect | Class::Several(_)
+            Class::Data
+                | Class::PlainRead
+                | Class::PrimaryRead(_)
+                | Class::Inspect
+                | Class::Several(_)
+                | Class::Ddl
+                | Class::Bond(_)
         );
+        // Whose text stands elsewhere.
+        let text = text.filter(|_| !matches!(class, Class::Bond(Bond::Executes(_))));
         let Some(facts) = self.topology.facts.as_deref().filter(|_| runs) else { return false };
         match (&facts.traps, &facts.catalog) {
             (Some(traps), _) if traps.is_empty() => false,

@@ -86,7 +86,13 @@ impl Session {
     /// Whether a question between two statements of the session changes nothing for it.
     fn may_ask(&self) -> bool {
         let view = self.login.state.view();
-        !view.in_transaction && view.autocommit && view.changed.is_none() && !view.next_transaction_set
+        // A transaction would unlock the tables.
+        let bound = view.tables_locked || view.in_xa;
+        !view.in_transaction
+            && !bound
+            && view.autocommit
+            && view.changed.is_none()
+            && !view.next_transaction_set
     }
 
     /// The error with which the primary would refuse the statement at the front of the inbox.

@@ -192,6 +192,8 @@ impl Session {
             tables: statement.class == Class::Calls || sql::mentions(text, mode, names_tables),
             // The session may have changed since the transaction began.
             plain: !view.local_schema
+                && !view.temporary_tables
+                && !view.tables_locked
                 && view.changed.is_none()
                 && routing::is_plain(
                     statement,

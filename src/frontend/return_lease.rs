@@ -103,7 +103,10 @@ impl Session {
             return Ok(Some(Hold::Statement));
         }
         let hold = self.login.state.hold(status);
-        let can_be_asked = matches!(hold, None | Some(Hold::CharsetUnknown | Hold::Unreported));
+        let question_of_locks =
+            self.login.state.question_of_locks().filter(|_| hold == Some(Hold::NamedLock));
+        let can_be_asked = question_of_locks.is_some()
+            || matches!(hold, None | Some(Hold::CharsetUnknown | Hold::Unreported));
         if !can_be_asked {
             return Ok(hold);
         }
@@ -115,6 +118,14 @@ impl Session {
             self.read_charsets().await?;
         }
         self.flush_reports().await?;
+        if let Some(question) = question_of_locks {
+            let answer = self.command_primary(Command::Query, &question).await?;
+            let held = answer.ok().is_none_or(|answer| answer.value("held") != Some("0"));
+            self.login.state.answer_of_locks(held);
+            if held {
+                return Ok(Some(Hold::NamedLock));
+            }
+        }
         if self.login.state.has_inserted() || self.login.primary.get()?.insert_id != 0 {
             self.read_insert_id(TAKE_INSERT_ID).await?;
             self.login.primary.get()?.insert_id = 0;
@@ -173,5 +184,6 @@ fn describe(connection: &mut Connection, state: &State) {
     connection.names = state.names().cloned();
     connection.variables = state.variables().clone();
     connection.local = state.home().clone();
+    connection.user = state.user_variables().clone();
     connection.closes_after = state.wait_timeout();
 }

@@ -12,7 +12,7 @@ use super::session::{Closing, Session};
 use crate::routing::{self, Decision, Question, Reason, Target};
 use crate::runtime::clock;
 use crate::session::{Abandoned, Touched};
-use crate::sql::{self, Class, LexMode, RouteHint, Statement, TransactionKind, Unclear};
+use crate::sql::{self, Bond, Class, LexMode, RouteHint, Statement, Temporaries, TransactionKind, Unclear};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::frame::{HEADER, Header};
 use crate::wire::reply::Shape;
@@ -66,7 +66,9 @@ impl Session {
                 Next::Route => {}
             }
         }
-        if statement.class == Class::Calls && self.calls_only_pure(header) {
+        // A function sees the temporary tables of its session.
+        let pure = !self.login.state.view().temporary_tables;
+        if statement.class == Class::Calls && pure && self.calls_only_pure(header) {
             statement.class = Class::PlainRead;
         }
         if statement.looks_back
@@ -120,7 +122,7 @@ impl Session {
         };
         match told_call {
             true => self.login.state.begin_told_call(),
-            false => self.login.state.begin(&statement.class),
+            false => self.begin_statement(statement),
         }
         let touched = touched(&statement.class);
         let abandoned = Abandoned::statement(&statement.class, touched, self.login.state.view());
@@ -142,6 +144,29 @@ impl Session {
             self.something_changed(statement);
         }
         Ok(())
+    }
+
+    /// Notes what a statement may change before it is sent.
+    fn begin_statement(&mut self, statement: &Statement) {
+        let text = Header::read(&self.client.inbox).and_then(|header| self.text(header));
+        match &statement.class {
+            // What stands behind a view could change more than it names.
+            Class::Bond(Bond::CreatesTemporary { selects: true, .. }) if self.may_read_impure_view(text) => {
+                self.login.state.begin(&Class::Other(Unclear::TemporaryTable));
+            }
+            Class::Ddl if self.login.state.view().temporary_tables => {
+                let then =
+                    text.map_or(Temporaries::Unknown, |text| Temporaries::after(text, self.lex_mode()));
+                self.login.state.begin(&statement.class);
+                self.login.state.begin_ddl(&then);
+            }
+            class => self.login.state.begin(class),
+        }
+    }
+
+    fn may_read_impure_view(&self, text: Option<&[u8]>) -> bool {
+        let text = routing::Text { bytes: text, mode: self.lex_mode(), relations: None };
+        self.topology.facts.as_deref().is_none_or(|facts| routing::may_read_impure_view(text, facts))
     }
 
     /// How long a statement may take. The end of a transaction takes the time it takes.
@@ -212,6 +237,9 @@ impl Session {
             text,
             mode,
             relations: None,
+            reads_temporary: state.view().temporary_tables
+                && (!matches!(statement.class, Class::PlainRead | Class::PrimaryRead(_))
+                    || state.may_read_temporary(text, mode)),
             known_to_write: may_leave(statement) && shared.learned.knows(|| Some(sql::digest(text?, mode))),
             session: state.view(),
             topology,

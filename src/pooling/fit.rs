@@ -1,6 +1,6 @@
 //! The nearest idle connection: the one that needs the fewest changes.
 
-use crate::session::Variables;
+use crate::session::{UserVariables, Variables};
 
 /// What a connection has, or a session needs: schema, character sets and variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Setting<'a> {
     pub variables: &'a Variables,
     /// The same, of those that matter on the primary alone.
     pub local: &'a Variables,
+    /// User variables that have been set.
+    pub user: &'a UserVariables,
     /// `autocommit` is on.
     pub autocommit: bool,
 }
@@ -26,30 +28,36 @@ pub struct Fit {
     pub set_names: bool,
     /// A SET of the variables that differ, `autocommit` among them.
     pub set_variables: bool,
+    /// A SET of the user variables.
+    pub set_user: bool,
 }
 
 impl Fit {
     /// What it takes to bring `has` to `wants`; nothing where it cannot be done: no command takes a
-    /// schema away, and character sets that cannot be named cannot be set.
+    /// schema or a user variable away, and character sets that cannot be named cannot be set.
     #[must_use]
     pub fn between(has: Setting<'_>, wants: Setting<'_>) -> Option<Self> {
         if wants.schema.is_none() && has.schema.is_some() {
             return None;
         }
         wants.names?;
+        if !wants.user.cover(has.user) {
+            return None;
+        }
         Some(Self {
             set_schema: has.schema != wants.schema,
             set_names: has.names != wants.names,
             set_variables: !has.variables.same_as(wants.variables)
                 || !has.local.same_as(wants.local)
                 || has.autocommit != wants.autocommit,
+            set_user: !has.user.same_as(wants.user),
         })
     }
 
     /// Round trips needed.
     #[must_use]
     pub const fn round_trips(self) -> u32 {
-        self.set_schema as u32 + self.set_names as u32 + self.set_variables as u32
+        self.set_schema as u32 + self.set_names as u32 + self.set_variables as u32 + self.set_user as u32
     }
 }
 
@@ -84,7 +92,7 @@ mod tests {
 
     const fn setting(schema: Option<&'static [u8]>, names: Option<&'static str>) -> Setting<'static> {
         let variables = &Variables::DEFAULT;
-        Setting { schema, names, variables, local: variables, autocommit: true }
+        Setting { schema, names, variables, local: variables, user: &UserVariables::NONE, autocommit: true }
     }
 
     #[test]

@@ -104,6 +104,8 @@ pub struct Question<'a> {
     pub mode: LexMode,
     /// The tables that it reads, where that has been found out already.
     pub relations: Option<&'a Relations>,
+    /// It may read a temporary table of the session.
+    pub reads_temporary: bool,
     /// A replica has refused a statement with this digest, because it writes.
     pub known_to_write: bool,
     /// Whose it is.
@@ -213,6 +215,7 @@ fn must_stay(question: &Question<'_>) -> Option<Reason> {
         Class::Use(_) | Class::SetNames { .. } | Class::SetCharset | Class::SetVariables(_) => {
             return Some(Reason::SessionChange);
         }
+        Class::Bond(_) => return Some(Reason::SessionChange),
         Class::Several(_) => return Some(Reason::Several),
         Class::PrimaryRead(_) | Class::SetGlobal | Class::Kill(_) | Class::Other(_) => {
             return Some(Reason::NotPlain);
@@ -222,7 +225,9 @@ fn must_stay(question: &Question<'_>) -> Option<Reason> {
     let checks = [
         (question.known_to_write, Reason::KnownToWrite),
         (!policy.split, Reason::SplitOff),
-        (session.in_transaction, Reason::InTransaction),
+        (session.in_transaction || session.in_xa, Reason::InTransaction),
+        (question.reads_temporary, Reason::TemporaryTable),
+        (session.tables_locked, Reason::TablesLocked),
         (!session.autocommit, Reason::AutocommitOff),
         (session.next_transaction_set, Reason::NextTransaction),
         (is_isolated_otherwise(question, facts), Reason::Isolation),

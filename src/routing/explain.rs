@@ -69,6 +69,8 @@ pub fn explain(
         text: Some(text),
         mode,
         relations: relations.as_ref(),
+        // Their names are the session's own.
+        reads_temporary: session.temporary_tables,
         known_to_write,
         session,
         topology,

@@ -8,7 +8,7 @@ mod reason;
 
 pub use decide::{Consistency, Decision, Policy, Question, Refused, Target, Trace, decide};
 pub use explain::{Candidate, Explanation, Verdict, explain};
-pub use reach::{Text, calls_only_pure, is_plain};
+pub use reach::{Text, calls_only_pure, is_plain, may_read_impure_view};
 pub use reason::Reason;
 
 #[cfg(test)]

@@ -38,6 +38,13 @@ pub(super) fn reaches_unknown(statement: &Statement, text: Text<'_>, facts: &Fac
     unknown.then_some(Reason::StoredFunction)
 }
 
+/// Whether a statement may read a view that is not known to only read.
+#[must_use]
+pub fn may_read_impure_view(text: Text<'_>, facts: &Facts) -> bool {
+    let may = |catalog: &Catalog| !catalog.has_only_pure_views() && names_view(text, catalog);
+    facts.catalog.as_deref().is_none_or(may)
+}
+
 fn names_view(text: Text<'_>, catalog: &Catalog) -> bool {
     let may_be = |name: &[u8]| catalog.may_be_impure_view(name);
     match (text.relations, text.bytes) {

@@ -103,9 +103,12 @@ pub fn step(statement: &Statement, sight: Sight, progress: Progress) -> Step {
         // CHECKSUM TABLE and EXPLAIN ANALYZE read tables.
         Class::Inspect => on_primary(sight.tables),
         Class::SetVariables(names) => on_primary(names.iter().any(|name| name.as_bytes() == b"autocommit")),
-        Class::Calls | Class::SetAutocommit | Class::Kill(_) | Class::Several(_) | Class::Other(_) => {
-            on_primary(true)
-        }
+        Class::Calls
+        | Class::SetAutocommit
+        | Class::Kill(_)
+        | Class::Bond(_)
+        | Class::Several(_)
+        | Class::Other(_) => on_primary(true),
     }
 }
 

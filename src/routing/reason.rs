@@ -51,6 +51,10 @@ pub enum Reason {
     Unread,
     /// A transaction is open.
     InTransaction,
+    /// It may read a temporary table of the session.
+    TemporaryTable,
+    /// The session has locked tables.
+    TablesLocked,
     /// `autocommit` is off, so a read would open a transaction.
     AutocommitOff,
     /// The session has changed more than schema, character set and plain variables.
@@ -103,7 +107,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 49] = [
         Self::PlainRead,
         Self::ReadOnlyTransaction,
         Self::HintReplica,
@@ -127,6 +131,8 @@ impl Reason {
         Self::PreparedHere,
         Self::Unread,
         Self::InTransaction,
+        Self::TemporaryTable,
+        Self::TablesLocked,
         Self::AutocommitOff,
         Self::SessionChanged,
         Self::CharsetUnknown,
@@ -183,6 +189,8 @@ impl Reason {
             Self::PreparedHere => "prepared_here",
             Self::Unread => "unread",
             Self::InTransaction => "in_transaction",
+            Self::TemporaryTable => "temporary_table",
+            Self::TablesLocked => "tables_locked",
             Self::AutocommitOff => "autocommit_off",
             Self::SessionChanged => "session_changed",
             Self::CharsetUnknown => "charset_unknown",
@@ -253,6 +261,8 @@ impl fmt::Display for Reason {
             }
             Self::Unread => "it is too long to be read, or carries query attributes",
             Self::InTransaction => "a transaction is open",
+            Self::TemporaryTable => "it may read a temporary table of the session",
+            Self::TablesLocked => "the session has locked tables",
             Self::AutocommitOff => "autocommit is off",
             Self::SessionChanged => {
                 "the session has changed more than schema, character set and plain variables"

@@ -75,6 +75,7 @@ fn question<'a>(
         text: Some(b"SELECT a FROM t"),
         mode: MODE,
         relations: None,
+        reads_temporary: false,
         known_to_write: false,
         session,
         topology,

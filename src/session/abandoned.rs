@@ -2,7 +2,7 @@
 
 use super::outcome::Touched;
 use super::view::SessionView;
-use crate::sql::Class;
+use crate::sql::{Class, NotPlain};
 
 /// What becomes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,8 @@ impl Abandoned {
         let in_transaction = session.in_transaction || !session.autocommit;
         match class {
             Class::Data if in_transaction => Self::Ended,
+            // It may write a file.
+            Class::PrimaryRead(NotPlain::Into) => Self::RunOut,
             _ => Self::command(touched),
         }
     }

@@ -7,8 +7,9 @@ use std::fmt;
 
 use super::outcome::{End, Touched};
 use super::state::State;
+use super::user_variables::UserVariables;
 use super::view::Changed;
-use crate::sql::{Class, Statement, Then, Traces, TransactionKind};
+use crate::sql::{Bond, Class, Literal, Statement, Then, Traces, TransactionKind};
 use crate::wire::status::StatusFlags;
 
 /// Why a session keeps its connection to the primary.
@@ -22,6 +23,16 @@ pub enum Hold {
     NextTransaction,
     /// It has changed something that is not mirrored.
     Changed(Changed),
+    /// An XA transaction is open.
+    Xa,
+    /// It has locked tables.
+    TablesLocked,
+    /// It has temporary tables.
+    TemporaryTable,
+    /// It has open handlers (HANDLER … OPEN).
+    Handler,
+    /// It has prepared statements by text (PREPARE … FROM).
+    PreparedByText,
     /// It has set user variables.
     UserVariables,
     /// It may have a named lock (GET_LOCK).
@@ -51,6 +62,11 @@ impl Hold {
             Self::AutocommitOff => "autocommit_off",
             Self::NextTransaction => "next_transaction",
             Self::Changed(_) => "session_changed",
+            Self::Xa => "xa",
+            Self::TablesLocked => "tables_locked",
+            Self::TemporaryTable => "temporary_table",
+            Self::Handler => "handler",
+            Self::PreparedByText => "prepared_by_text",
             Self::UserVariables => "user_variables",
             Self::NamedLock => "named_lock",
             Self::ConnectionId => "connection_id",
@@ -71,6 +87,11 @@ impl fmt::Display for Hold {
             Self::AutocommitOff => "autocommit is off and nothing was committed since its last statement",
             Self::NextTransaction => "SET TRANSACTION is about its next transaction",
             Self::Changed(why) => return why.fmt(f),
+            Self::Xa => "an XA transaction is open",
+            Self::TablesLocked => "it has locked tables",
+            Self::TemporaryTable => "it has temporary tables",
+            Self::Handler => "it has open handlers",
+            Self::PreparedByText => "it has prepared statements by text",
             Self::UserVariables => "it has set user variables",
             Self::NamedLock => "it may have a named lock",
             Self::ConnectionId => "it has asked for its connection id",
@@ -85,13 +106,19 @@ impl fmt::Display for Hold {
 }
 
 /// What a session has left on its connection, as far as it decides who may have that next.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Left {
     /// What stays until the session is reset.
     lasting: Option<Hold>,
     named_lock: bool,
     /// The statement in progress gives all of them back.
     releases: bool,
+    /// The names of all locks that it may have; nothing where one is not known.
+    locks: Option<Vec<Box<[u8]>>>,
+    /// A lock was taken or given back since it was asked which it has.
+    locks_moved: bool,
+    /// What the statement in progress gives to user variables.
+    assigning: Option<Vec<Literal>>,
     /// Something may have been touched since the last COMMIT or ROLLBACK.
     dirty: bool,
     /// The statement in progress is one of those.
@@ -102,10 +129,39 @@ pub(super) struct Left {
     inserted: bool,
 }
 
+impl Default for Left {
+    fn default() -> Self {
+        Self {
+            lasting: None,
+            named_lock: false,
+            releases: false,
+            locks: Some(Vec::new()),
+            locks_moved: false,
+            assigning: None,
+            dirty: false,
+            ends: false,
+            insert_id: 0,
+            inserted: false,
+        }
+    }
+}
+
+/// More are not asked about.
+const MOST_LOCKS: usize = 8;
+
+/// What the text of a statement says beside its traces.
+#[derive(Debug, Default)]
+pub struct Said {
+    /// What it gives to user variables, where that is known word for word.
+    pub literals: Option<Vec<Literal>>,
+    /// The names of the locks that it takes, where they are known.
+    pub locks: Option<Vec<Box<[u8]>>>,
+}
+
 impl State {
     /// A statement with these traces is about to be sent to the primary, where it may reach stored code that leaves
     /// something behind.
-    pub fn begin_traces(&mut self, statement: &Statement, traces: Traces, stored_code: bool) {
+    pub fn begin_traces(&mut self, statement: &Statement, traces: Traces, said: Said, stored_code: bool) {
         let class = &statement.class;
         let left = &mut self.left;
         if stored_code {
@@ -119,8 +175,12 @@ impl State {
             // The server hangs up.
             left.lasting.get_or_insert(Hold::Changed(Changed::Statement));
         }
-        if traces.user_variables && sets(class) {
-            left.lasting.get_or_insert(Hold::UserVariables);
+        left.assigning = None;
+        if traces.user_variables && (traces.assigns || sets(class)) {
+            match (said.literals, class) {
+                (Some(literals), Class::SetVariables(_)) => left.assigning = Some(literals),
+                _ => _ = left.lasting.get_or_insert(Hold::UserVariables),
+            }
         }
         if traces.connection {
             left.lasting.get_or_insert(Hold::ConnectionId);
@@ -128,7 +188,10 @@ impl State {
         if traces.sequences {
             left.lasting.get_or_insert(Hold::Sequence);
         }
-        left.named_lock |= traces.takes_lock;
+        if traces.takes_lock {
+            left.take_locks(said.locks);
+        }
+        left.locks_moved |= left.named_lock && (traces.takes_lock || traces.releases_lock);
         left.inserted |= traces.sets_insert_id;
         left.releases = traces.releases_locks && !traces.takes_lock;
         left.ends = matches!(
@@ -145,11 +208,48 @@ impl State {
         let left = &mut self.left;
         let (releases, ends) = (std::mem::take(&mut left.releases), std::mem::take(&mut left.ends));
         if end.error.is_none() {
-            left.named_lock &= !releases;
             left.dirty &= !ends;
+            if releases {
+                left.forget_locks();
+            }
+        }
+        if let Some(literals) = left.assigning.take() {
+            // A SET that fails may have done the half of it.
+            let names = self.charsets.sql();
+            if end.error.is_some() || !self.user_variables.note(literals, names) {
+                self.hold_for(Hold::UserVariables);
+            }
         }
         // What a statement has inserted before it failed counts.
         self.left.inserted |= end.insert_id != 0 || (end.error.is_some() && end.touched == Touched::Wrote);
+    }
+
+    /// The question which of its named locks the session still has, where one may have changed hands; a row of 0 and 1.
+    #[must_use]
+    pub fn question_of_locks(&self) -> Option<Vec<u8>> {
+        let names = self.left.locks.as_ref().filter(|_| self.left.named_lock && self.left.locks_moved)?;
+        let mut sql = b"SELECT 0".to_vec();
+        for name in names {
+            sql.extend_from_slice(b" OR IS_USED_LOCK(");
+            sql.extend_from_slice(name);
+            sql.extend_from_slice(b") <=> CONNECTION_ID()");
+        }
+        sql.extend_from_slice(b" AS held");
+        Some(sql)
+    }
+
+    /// What the server has answered to that.
+    pub fn answer_of_locks(&mut self, held: bool) {
+        self.left.locks_moved = false;
+        if !held {
+            self.left.forget_locks();
+        }
+    }
+
+    /// The user variables that can be set again elsewhere.
+    #[must_use]
+    pub const fn user_variables(&self) -> &UserVariables {
+        &self.user_variables
     }
 
     /// Whether a COM_RESET_CONNECTION would make the session's connection like a new one: it leaves roles as they are
@@ -204,9 +304,28 @@ impl State {
             (left.named_lock, Hold::NamedLock),
             (view.unreported, Hold::Unreported),
             (!view.charset_known, Hold::CharsetUnknown),
+            (!self.user_variables.fit(self.charsets.sql()), Hold::UserVariables),
         ];
         let passing = checks.iter().find_map(|(holds, why)| holds.then_some(*why));
-        changed.or(left.lasting).or(passing)
+        changed.or(left.lasting).or(passing).or(self.bonds.hold())
+    }
+}
+
+impl Left {
+    fn take_locks(&mut self, names: Option<Vec<Box<[u8]>>>) {
+        self.named_lock = true;
+        self.locks = self.locks.take().zip(names).and_then(|(mut known, names)| {
+            for name in names {
+                if !known.contains(&name) {
+                    known.push(name);
+                }
+            }
+            (known.len() <= MOST_LOCKS).then_some(known)
+        });
+    }
+
+    fn forget_locks(&mut self) {
+        (self.named_lock, self.locks_moved, self.locks) = (false, false, Some(Vec::new()));
     }
 }
 
@@ -221,9 +340,18 @@ fn releases(class: &Class) -> bool {
     }
 }
 
-/// Whether a statement of this class may set the user variables that it names.
+/// Whether a statement of this class may set the user variables that it names, without saying so as [`Traces::assigns`]
+/// tells.
 fn sets(class: &Class) -> bool {
-    !matches!(class, Class::PlainRead | Class::PrimaryRead(_) | Class::Calls | Class::Data | Class::Describe)
+    !matches!(
+        class,
+        Class::PlainRead
+            | Class::PrimaryRead(_)
+            | Class::Calls
+            | Class::Data
+            | Class::Describe
+            | Class::Bond(Bond::Executes(_) | Bond::Prepares { .. } | Bond::CreatesTemporary { .. })
+    )
 }
 
 /// Whether a statement may touch something that only the end of the transaction lets go, as far as the status flags do

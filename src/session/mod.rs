@@ -2,21 +2,25 @@
 
 mod abandoned;
 mod behind;
+mod bonds;
 mod charset;
 mod hold;
+mod observe;
 mod outcome;
 mod predict;
 mod prepared;
 mod state;
+mod user_variables;
 mod variables;
 mod view;
 
 pub use abandoned::Abandoned;
 pub use behind::{Behind, Here, Shown, keeps_diagnostics};
 pub use charset::ReadBack;
-pub use hold::Hold;
+pub use hold::{Hold, Said};
 pub use outcome::{End, Source, Touched};
 pub use prepared::{Prepared, Statements};
 pub use state::State;
+pub use user_variables::UserVariables;
 pub use variables::{Assignments, CARRIED, Handling, Variables, levels};
 pub use view::{Changed, SessionView};

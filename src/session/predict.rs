@@ -1,9 +1,10 @@
 //! The first witness: what a statement may change, before it is sent.
 
+use super::bonds::Lost;
 use super::state::State;
 use super::variables::Handling;
 use super::view::Changed;
-use crate::sql::{Class, Name};
+use crate::sql::{Bond, Class, Name, Temporaries};
 
 impl State {
     /// A statement is about to be sent to the primary.
@@ -18,6 +19,7 @@ impl State {
 
     fn begin_anything(&mut self) {
         self.charsets.settle(false);
+        self.bonds.begin_other();
         self.awaited.clear();
         self.named = false;
         self.may_open = true;
@@ -29,6 +31,7 @@ impl State {
         self.may_open = false;
         match class {
             Class::Other(_) | Class::SetGlobal | Class::Calls => self.pin(Changed::Statement),
+            Class::Bond(bond) => self.begin_bond(bond),
             Class::SetNames { charset, collation } => {
                 self.named = true;
                 self.charsets.begin(charset, collation.as_ref());
@@ -68,6 +71,24 @@ impl State {
             }
         }
         self.may_open = true;
+    }
+
+    fn begin_bond(&mut self, bond: &Bond) {
+        // What it runs besides may change more, and is reported.
+        self.named = !matches!(bond, Bond::Executes(_) | Bond::ReadsHandler);
+        let xa = matches!(bond, Bond::BeginsXa | Bond::StaysInXa | Bond::EndsXa);
+        self.may_open = xa || matches!(bond, Bond::Executes(_));
+        if self.bonds.begin(bond, self.schema.as_deref()) == Err(Lost) {
+            self.pin(Changed::Statement);
+        }
+        self.show_bonds();
+    }
+
+    /// A change of the schema is about to be sent, which may be one of temporary tables.
+    pub fn begin_ddl(&mut self, then: &Temporaries) {
+        if self.bonds.begin_ddl(then, self.schema.as_deref()) == Err(Lost) {
+            self.pin(Changed::Statement);
+        }
     }
 
     fn begin_variables(&mut self, names: &[Name]) {

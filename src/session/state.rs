@@ -7,14 +7,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::bonds::Bonds;
 use super::charset::{Charsets, ReadBack};
 use super::hold::{Hold, Left};
 use super::outcome::{End, Source, Touched};
-use super::variables::{Handling, Variables, seconds};
+use super::user_variables::UserVariables;
+use super::variables::{Handling, Variables};
 use super::view::{Changed, SessionView};
 use crate::sql::{LexMode, Name, is_local_schema};
 use crate::topology::{Collations, Facts};
-use crate::wire::session_track::Change;
 use crate::wire::status::StatusFlags;
 
 /// The mirror of one session.
@@ -50,6 +51,8 @@ pub struct State {
     /// The command in progress changes the schema.
     pub(super) uses_schema: bool,
     pub(super) left: Left,
+    pub(super) bonds: Bonds,
+    pub(super) user_variables: UserVariables,
     pub(super) view: SessionView,
 }
 
@@ -96,6 +99,8 @@ impl State {
             home: Variables::DEFAULT,
             uses_schema: false,
             left: Left::default(),
+            bonds: Bonds::default(),
+            user_variables: UserVariables::NONE,
             view,
         }
     }
@@ -186,75 +191,6 @@ impl State {
         self.view.local_schema = false;
     }
 
-    /// The primary reported a change.
-    pub fn observe(&mut self, change: Change<'_>) {
-        self.reports = true;
-        match change {
-            Change::Schema(name) => {
-                self.view.local_schema = is_local_schema(name);
-                self.schema = (!name.is_empty()).then(|| name.into());
-            }
-            Change::Variable { name, value } => self.observe_variable(name, value),
-            Change::StateChanged if self.named => {}
-            Change::StateChanged | Change::Unnamed(_) => self.pin(Changed::Reported),
-            // The statements that would make the next transaction what it will be.
-            Change::TransactionCharacteristics(sql) => self.view.next_transaction_set = !sql.is_empty(),
-            // Transactions are followed by the status flags.
-            Change::Gtids(_) | Change::TransactionState(_) => {}
-        }
-    }
-
-    fn observe_variable(&mut self, name: &[u8], value: &[u8]) {
-        self.awaited.retain(|awaited| awaited.as_bytes() != name);
-        if is_charset(name) {
-            if !self.charsets.is_pending() {
-                self.charsets.reported(name);
-                self.view.charset_known = false;
-            }
-            return;
-        }
-        match Handling::of(name) {
-            Handling::Local => {
-                if name == b"wait_timeout" {
-                    self.wait_timeout = seconds(value);
-                }
-                if !self.home.note_local(name, value) {
-                    self.hold_for(Hold::Changed(Changed::Variable));
-                }
-            }
-            Handling::Mirrored if is_of_schema(name) && !self.uses_schema => {
-                self.hold_for(Hold::Changed(Changed::Variable));
-            }
-            Handling::Mirrored => {}
-            Handling::Carried => {
-                if matches!(name, b"transaction_isolation" | b"tx_isolation") {
-                    self.view.repeatable_read = Some(value == b"REPEATABLE-READ");
-                }
-                if name == b"max_join_size" {
-                    // Servers set the one with the other, and report one of them.
-                    let big = value == b"18446744073709551615";
-                    self.variables.note(b"sql_big_selects", if big { b"ON" } else { b"OFF" });
-                }
-                let carried = self.variables.note(name, value);
-                if !carried || (name == b"sql_mode" && !self.take_sql_mode(value)) {
-                    self.pin(Changed::Variable);
-                }
-            }
-            Handling::Pins => {
-                self.set_trackers |= name.starts_with(b"session_track_");
-                self.pin(Changed::Variable);
-            }
-        }
-    }
-
-    /// False where the mode names another grammar.
-    fn take_sql_mode(&mut self, value: &[u8]) -> bool {
-        let Ok(mode) = std::str::from_utf8(value) else { return false };
-        // Neither charset nor dialect matters: only the quoting is taken from it.
-        self.quoting = Some(LexMode::new(mode, "", crate::sql::Dialect::MySql));
-        !crate::sql::is_other_grammar(mode)
-    }
-
     /// A question of Headgate's own was answered on the session's connection, and what it reported observed.
     pub fn settle_own(&mut self) {
         self.view.unreported &= !std::mem::take(&mut self.reports);
@@ -292,6 +228,8 @@ impl State {
     fn settle_primary(&mut self, end: &End) {
         self.failed = end.error.is_some();
         self.settle_left(end);
+        self.bonds.settle(!self.failed);
+        self.show_bonds();
         self.charsets.settle(!self.failed);
         self.view.charset_known = self.charsets.sql().is_some();
         let reports = std::mem::take(&mut self.reports);
@@ -312,7 +250,8 @@ impl State {
             }
         }
         let open = end.status.contains(StatusFlags::IN_TRANSACTION);
-        if open && !self.may_open && !self.view.in_transaction && self.view.autocommit {
+        let foreseen = self.may_open || self.view.in_transaction || self.bonds.in_xa();
+        if open && !foreseen && self.view.autocommit {
             self.pin(Changed::Transaction);
         }
         self.view.in_transaction = open || self.reads_elsewhere;
@@ -330,6 +269,19 @@ impl State {
         self.view.declared_in_vain = true;
         // The primary may have shown more beside than that replica has.
         self.view.last_replica = None;
+    }
+
+    /// Whether a text may read a temporary table of the session, which is on its connection to the primary alone.
+    #[must_use]
+    pub fn may_read_temporary(&self, text: Option<&[u8]>, mode: LexMode) -> bool {
+        self.bonds.may_read_temporary(text, mode)
+    }
+
+    /// Tells routing what the session has tied to its connection.
+    pub(super) fn show_bonds(&mut self) {
+        self.view.temporary_tables = self.bonds.has_temporary();
+        self.view.tables_locked = self.bonds.tables_locked();
+        self.view.in_xa = self.bonds.in_xa();
     }
 
     /// The session has changed the schema, and was told so at `now`.
@@ -376,28 +328,13 @@ impl State {
     }
 }
 
-/// Variables that follow the schema, unless they are set.
-fn is_of_schema(name: &[u8]) -> bool {
-    matches!(name, b"character_set_database" | b"collation_database")
-}
-
-/// Variables that `SET NAMES` sets, and that are reported then.
-fn is_charset(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"character_set_client"
-            | b"character_set_connection"
-            | b"character_set_results"
-            | b"collation_connection"
-    )
-}
-
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "any moment serves as a beginning")]
 mod tests {
     use super::*;
     use crate::sql::{Class, Dialect, Name, TransactionKind, Unclear};
     use crate::topology::ServerId;
+    use crate::wire::session_track::Change;
 
     fn collations() -> Collations {
         Collations::new([

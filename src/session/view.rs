@@ -41,6 +41,12 @@ pub struct SessionView {
     pub declared_in_vain: bool,
     /// Whether its own isolation level is REPEATABLE READ, where it has set one.
     pub repeatable_read: Option<bool>,
+    /// It has temporary tables.
+    pub temporary_tables: bool,
+    /// It has locked tables.
+    pub tables_locked: bool,
+    /// An XA transaction is open.
+    pub in_xa: bool,
     /// Something that is not mirrored has changed.
     pub changed: Option<Changed>,
     /// The character sets can be made on another connection.
@@ -71,6 +77,9 @@ impl SessionView {
             next_transaction_set: false,
             declared_in_vain: false,
             repeatable_read: None,
+            temporary_tables: false,
+            tables_locked: false,
+            in_xa: false,
             changed: None,
             charset_known: true,
             local_schema: false,

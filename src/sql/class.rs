@@ -1,12 +1,13 @@
 //! What one statement is, by its verb.
 
+use super::bond::{bond, selects, temporary};
 use super::comment::hints;
 use super::lexer::{Kind, Lexer, Token};
 use super::scan::{Begin, Scan, scan};
 use super::several::several;
 use super::show::inspect;
 use super::transaction::transaction;
-use super::{Class, Dialect, Kill, LexMode, NotPlain, Statement, Unclear, set};
+use super::{Bond, Class, Dialect, Kill, LexMode, NotPlain, Statement, Unclear, set};
 
 /// What a statement is, from its bytes, in the mode of the session that sends it.
 ///
@@ -101,16 +102,21 @@ fn by_verb(verb: &[u8], first: First<'_>, mode: LexMode) -> Statement {
         b"USE" => set::use_schema(lexer),
         b"SET" => set::set(lexer, mode),
         b"BEGIN" | b"START" | b"COMMIT" | b"ROLLBACK" | b"SAVEPOINT" | b"RELEASE" => transaction(verb, lexer),
-        b"CREATE" | b"ALTER" | b"DROP" | b"RENAME" => definition(verb, lexer),
+        b"CREATE" | b"ALTER" | b"DROP" | b"RENAME" => definition(verb, lexer, mode),
         b"TRUNCATE" | b"ANALYZE" | b"OPTIMIZE" | b"CHECK" | b"REPAIR" => maintenance(verb, lexer),
         b"GRANT" | b"REVOKE" => account(lexer),
         b"FLUSH" => flush(lexer),
-        b"KILL" => kill(lexer, mode),
-        b"CALL" | b"PREPARE" | b"EXECUTE" | b"DEALLOCATE" | b"HANDLER" | b"LOCK" | b"UNLOCK" | b"XA"
-        | b"SIGNAL" | b"RESIGNAL" | b"RESET" | b"PURGE" | b"CHANGE" | b"STOP" | b"INSTALL" | b"UNINSTALL"
-        | b"CACHE" | b"CLONE" | b"BINLOG" | b"IMPORT" | b"SHUTDOWN" | b"RESTART" | b"BACKUP" => {
-            other(Unclear::Effects)
+        b"PREPARE" | b"EXECUTE" | b"DEALLOCATE" | b"HANDLER" | b"LOCK" | b"UNLOCK" | b"XA" => {
+            match one_readable(lexer.clone()) {
+                Ok(()) => bond(verb, lexer, mode)
+                    .map_or_else(|| other(Unclear::Effects), |bond| known(Class::Bond(bond))),
+                Err(why) => other(why),
+            }
         }
+        b"KILL" => kill(lexer, mode),
+        b"CALL" | b"SIGNAL" | b"RESIGNAL" | b"RESET" | b"PURGE" | b"CHANGE" | b"STOP" | b"INSTALL"
+        | b"UNINSTALL" | b"CACHE" | b"CLONE" | b"BINLOG" | b"IMPORT" | b"SHUTDOWN" | b"RESTART"
+        | b"BACKUP" => other(Unclear::Effects),
         b"GET" => Statement { looks_back: true, ..other(Unclear::Effects) },
         _ => other(Unclear::Verb),
     }
@@ -128,9 +134,10 @@ pub(super) fn known(class: Class) -> Statement {
 pub(super) fn read(found: Scan) -> Statement {
     let class = match (found.unclear, found.not_plain) {
         (Some(why), _) => Class::Other(why),
-        (None, _) if found.into => Class::Other(Unclear::Into),
-        (None, _) if found.assigns_user_variable() => Class::Other(Unclear::Assignment),
         (None, Some(_)) if found.function => Class::Other(Unclear::Function),
+        (None, _) if found.function && found.into => Class::Other(Unclear::Function),
+        (None, _) if found.into => Class::PrimaryRead(NotPlain::Into),
+        (None, _) if found.assigns_user_variable() => Class::PrimaryRead(NotPlain::Assignment),
         (None, None) if found.function => Class::Calls,
         (None, Some(why)) => Class::PrimaryRead(why),
         (None, None) => Class::PlainRead,
@@ -152,8 +159,6 @@ fn perform(lexer: Lexer<'_>, mode: LexMode) -> Statement {
     let found = scan(lexer, mode, Begin::Any, &mut ());
     let class = match found.unclear_or_function() {
         Some(why) => Class::Other(why),
-        None if found.into => Class::Other(Unclear::Into),
-        None if found.assigns_user_variable() => Class::Other(Unclear::Assignment),
         None => Class::PrimaryRead(found.not_plain.unwrap_or(NotPlain::Verb)),
     };
     Statement { looks_back: found.looks_back, ..Statement::of(class) }
@@ -163,13 +168,11 @@ fn data(lexer: Lexer<'_>, mode: LexMode, begin: Begin) -> Statement {
     let found = scan(lexer, mode, begin, &mut ());
     let class = match found.unclear_or_function() {
         Some(why) => Class::Other(why),
-        None if found.assigns_user_variable() => Class::Other(Unclear::Assignment),
         None => Class::Data,
     };
     Statement { looks_back: found.looks_back, ..Statement::of(class) }
 }
 
-/// LOAD DATA assigns every user variable it names in its column list.
 fn load(lexer: Lexer<'_>, mode: LexMode) -> Statement {
     if !lexer.clone().next().is_some_and(|token| token.is_word(b"DATA") || token.is_word(b"XML")) {
         return other(Unclear::Effects);
@@ -177,27 +180,34 @@ fn load(lexer: Lexer<'_>, mode: LexMode) -> Statement {
     let found = scan(lexer, mode, Begin::Any, &mut ());
     match found.unclear_or_function() {
         Some(why) => other(why),
-        None if found.user_variable => other(Unclear::Assignment),
         None => Statement { looks_back: found.looks_back, ..Statement::of(Class::Data) },
     }
 }
 
 /// CREATE, ALTER, DROP, RENAME.
-fn definition(verb: &[u8], lexer: Lexer<'_>) -> Statement {
+fn definition(verb: &[u8], lexer: Lexer<'_>, mode: LexMode) -> Statement {
     if let Err(why) = one_readable(lexer.clone()) {
         return other(why);
     }
     // What is defined stands within the first words: CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY … VIEW.
     let object = lexer.clone().find_map(|token| OBJECTS.iter().find(|(word, _)| token.is_word(word)));
-    let has = |word: &[u8]| lexer.clone().any(|token| token.is_word(word));
     match (object, verb) {
         (Some((_, Object::Account)), _) => known(Class::Account),
-        (Some((_, Object::Temporary)), _) => other(Unclear::TemporaryTable),
-        (Some((_, Object::Table)), b"CREATE") if has(b"SELECT") || (has(b"VALUES") && has(b"ROW")) => {
-            other(Unclear::TemporaryTable)
+        (Some((_, Object::Temporary)), _) => temporary(verb, lexer, mode),
+        (Some((_, Object::Table)), b"CREATE") => {
+            // TABLE itself would begin a query.
+            let mut behind = lexer;
+            behind.by_ref().find(|token| token.is_word(b"TABLE"));
+            match selects(behind, mode) {
+                Ok(_) => known(Class::Ddl),
+                Err(why) => other(why),
+            }
         }
         (Some((_, Object::Schema)), b"DROP") => other(Unclear::DropsSchema),
         (Some((_, Object::Table | Object::Schema | Object::Stored)), _) => known(Class::Ddl),
+        (Some((_, Object::Statement)), b"DROP") => {
+            bond(verb, lexer, mode).map_or_else(|| other(Unclear::Effects), |bond| known(Class::Bond(bond)))
+        }
         (Some((_, Object::Statement)), _) | (None, _) => other(Unclear::Effects),
     }
 }
@@ -257,8 +267,16 @@ fn flush(mut lexer: Lexer<'_>) -> Statement {
     while next.is_some_and(|token| token.is_word(b"NO_WRITE_TO_BINLOG") || token.is_word(b"LOCAL")) {
         next = lexer.next();
     }
-    let privileges = next.is_some_and(|token| token.is_word(b"PRIVILEGES"));
-    if privileges && ends(lexer) { known(Class::Account) } else { other(Unclear::Effects) }
+    let is = |word: &[u8]| next.is_some_and(|token| token.is_word(word));
+    let has = |word: &[u8]| lexer.clone().any(|token| token.is_word(word));
+    if is(b"PRIVILEGES") && ends(lexer.clone()) {
+        return known(Class::Account);
+    }
+    let locks = has(b"LOCK") || has(b"EXPORT");
+    match one_readable(lexer) {
+        Ok(()) if locks && (is(b"TABLES") || is(b"TABLE")) => known(Class::Bond(Bond::LocksTables)),
+        _ => other(Unclear::Effects),
+    }
 }
 
 fn kill(mut lexer: Lexer<'_>, mode: LexMode) -> Statement {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Class, Kill, NotPlain, RouteHint, TransactionKind, Unclear};
+use super::{Bond, Class, Kill, NotPlain, RouteHint, TransactionKind, Unclear};
 
 impl fmt::Display for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,9 +36,25 @@ impl fmt::Display for Class {
             Self::SetGlobal => f.write_str("a SET beyond the session"),
             Self::Kill(Kill::Id { query: true, .. }) => f.write_str("KILL QUERY"),
             Self::Kill(_) => f.write_str("KILL"),
+            Self::Bond(bond) => bond.fmt(f),
             Self::Several(parts) => write!(f, "{} statements in one text", parts.len()),
             Self::Other(why) => why.fmt(f),
         }
+    }
+}
+
+impl fmt::Display for Bond {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CreatesTemporary { .. } | Self::DropsTemporary(_) => "a temporary table of the session",
+            Self::LocksTables => "a lock on tables",
+            Self::UnlocksTables => "UNLOCK TABLES",
+            Self::Prepares { .. } | Self::Executes(_) | Self::Deallocates(_) => {
+                "a statement that is prepared by text"
+            }
+            Self::OpensHandler(_) | Self::ReadsHandler | Self::ClosesHandler(_) => "HANDLER",
+            Self::BeginsXa | Self::StaysInXa | Self::EndsXa => "a step of an XA transaction",
+        })
     }
 }
 
@@ -55,6 +71,8 @@ impl fmt::Display for NotPlain {
             Self::Verb => "it is no SELECT",
             Self::Parameter => "it has a parameter, so it is there to be prepared",
             Self::Symbol => "it has punctuation that a plain read does not have",
+            Self::Into => "it has INTO",
+            Self::Assignment => "it assigns a user variable",
             Self::VersionComment => "it has a version comment that not every server reads alike",
         })
     }
@@ -67,9 +85,7 @@ impl fmt::Display for Unclear {
             Self::Effects => "a statement with effects of its own on the session",
             Self::Set => "a SET of something other than the character set or autocommit",
             Self::Function => "a function that is not built in",
-            Self::Into => "SELECT ... INTO",
-            Self::Assignment => "an assignment to a user variable",
-            Self::TemporaryTable => "a temporary table, or a table created from a query",
+            Self::TemporaryTable => "a temporary table whose name or query cannot be read",
             Self::DropsSchema => "DROP DATABASE",
             Self::Several => "several statements in one text",
             Self::VersionComment => "a version comment",

@@ -7,6 +7,7 @@
 #![warn(clippy::indexing_slicing)]
 
 mod body;
+mod bond;
 mod calls;
 mod class;
 mod comment;
@@ -34,6 +35,7 @@ mod words;
 mod tests;
 
 pub use body::{LONGEST_BODY, Read, function_reads, view_reads};
+pub use bond::{Literal, Temporaries, literals, lock_names};
 pub use calls::{calls, mentions};
 pub use class::classify;
 pub use digest::{Digest, LONGEST_NORMALIZED, digest, normalize};
@@ -42,7 +44,7 @@ pub use mode::{Dialect, LexMode, charset_is_safe, is_other_grammar};
 pub use relations::{Relations, relations};
 pub use splice::with_row_count;
 pub use statement::{
-    Class, Hints, Kill, Name, NotPlain, RouteHint, Statement, Then, TransactionKind, Unclear,
+    Bond, Class, Hints, Kill, Name, NotPlain, RouteHint, Statement, TableName, Then, TransactionKind, Unclear,
 };
 pub use traces::{Leaves, Traces, is_plain_call, leaves_traces, traces};
 pub use words::is_local_schema;

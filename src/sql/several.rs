@@ -25,7 +25,8 @@ pub(super) fn several(text: &[u8], mode: LexMode) -> Statement {
         };
         let found = one(part, mode);
         let program = is_program(part, mode);
-        let understood = !matches!(found.class, Class::Other(_) | Class::Kill(_) | Class::Several(_));
+        let understood =
+            !matches!(found.class, Class::Other(_) | Class::Bond(_) | Class::Kill(_) | Class::Several(_));
         if unsure || inside || program || !understood || parts.len() == MOST {
             return other(if inside { Unclear::VersionComment } else { Unclear::Several });
         }

@@ -3,7 +3,7 @@
 use super::lexer::{Kind, Lexer};
 use super::scan::{Begin, scan};
 use super::words::Word;
-use super::{Class, LexMode, Statement, Unclear};
+use super::{Class, LexMode, Statement};
 
 /// SHOW and EXPLAIN take expressions, and EXPLAIN ANALYZE runs them.
 pub(super) fn inspect(verb: &[u8], lexer: Lexer<'_>, mode: LexMode) -> Statement {
@@ -16,8 +16,6 @@ pub(super) fn inspect(verb: &[u8], lexer: Lexer<'_>, mode: LexMode) -> Statement
     let found = scan(lexer, mode, Begin::Any, &mut ());
     let class = match found.unclear_or_function() {
         Some(why) => Class::Other(why),
-        None if found.user_variable && found.into => Class::Other(Unclear::Into),
-        None if found.assigns_user_variable() => Class::Other(Unclear::Assignment),
         None if describes => Class::Describe,
         None => Class::Inspect,
     };

@@ -52,9 +52,10 @@ pub enum Class {
     /// A plain read but for functions that are not built in: what those do, the catalogue tells.
     /// [`calls`](super::calls) names them.
     Calls,
-    /// Reads and changes nothing in the session, but belongs on the primary.
+    /// Reads and changes nothing in the session but user variables, which no plain read sees; it belongs on the
+    /// primary.
     PrimaryRead(NotPlain),
-    /// INSERT, REPLACE, UPDATE, DELETE, LOAD DATA.
+    /// INSERT, REPLACE, UPDATE, DELETE, LOAD DATA. It may assign user variables.
     Data,
     Use(Name),
     SetNames {
@@ -83,11 +84,56 @@ pub enum Class {
     /// A SET that reaches beyond the session (GLOBAL, PERSIST), perhaps among other assignments.
     SetGlobal,
     Kill(Kill),
+    /// It ties something to its connection, or lets go of it.
+    Bond(Bond),
     /// Several statements in one text, each of which is understood; none is [`Class::Other`],
-    /// [`Class::Kill`] or this again.
+    /// [`Class::Bond`], [`Class::Kill`] or this again.
     Several(Box<[Self]>),
     /// It may change the session in ways that cannot be named.
     Other(Unclear),
+}
+
+/// What a statement ties to its connection until it is let go of, and what lets go of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bond {
+    /// CREATE TEMPORARY TABLE.
+    CreatesTemporary {
+        table: TableName,
+        /// It is filled by a query.
+        selects: bool,
+    },
+    /// DROP TEMPORARY TABLE.
+    DropsTemporary(Box<[TableName]>),
+    /// LOCK TABLES, FLUSH TABLES … WITH READ LOCK or FOR EXPORT.
+    LocksTables,
+    UnlocksTables,
+    /// PREPARE … FROM. The name is in lower case.
+    Prepares {
+        statement: Name,
+        /// Running it leaves nothing with the connection that its reply does not tell.
+        simple: bool,
+    },
+    /// EXECUTE of what was prepared by text.
+    Executes(Name),
+    Deallocates(Name),
+    /// HANDLER … OPEN, under its alias.
+    OpensHandler(Name),
+    ReadsHandler,
+    ClosesHandler(Name),
+    /// XA START.
+    BeginsXa,
+    /// XA END, XA PREPARE, XA RECOVER.
+    StaysInXa,
+    /// XA COMMIT, XA ROLLBACK.
+    EndsXa,
+}
+
+/// A table as a statement names it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TableName {
+    /// Nothing for the current schema.
+    pub schema: Option<Name>,
+    pub name: Name,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,6 +218,10 @@ pub enum NotPlain {
     Parameter,
     /// Punctuation that a plain read does not have.
     Symbol,
+    /// SELECT … INTO user variables or a file.
+    Into,
+    /// An assignment to a user variable.
+    Assignment,
     /// A version comment that is code to one supported server and a comment to another.
     VersionComment,
 }
@@ -189,6 +239,8 @@ impl NotPlain {
             | Self::Verb
             | Self::Parameter
             | Self::Symbol
+            | Self::Into
+            | Self::Assignment
             | Self::VersionComment => false,
         }
     }
@@ -199,17 +251,13 @@ impl NotPlain {
 pub enum Unclear {
     /// A first word not known here.
     Verb,
-    /// CALL, PREPARE, EXECUTE, HANDLER, LOCK, XA, FLUSH, …: a known verb with effects of its own.
+    /// CALL, FLUSH, BACKUP, …: a known verb with effects of its own.
     Effects,
     /// Any SET but those with a class of their own.
     Set,
     /// A function that is not built in, or may not be.
     Function,
-    /// SELECT … INTO.
-    Into,
-    /// An assignment to a user variable.
-    Assignment,
-    /// A temporary table, or a table created from a query.
+    /// A temporary table whose name or query cannot be read.
     TemporaryTable,
     /// DROP DATABASE, which may take the current schema away.
     DropsSchema,

@@ -8,12 +8,16 @@ use super::{Dialect, LexMode};
 /// [`Class::Other`](super::Class::Other), whose effects have no name at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traces {
-    /// It names a user variable, and may set it.
+    /// It names a user variable.
     pub user_variables: bool,
+    /// It may set one, whatever verb it has: `:=`, INTO, LOAD DATA.
+    pub assigns: bool,
     /// It takes a named lock.
     pub takes_lock: bool,
     /// It gives all named locks back: RELEASE_ALL_LOCKS().
     pub releases_locks: bool,
+    /// It may give one back: RELEASE_LOCK().
+    pub releases_lock: bool,
     /// It asks which connection it is on, or whose a lock is.
     pub connection: bool,
     /// It uses a sequence, whose last value LASTVAL() tells (MariaDB).
@@ -42,8 +46,10 @@ impl Traces {
     /// What nothing is known of.
     pub const ALL: Self = Self {
         user_variables: true,
+        assigns: true,
         takes_lock: true,
         releases_locks: false,
+        releases_lock: true,
         connection: true,
         sequences: true,
         insert_id: true,
@@ -84,6 +90,9 @@ pub fn traces(text: &[u8], mode: LexMode) -> Traces {
             // LIMIT offset, rows
             found.finds_others |= tokens.clone().nth(1).is_some_and(|behind| behind.is_symbol(b','));
         }
+        found.assigns |= token.is_symbol(b':')
+            || (token.is_word(b"INTO") && next.is_some_and(|next| next.is_symbol(b'@')))
+            || (before.is_none() && token.is_word(b"LOAD"));
         found.last_gtid |= token.is_word(b"LAST_GTID");
         words += usize::from(!token.is_symbol(b';'));
         match token.kind {
@@ -98,6 +107,7 @@ pub fn traces(text: &[u8], mode: LexMode) -> Traces {
         }
         before = Some(token);
     }
+    found.assigns &= found.user_variables;
     // Anywhere else it may not be evaluated.
     found.releases_locks &= words == BARE_CALL;
     found
@@ -197,6 +207,7 @@ fn word(token: Token<'_>, next: Option<Token<'_>>, found: &mut Traces) {
     let called = next.is_some_and(|next| next.is_symbol(b'('));
     match trace {
         Trace::TakesLock => found.takes_lock |= called,
+        Trace::ReleasesLock => found.releases_lock |= called,
         Trace::ReleasesLocks => found.releases_locks |= called,
         Trace::Connection => found.connection = true,
         Trace::Sequence => found.sequences |= called,
@@ -214,6 +225,7 @@ fn word(token: Token<'_>, next: Option<Token<'_>>, found: &mut Traces) {
 enum Trace {
     TakesLock,
     ReleasesLocks,
+    ReleasesLock,
     Connection,
     Sequence,
     Value,
@@ -224,7 +236,7 @@ enum Trace {
     Defines,
 }
 
-const TRACES: [(&[u8], Trace); 26] = [
+const TRACES: [(&[u8], Trace); 27] = [
     (b"TRIGGER", Trace::Defines),
     (b"FUNCTION", Trace::Defines),
     (b"PROCEDURE", Trace::Defines),
@@ -247,6 +259,7 @@ const TRACES: [(&[u8], Trace); 26] = [
     (b"IS_USED_LOCK", Trace::Connection),
     (b"GET_LOCK", Trace::TakesLock),
     (b"RELEASE_ALL_LOCKS", Trace::ReleasesLocks),
+    (b"RELEASE_LOCK", Trace::ReleasesLock),
     (b"NEXTVAL", Trace::Sequence),
     (b"LASTVAL", Trace::Sequence),
     (b"SETVAL", Trace::Sequence),
@@ -322,6 +335,13 @@ mod tests {
         check("SELECT GET_LOCK('a', 1)", Traces { takes_lock: true, ..none });
         check("DO RELEASE_ALL_LOCKS();", Traces { releases_locks: true, ..none });
         check("SELECT IF(0, RELEASE_ALL_LOCKS(), 1)", none);
+        check("SELECT RELEASE_LOCK('a')", Traces { releases_lock: true, ..none });
+        let assigns = Traces { user_variables: true, assigns: true, ..none };
+        check("SELECT @a := 1", assigns);
+        check("SELECT 1 INTO @a", assigns);
+        let reads = Traces { user_variables: true, inserts_values: true, ..none };
+        check("INSERT INTO t VALUES (@a)", reads);
+        check("SELECT 1 INTO OUTFILE 'x'", none);
         check("SELECT value FROM t FOR UPDATE", Traces { tables: true, ..none });
         check("SELECT NEXT VALUE FOR s", Traces { sequences: true, ..none });
         check("SELECT connection_id()", Traces { connection: true, ..none });

@@ -115,6 +115,82 @@ async fn named_locks_stay(flavor: Flavor) {
     scene.end().await;
 }
 
+/// What ties a session to its connection, and what lets go of it: in between the other session has none.
+async fn bonds_end(flavor: Flavor) {
+    let scene = Scene::begin(flavor, "bonds").await;
+    let (mut one, mut other) = (scene.session().await, scene.session().await);
+    ok(&mut one, "CREATE TABLE t (a INT)").await;
+    let cases: [(&[&str], &[&str]); 9] = [
+        (
+            &["CREATE TEMPORARY TABLE tmp (a INT)", "INSERT INTO tmp VALUES (1)"],
+            &["DROP TEMPORARY TABLE tmp"],
+        ),
+        (&["CREATE TEMPORARY TABLE tmp SELECT a FROM t"], &["DROP TABLE tmp"]),
+        (&["LOCK TABLES t WRITE"], &["UNLOCK TABLES"]),
+        (&["PREPARE s FROM 'INSERT INTO t VALUES (3)'", "EXECUTE s"], &["DEALLOCATE PREPARE s"]),
+        (&["HANDLER t OPEN AS h", "HANDLER h READ FIRST"], &["HANDLER h CLOSE"]),
+        (
+            &["XA START 'bonds'", "INSERT INTO t VALUES (4)"],
+            &["XA END 'bonds'", "XA COMMIT 'bonds' ONE PHASE"],
+        ),
+        (
+            &["SELECT GET_LOCK('bonds', 0)", "SELECT GET_LOCK('bonds', 0)", "SELECT RELEASE_LOCK('bonds')"],
+            &["SELECT RELEASE_LOCK('bonds')"],
+        ),
+        (&["SET @a = 1 + 1"], &[]),
+        (&["SELECT 1 INTO @a"], &[]),
+    ];
+    for (ties, lets_go) in cases {
+        for sql in ties {
+            ok(&mut one, sql).await;
+        }
+        assert_eq!(error_of(&mut other, PING).await, 1040, "{ties:?}");
+        for sql in lets_go {
+            ok(&mut one, sql).await;
+        }
+        match lets_go {
+            // Nothing but a reset.
+            [] => _ = one.command(&[0x1f], Shape::Query).await.unwrap(),
+            _ => assert_eq!(error_of(&mut other, PING).await, 0, "{lets_go:?}"),
+        }
+    }
+    for session in [one, other] {
+        session.quit().await.unwrap();
+    }
+    scene.end().await;
+}
+
+/// On the primary, and nothing is left to be asked about.
+const PING: &str = "/* headgate: primary */ SELECT 1 FROM (SELECT 1) AS one";
+
+/// User variables go with their session, and nowhere else.
+async fn user_variables_are_carried(flavor: Flavor) {
+    let scene = Scene::begin(flavor, "user").await;
+    let (mut one, mut other) = (scene.session().await, scene.session().await);
+    let all = "SELECT @tenant, @name, COLLATION(@name), @unset, COLLATION(@unset)";
+    let none = ok(&mut other, all).await;
+    ok(&mut one, "SET @Tenant = 42, @`name` := 'x y'").await;
+    let its = ok(&mut one, all).await;
+    assert!(its.starts_with("\"42\", \"x y\", "), "{its}");
+    for _ in 0..3 {
+        assert_eq!(ok(&mut other, all).await, none);
+        assert_eq!(ok(&mut one, all).await, its);
+    }
+    // Where both have the same names, one connection serves both.
+    ok(&mut other, "SET @tenant = -7, @name = NULL").await;
+    let before = ok(&mut other, "SELECT @tenant, @name").await;
+    ok(&mut one, "SET @tenant = 43").await;
+    assert_eq!(ok(&mut other, "SELECT @tenant, @name").await, before);
+    assert_eq!(ok(&mut one, "SELECT @tenant, @name").await, "\"43\", \"x y\"");
+    // Under other character sets the string would be another.
+    ok(&mut one, "SET NAMES latin1").await;
+    assert_eq!(error_of(&mut other, PING).await, 1040);
+    for session in [one, other] {
+        session.quit().await.unwrap();
+    }
+    scene.end().await;
+}
+
 /// What a trigger has set before its statement failed belongs to the session whose statement that was.
 async fn triggers_that_fail_leak_nothing(flavor: Flavor) {
     let scene = Scene::begin(flavor, "triggers").await;
@@ -228,6 +304,8 @@ on!(MySql on_mysql:
     short_commands_are_nobodys
     released_sessions_end_alone
     named_locks_stay
+    bonds_end
+    user_variables_are_carried
     triggers_that_fail_leak_nothing
     dropped_schemas_leave_sessions
     found_rows_are_its_own
@@ -238,6 +316,8 @@ on!(MariaDb on_mariadb:
     short_commands_are_nobodys
     released_sessions_end_alone
     named_locks_stay
+    bonds_end
+    user_variables_are_carried
     triggers_that_fail_leak_nothing
     dropped_schemas_leave_sessions
     found_rows_are_its_own

@@ -36,7 +36,7 @@ fn one_part_is_not() {
         &Class::Other(Unclear::Several),
         &[
             "SELECT 1; CALL p()",
-            "SELECT @a := 1; SELECT 1",
+            "SELECT 1; CREATE TEMPORARY TABLE t (a INT)",
             "SELECT 1; KILL 5",
             "SELECT 1; SELECT 'a",
             "CREATE PROCEDURE p() BEGIN SELECT 1; END",

@@ -101,6 +101,17 @@ fn reads_that_belong_on_the_primary() {
     use NotPlain::*;
     let cases: &[(NotPlain, &[&str])] = &[
         (
+            Into,
+            &[
+                "SELECT 1 INTO @a",
+                "SELECT * FROM t INTO OUTFILE '/tmp/x'",
+                "SELECT a INTO DUMPFILE 'x' FROM t",
+                "TABLE t INTO OUTFILE 'x'",
+                "WITH c (a) AS (SELECT 1) SELECT a FROM c INTO @x",
+            ],
+        ),
+        (Assignment, &["SELECT @a := 1", "SELECT @a:=1 FROM t"]),
+        (
             Keyword,
             &[
                 "SELECT * FROM t FOR UPDATE",
@@ -206,6 +217,9 @@ fn statements_whose_effects_are_unclear() {
             &[
                 "SELECT HIGH_PRIORITY f(1)",
                 "SELECT f(1) FOR UPDATE",
+                "SELECT f(1) INTO @a",
+                "SELECT f(1) INTO OUTFILE 'x'",
+                "CREATE TABLE t AS SELECT f(1)",
                 "SELECT f(@@sql_mode)",
                 "SELECT f(1), SLEEP(1)",
                 "SELECT * FROM t PROCEDURE ANALYSE()",
@@ -217,27 +231,6 @@ fn statements_whose_effects_are_unclear() {
                 "DO f(1)",
                 "DO 1, db.abs(1)",
                 "WITH c (a) AS (SELECT 1) UPDATE t SET a = f(1)",
-            ],
-        ),
-        (
-            Into,
-            &[
-                "SELECT 1 INTO @a",
-                "SELECT * FROM t INTO OUTFILE '/tmp/x'",
-                "SELECT a INTO DUMPFILE 'x' FROM t",
-                "TABLE t INTO OUTFILE 'x'",
-                "SELECT f(1) INTO @a",
-                "WITH c (a) AS (SELECT 1) SELECT a FROM c INTO @x",
-            ],
-        ),
-        (
-            Assignment,
-            &[
-                "SELECT @a := 1",
-                "SELECT @a:=1 FROM t",
-                "UPDATE t SET a = (@b := a)",
-                "LOAD DATA INFILE 'x' INTO TABLE t (a, @b)",
-                "DO @a := 1",
             ],
         ),
         (
@@ -273,21 +266,20 @@ fn statements_whose_effects_are_unclear() {
         ),
         (
             TemporaryTable,
-            &["CREATE TEMPORARY TABLE t (a INT)", "DROP TEMPORARY TABLE t", "CREATE TABLE t AS SELECT 1"],
+            &[
+                "CREATE TEMPORARY TABLE t AS SELECT f(1)",
+                "CREATE TEMPORARY SEQUENCE s",
+                "DROP TEMPORARY TABLE a.b.c",
+            ],
         ),
         (DropsSchema, &["DROP DATABASE d", "DROP SCHEMA IF EXISTS d"]),
         (
             Effects,
             &[
                 "CALL p()",
-                "PREPARE s FROM 'SELECT 1'",
-                "EXECUTE s",
                 "EXECUTE IMMEDIATE 'SELECT 1'",
-                "HANDLER t OPEN",
-                "LOCK TABLES t READ",
-                "UNLOCK TABLES",
-                "XA START 'x'",
-                "FLUSH TABLES WITH READ LOCK",
+                "LOCK INSTANCE FOR BACKUP",
+                "FLUSH TABLES",
                 "BEGIN NOT ATOMIC SELECT 1",
                 "COMMIT AND CHAIN RELEASE",
                 "COMMIT AND NO",
@@ -304,7 +296,6 @@ fn statements_whose_effects_are_unclear() {
                 "LOAD INDEX INTO CACHE t",
                 "ANALYZE SELECT 1",
                 "GET DIAGNOSTICS @n = NUMBER",
-                "DROP PREPARE s",
                 "ALTER INSTANCE ROTATE INNODB MASTER KEY",
             ],
         ),

@@ -27,7 +27,9 @@ fn code_everywhere() {
             &Class::Data,
             &["INSERT INTO t VALUES (1) /*! ON DUPLICATE KEY UPDATE a = 1 */", "/*!40000 DELETE*/ FROM t"],
         );
-        check_in(mode, &Class::Other(Unclear::TemporaryTable), &["DROP /*!40005 TEMPORARY */ TABLE t"]);
+        let t = TableName { schema: None, name: Name::new(b"t").unwrap() };
+        let drops = Class::Bond(Bond::DropsTemporary([t].into()));
+        check_in(mode, &drops, &["DROP /*!40005 TEMPORARY */ TABLE t"]);
         // Apart from its parenthesis it is another name.
         check_in(mode, &Class::Calls, &["SELECT COUNT/*!50000 (1) */"]);
     }

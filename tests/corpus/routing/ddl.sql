@@ -43,14 +43,16 @@ DROP SEQUENCE IF EXISTS ddl_sequence
 CREATE OR REPLACE TABLE ddl_1 (a INT)
 
 -- Only the session sees a temporary table, and a lost schema is the session's loss.
--- > primary not_plain
+-- > primary session_change
 CREATE TEMPORARY TABLE tmp (a INT)
 CREATE TEMPORARY TABLE IF NOT EXISTS tmp LIKE t
 CREATE TEMPORARY TABLE tmp AS SELECT * FROM t
 create/**/temporary/**/table tmp (a int)
 DROP TEMPORARY TABLE IF EXISTS tmp
+-- > primary ddl
 CREATE TABLE ddl_from_query AS SELECT 1 AS a
 CREATE TABLE ddl_from_query2 SELECT * FROM t
+-- > primary not_plain
 DROP DATABASE IF EXISTS ddl_schema
 DROP SCHEMA IF EXISTS ddl_schema
 DROP TABLE IF EXISTS ddl_from_query, ddl_from_query2; SELECT 'a

@@ -36,7 +36,7 @@ SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci
 SET @a = 7
 -- > primary transaction_control
 SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED
--- > primary not_plain
+-- > primary session_change
 CREATE TEMPORARY TABLE tmp (a INT)
 LOCK TABLES t WRITE
 PREPARE s FROM 'SELECT 1'

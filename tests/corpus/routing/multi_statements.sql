@@ -34,7 +34,9 @@ SELECT 1; SET @a = 1
 SET sql_mode = ''; SELECT 1
 -- > primary not_plain
 SELECT 1; CALL p_writes()
+-- > primary several
 SELECT 1; SELECT 1 INTO @a
+-- > primary not_plain
 SELECT 1; CREATE TEMPORARY TABLE tmp_several (a INT)
 SELECT 1; nonsense
 SELECT 1; 'nonsense

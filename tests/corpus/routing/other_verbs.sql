@@ -1,6 +1,6 @@
 -- Statements with effects of their own on the session or the server.
 
--- > primary not_plain
+-- > primary session_change
 PREPARE s FROM 'SELECT 1'
 PREPARE s FROM @a
 PREPARE s FROM 'INSERT INTO t (a) VALUES (1)'
@@ -16,6 +16,7 @@ LOCK TABLES t READ
 LOCK TABLES t WRITE, u READ
 LOCK TABLE t READ
 UNLOCK TABLES
+-- > primary not_plain
 SIGNAL SQLSTATE '45000'
 RESIGNAL
 GET DIAGNOSTICS @n = NUMBER
@@ -37,6 +38,7 @@ EXECUTE IMMEDIATE 'INSERT INTO t (a) VALUES (1)'
 BACKUP LOCK t
 BACKUP UNLOCK
 BACKUP STAGE START
+-- > mariadb: primary session_change
 LOCK TABLES t WRITE CONCURRENT
 
 -- TABLE and VALUES read.
@@ -67,10 +69,11 @@ TABLE information_schema.engines
 VALUES ROW(writes_no_sql(1))
 
 -- ? harmful
--- > primary not_plain
+-- > primary session_change
 FLUSH TABLES WITH READ LOCK
 FLUSH TABLES t WITH READ LOCK
 FLUSH TABLES t FOR EXPORT
+-- > primary not_plain
 SHUTDOWN
 RESTART
 RESET MASTER

@@ -90,10 +90,13 @@ SHOW COLLATION LIKE 'utf8mb4%'
 -- > primary not_plain
 SHOW TABLES WHERE writes_no_sql(1)
 SHOW VARIABLES WHERE writes_no_sql(1)
+-- > primary describe
 SHOW DATABASES WHERE @a := 1
+-- > primary not_plain
 EXPLAIN ANALYZE SELECT writes_no_sql(1)
 EXPLAIN SELECT writes_no_sql(1)
 ANALYZE SELECT * FROM t
 ANALYZE FORMAT=JSON SELECT * FROM t
 ANALYZE UPDATE t SET a = 1 WHERE id = 1
+-- > primary inspect
 EXPLAIN FORMAT=JSON INTO @a SELECT 1

@@ -66,6 +66,7 @@ START TRANSACTION nonsense
 ROLLBACK TO
 SAVEPOINT
 COMMIT nonsense
+-- > primary session_change
 XA START 'x'
 XA BEGIN 'x'
 XA END 'x'

@@ -78,7 +78,7 @@ DROP /*!50000 TABLE */ IF EXISTS ddl_version
 /*!40101 SET character_set_client = utf8mb4 */
 /*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */;
 /*!40014 SET @OLD_UNIQUE_CHECKS=@@UNIQUE_CHECKS, UNIQUE_CHECKS=0 */;
--- > primary not_plain
+-- > primary session_change
 DROP /*!40005 TEMPORARY */ TABLE IF EXISTS tmp
 -- > primary session_change
 /*!40014 SET UNIQUE_CHECKS=@OLD_UNIQUE_CHECKS */;

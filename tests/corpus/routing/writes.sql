@@ -75,10 +75,14 @@ LOAD XML LOCAL INFILE '/dev/null/no' INTO TABLE t
 -- With effects beyond the data.
 -- > primary not_plain
 INSERT INTO t (a) VALUES (writes_no_sql(1))
+-- > primary write
 UPDATE t SET a = (@x := 1) WHERE id = 1
+-- > primary not_plain
 UPDATE t SET a = app.writes_no_sql(1) WHERE id = 1
 DELETE FROM t WHERE writes_no_sql(id) = -1
+-- > primary write
 LOAD DATA LOCAL INFILE '/dev/null/no' INTO TABLE t (id, @x) SET a = @x
+-- > primary not_plain
 LOAD INDEX INTO CACHE t
 -- A literal before a parenthesis could be a name under ANSI_QUOTES.
 LOAD DATA LOCAL INFILE '/dev/null/no' INTO TABLE t FIELDS TERMINATED BY ',' (id, a)
