@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
@@ -58,7 +58,11 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
     let client_tls = Arc::new(ArcSwap::from_pointee(ClientTls::load(&backend_tls(&settings.backend))?));
     let server_tls = Arc::new(ServerTls::load(&certificate(&settings.front, &settings.state_dir))?);
     let rsa = Arc::new(rsa_key(&settings.state_dir)?);
-    let handles = monitor::start(targets(settings, &client_tls), watch(settings, password)).await;
+    let watch = watch(settings, password);
+    let stored_code_wanted = Arc::clone(&watch.stored_code_wanted);
+    // Where sessions share connections it matters what any of it leaves on them, else only what a CALL does.
+    stored_code_wanted.store(settings.pool.mode == config::PoolMode::Transaction, Ordering::Relaxed);
+    let handles = monitor::start(targets(settings, &client_tls), watch).await;
     let (memory, unlocked) = LockedMemory::new(MAX_ENCODED_SECRET, MAX_SECRETS);
     if let Some(error) = unlocked {
         tracing::warn!(
@@ -71,6 +75,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         topology: handles.topology,
         freshness_wanted: handles.freshness_wanted,
         changed: handles.changed,
+        stored_code_wanted,
         server_tls,
         client_tls,
         rsa,
@@ -132,10 +137,7 @@ fn pool_limits(settings: &Settings) -> anyhow::Result<pool::Limits> {
 }
 
 pub(super) fn watch(settings: &Settings, password: &Secret) -> monitor::Settings {
-    monitor::Settings {
-        reads_stored_code: settings.pool.mode == config::PoolMode::Transaction,
-        ..monitor::Settings::new(settings.control.user.clone(), password.duplicate())
-    }
+    monitor::Settings::new(settings.control.user.clone(), password.duplicate())
 }
 
 pub(super) fn targets(settings: &Settings, tls: &Arc<ArcSwap<ClientTls>>) -> Vec<Target> {

@@ -107,6 +107,8 @@ pub struct Shared {
     pub pool_mode: PoolMode,
     /// The log says already that triggers may not be seen.
     pub told_of_triggers: AtomicBool,
+    /// The monitor reads stored code once this is set.
+    pub stored_code_wanted: Arc<AtomicBool>,
     /// Whether the servers are told the clients' addresses.
     pub proxy_protocol: bool,
     /// Ids for clients. They say nothing of the servers' own.

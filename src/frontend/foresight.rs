@@ -17,11 +17,11 @@ impl Session {
         &mut self,
         statement: &Statement,
     ) -> Result<Result<bool, ErrPacket>, Closing> {
-        if !self.login.primary.is_pooled() {
-            return Ok(Ok(false));
-        }
         let header = Header::read(&self.client.inbox);
         let text = header.and_then(|header| self.text(header));
+        if !self.login.primary.is_pooled() {
+            return Ok(Ok(text.is_some_and(|text| self.is_told_call(statement, text))));
+        }
         let mut traces = text.map_or(Traces::ALL, |text| sql::traces(text, self.lex_mode()));
         let told_call = text.is_some_and(|text| self.is_told_call(statement, text));
         traces.sets_insert_id |= told_call;
@@ -71,16 +71,26 @@ impl Session {
     /// Whether a statement is a CALL of something that leaves nothing behind but what servers report.
     fn is_told_call(&self, statement: &Statement, text: &[u8]) -> bool {
         let mode = self.lex_mode();
+        if statement.class != Class::Other(Unclear::Effects) || !sql::is_plain_call(text, mode) {
+            return false;
+        }
         let facts = self.topology.facts.as_deref();
         let Some((facts, traps)) = facts.and_then(|facts| Some((facts, facts.traps.as_deref()?))) else {
+            self.want_stored_code();
             return false;
         };
         let is_known = self.login.state.view().defined.is_none_or(|defined| defined <= facts.asked);
-        matches!(statement.class, Class::Other(Unclear::Effects))
-            && is_known
-            && sql::is_plain_call(text, mode)
+        is_known
             && traps.reached(text, mode) == Leaves::Named
             && !sql::mentions(text, mode, sql::is_local_schema)
+    }
+
+    /// Has the monitor read stored code, for the next CALLs.
+    fn want_stored_code(&self) {
+        let shared = &self.context.shared;
+        if !shared.stored_code_wanted.swap(true, Ordering::Relaxed) {
+            shared.changed.send_modify(|count| *count += 1);
+        }
     }
 
     /// Whether stored code that a statement may run could ask for LAST_INSERT_ID().

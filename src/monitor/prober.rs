@@ -1,6 +1,7 @@
 //! Asks one server, over a connection of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
@@ -193,7 +194,7 @@ impl Prober {
             catalog = Some(self.ask_catalog(connection, &grants, version, reading).await?);
         }
         let mut traps = None;
-        if self.settings.reads_stored_code {
+        if self.settings.stored_code_wanted.load(Ordering::Relaxed) {
             traps = self.ask_traps(connection, &grants, reading).await?;
         }
         let log_filtered = self.asks_log_filters(connection).await?;

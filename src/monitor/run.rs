@@ -1,6 +1,7 @@
 //! Starts the probers, keeps the picture, publishes it.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
@@ -31,14 +32,15 @@ pub struct Settings {
     pub status_every: Duration,
     /// How often defaults, views and grants are asked for.
     pub defaults_every: Duration,
-    /// Sessions share connections, so it matters what stored code leaves on them.
-    pub reads_stored_code: bool,
+    /// Somebody wants to know what stored code does to a session. It is not asked before: on a server with many tables
+    /// the answer takes its time.
+    pub stored_code_wanted: Arc<AtomicBool>,
 }
 
 impl Settings {
     /// Settings for a control account.
     #[must_use]
-    pub const fn new(user: String, secret: Secret) -> Self {
+    pub fn new(user: String, secret: Secret) -> Self {
         Self {
             user,
             secret,
@@ -48,7 +50,7 @@ impl Settings {
             positions_pause: Duration::from_millis(3),
             status_every: Duration::from_secs(1),
             defaults_every: Duration::from_secs(10),
-            reads_stored_code: false,
+            stored_code_wanted: Arc::default(),
         }
     }
 }

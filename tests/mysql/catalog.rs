@@ -31,6 +31,10 @@ const DEFINED: &[&str] = &[
     "CREATE VIEW over_over_writer AS SELECT n FROM over_writer",
     "CREATE VIEW over_lock AS SELECT said_to_do_nothing(a) AS n FROM t",
     "CREATE VIEW lock_itself AS SELECT GET_LOCK('catalog', 0) AS n",
+    "CREATE PROCEDURE writes(x INT) INSERT INTO written VALUES (x)",
+    "CREATE PROCEDURE sets() SET SESSION group_concat_max_len = 5555",
+    "CREATE PROCEDURE locks() DO GET_LOCK('catalog', 0)",
+    "CREATE PROCEDURE shadows() CREATE TEMPORARY TABLE t (a INT)",
     "CREATE VIEW over_local AS SELECT TABLE_NAME FROM information_schema.TABLES",
 ];
 
@@ -164,6 +168,7 @@ async fn only_pure_ones_leave_the_primary(flavor: Flavor) {
         assert_eq!(stage.run(statement).await.1, ON_PRIMARY, "{statement}");
     }
     stays_a_plain_read_on_the_primary(&stage).await;
+    sessions_that_call_procedures_read_on_replicas(&stage).await;
     changes_through_headgate_count_at_once(&stage).await;
     a_write_put_in_elsewhere_runs_on_the_primary(&stage, flavor).await;
     headgate.stop().await.unwrap();
@@ -183,6 +188,30 @@ async fn stays_a_plain_read_on_the_primary(stage: &Stage<'_>) {
         sleep(Duration::from_millis(50)).await;
     }
     panic!("{call} stays on the primary");
+}
+
+/// What a procedure does is read once somebody has called one. From then on a CALL keeps its session's reads on the
+/// primary only where it does more than servers report by name.
+async fn sessions_that_call_procedures_read_on_replicas(stage: &Stage<'_>) {
+    let reads_elsewhere_after = |call: &'static str, attempts: u32| async move {
+        let mut connection = stage.connect().await;
+        run(&mut connection, call).await.unwrap();
+        let mut elsewhere = false;
+        for _ in 0..attempts {
+            elsewhere |= stage.run_on(&mut connection, "SELECT COUNT(*) FROM t").await.1 == ON_REPLICA;
+            sleep(Duration::from_millis(50)).await;
+        }
+        connection.quit().await.unwrap();
+        elsewhere
+    };
+    let mut told = false;
+    for _ in 0..20 {
+        told = told || reads_elsewhere_after("CALL writes(41)", 10).await;
+    }
+    assert!(told, "a session that has called a procedure never reads on a replica");
+    assert!(reads_elsewhere_after("CALL sets()", 40).await);
+    assert!(!reads_elsewhere_after("CALL locks()", 20).await);
+    assert!(!reads_elsewhere_after("CALL shadows()", 20).await);
 }
 
 async fn changes_through_headgate_count_at_once(stage: &Stage<'_>) {
