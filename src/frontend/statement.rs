@@ -13,6 +13,7 @@ use crate::routing::{self, Decision, Question, Reason, Target};
 use crate::runtime::clock;
 use crate::session::{Abandoned, Touched};
 use crate::sql::{self, Bond, Class, LexMode, RouteHint, Statement, Temporaries, TransactionKind, Unclear};
+use crate::topology::Catalog;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::frame::{HEADER, Header};
 use crate::wire::reply::Shape;
@@ -164,6 +165,14 @@ impl Session {
         }
     }
 
+    /// Whether a statement may read a temporary table of the session: by its name, or in a function.
+    fn may_read_temporary(&self, statement: &Statement, header: Header) -> bool {
+        let catalog = self.topology.facts.as_deref().and_then(|facts| facts.catalog.as_deref());
+        !matches!(statement.class, Class::PlainRead | Class::PrimaryRead(_))
+            || catalog.is_none_or(Catalog::has_views_that_call)
+            || self.login.state.may_read_temporary(self.text(header), self.lex_mode())
+    }
+
     fn may_read_impure_view(&self, text: Option<&[u8]>) -> bool {
         let text = routing::Text { bytes: text, mode: self.lex_mode(), relations: None };
         self.topology.facts.as_deref().is_none_or(|facts| routing::may_read_impure_view(text, facts))
@@ -237,9 +246,7 @@ impl Session {
             text,
             mode,
             relations: None,
-            reads_temporary: state.view().temporary_tables
-                && (!matches!(statement.class, Class::PlainRead | Class::PrimaryRead(_))
-                    || state.may_read_temporary(text, mode)),
+            reads_temporary: state.view().temporary_tables && self.may_read_temporary(statement, header),
             known_to_write: may_leave(statement) && shared.learned.knows(|| Some(sql::digest(text?, mode))),
             session: state.view(),
             topology,

@@ -31,6 +31,9 @@ enum Going {
     Prepared(Name),
     Handler(Name),
     Xa,
+    /// Nothing goes if the statement succeeds. Where it fails, one of that name that was prepared before may be there
+    /// still.
+    NothingBut(Name),
 }
 
 /// More than can be followed.
@@ -48,6 +51,7 @@ impl Bonds {
             Bond::Prepares { statement, simple } => {
                 self.prepared.retain(|(known, _)| known != statement);
                 put(&mut self.prepared, (statement.clone(), *simple))?;
+                self.going = Some(Going::NothingBut(statement.clone()));
             }
             // What it runs may do anything.
             Bond::Executes(name) if !self.is_simple(name) => return Err(Lost),
@@ -82,13 +86,20 @@ impl Bonds {
 
     /// The statement has ended.
     pub(super) fn settle(&mut self, ok: bool) {
-        let Some(going) = self.going.take().filter(|_| ok) else { return };
-        match going {
-            Going::Temporary(tables) => self.temporary.retain(|table| !tables.contains(table)),
-            Going::TableLocks => self.tables_locked = false,
-            Going::Prepared(name) => self.prepared.retain(|(known, _)| *known != name),
-            Going::Handler(name) => self.handlers.retain(|known| *known != name),
-            Going::Xa => self.in_xa = false,
+        let going = self.going.take();
+        if let Some(Going::NothingBut(name)) = going.as_ref().filter(|_| !ok) {
+            self.prepared
+                .iter_mut()
+                .filter(|(known, _)| known == name)
+                .for_each(|(_, simple)| *simple = false);
+        }
+        match going.filter(|_| ok) {
+            None | Some(Going::NothingBut(_)) => {}
+            Some(Going::Temporary(tables)) => self.temporary.retain(|table| !tables.contains(table)),
+            Some(Going::TableLocks) => self.tables_locked = false,
+            Some(Going::Prepared(name)) => self.prepared.retain(|(known, _)| *known != name),
+            Some(Going::Handler(name)) => self.handlers.retain(|known| *known != name),
+            Some(Going::Xa) => self.in_xa = false,
         }
     }
 
@@ -202,6 +213,8 @@ mod tests {
         let mut bonds = Bonds::default();
         assert_eq!(run(&mut bonds, "EXECUTE s", true), Err(Lost));
         assert_eq!(run(&mut bonds, "PREPARE s FROM 'CALL p()'", true), Ok(()));
+        assert_eq!(run(&mut bonds, "EXECUTE s", true), Err(Lost));
+        assert_eq!(run(&mut bonds, "PREPARE s FROM 'SELECT 1 FROM gone'", false), Ok(()));
         assert_eq!(run(&mut bonds, "EXECUTE s", true), Err(Lost));
         assert_eq!(run(&mut bonds, "RENAME TABLE a TO b", true), Ok(()));
         assert_eq!(run(&mut bonds, "CREATE TEMPORARY TABLE t (a INT)", true), Ok(()));

@@ -59,6 +59,8 @@ pub struct Catalog {
     impure_shapes: u64,
     /// Lower-case names of stored functions of which some are pure.
     functions: HashMap<Name, Functions>,
+    /// Some view calls a stored function.
+    views_call: bool,
 }
 
 type Name = Box<[u8]>;
@@ -95,7 +97,14 @@ impl Catalog {
                 functions.insert(name.clone(), Functions { bare, schemas });
             }
         }
+        let of_functions: HashSet<usize> =
+            graph.functions.values().flatten().map(|(_, node)| *node).collect();
+        let calls = |node: &usize| {
+            let reaches = graph.nodes.get(*node).map(|node| node.reaches.as_slice()).unwrap_or_default();
+            reaches.iter().any(|reached| of_functions.contains(reached))
+        };
         Self {
+            views_call: graph.views.values().any(calls),
             impure_foreign: impure_views.iter().any(|name| !name.is_ascii()),
             impure_shapes: impure_views.iter().fold(0, |shapes, name| shapes | shape(name)),
             impure_views,
@@ -107,6 +116,13 @@ impl Catalog {
     #[must_use]
     pub fn has_only_pure_views(&self) -> bool {
         self.impure_views.is_empty()
+    }
+
+    /// Whether some view calls a stored function: that sees the temporary tables of the session, where the view itself
+    /// does not.
+    #[must_use]
+    pub const fn has_views_that_call(&self) -> bool {
+        self.views_call
     }
 
     /// True when `name`, as a client sent it, may be that of a view that is not pure, in any schema.

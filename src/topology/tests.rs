@@ -69,6 +69,15 @@ fn a_view_is_what_its_definition_and_all_that_it_names_are() {
 }
 
 #[test]
+fn views_that_call_functions_are_told() {
+    let plain = ("v", "select `a`.`t`.`a` AS `a` from `a`.`t`");
+    let calls = ("w", "select `d`.`f`(1) AS `a`");
+    let function = ("d.f", "RETURN (SELECT MAX(a) FROM t)");
+    assert!(!catalog(&[plain], &[function]).has_views_that_call());
+    assert!(catalog(&[plain, calls], &[function]).has_views_that_call());
+}
+
+#[test]
 fn views_of_one_name_are_as_bad_as_the_worst() {
     let good = ("v", "select `a`.`t`.`a` AS `a` from `a`.`t`");
     check_views(&catalog(&[good, good], &[]), &["v"], &[]);
