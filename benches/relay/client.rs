@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use headgate::auth::Secret;
 use headgate::auth::client_side::{Channel, Exchange, Setup, Step};
 use headgate::lab::Account;
@@ -13,6 +13,7 @@ use headgate::wire::err::ErrPacket;
 use headgate::wire::frame::{HEADER, Header, put_packet};
 use headgate::wire::greeting::Greeting;
 use headgate::wire::login_request::LoginRequest;
+use headgate::wire::prepared::Prepared;
 
 pub(crate) struct Client {
     stream: TcpStream,
@@ -58,6 +59,25 @@ impl Client {
             }
             self.skip(header.len)?;
         }
+    }
+
+    /// Prepares a statement, and returns its id.
+    pub(crate) fn prepare(&mut self, statement: &str) -> Result<u32> {
+        self.send(0, &[b"\x16", statement.as_bytes()].concat())?;
+        let (_, payload) = self.packet()?;
+        let Some(prepared) = Prepared::parse(&payload) else { bail!("{:?}", ErrPacket::parse(&payload)) };
+        for _ in 0..prepared.parameters + prepared.columns {
+            let (header, _) = self.head()?;
+            self.skip(header.len)?;
+        }
+        Ok(prepared.id)
+    }
+
+    /// The stream, for somebody who does not wait in it.
+    pub(crate) fn into_stream(self) -> Result<TcpStream> {
+        ensure!(self.unseen.is_empty(), "bytes that nobody asked for");
+        self.stream.set_nonblocking(true)?;
+        Ok(self.stream)
     }
 
     /// Room for a large result.

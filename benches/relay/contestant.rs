@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use headgate::lab::{Cluster, Headgate, Node, headgate as program, tools};
+use headgate::lab::{Cluster, Headgate, Node, headgate as starting, tools};
 
 use super::meter::Meter;
 use super::options::Options;
@@ -25,10 +25,12 @@ pub(crate) enum Kind {
     PerCore,
     /// Multi-threaded, with clients that share 20 connections to each server.
     Shared,
+    /// The same with the primary alone, so that all who wait stand in one line.
+    SharedOne,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Direct,
         Self::Haproxy,
         Self::HaproxyThreads,
@@ -36,6 +38,7 @@ impl Kind {
         Self::MultiThread,
         Self::PerCore,
         Self::Shared,
+        Self::SharedOne,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -47,12 +50,18 @@ impl Kind {
             Self::MultiThread => "headgate-multi",
             Self::PerCore => "headgate-core",
             Self::Shared => "headgate-shared",
+            Self::SharedOne => "headgate-shared-one",
         }
     }
 
     /// Whether it takes part without being asked for.
     pub(crate) fn is_usual(self) -> bool {
-        !matches!(self, Self::HaproxyThreads | Self::Shared)
+        !matches!(self, Self::HaproxyThreads | Self::Shared | Self::SharedOne)
+    }
+
+    /// Whether it is one of Headgate.
+    fn is_headgate(self) -> bool {
+        matches!(self, Self::MultiThread | Self::PerCore | Self::Shared | Self::SharedOne)
     }
 
     /// The runtime model of a Headgate.
@@ -68,6 +77,8 @@ impl Kind {
 /// A way to the servers, ready for clients.
 pub(crate) struct Contestant {
     pub(crate) kind: Kind,
+    /// Of another build than its namesake, to see in one run what a change has changed.
+    is_beside: bool,
     pub(crate) address: SocketAddr,
     /// The proxy; nothing to be measured on the direct way.
     pub(crate) meter: Option<Meter>,
@@ -97,19 +108,27 @@ pub(crate) struct Field {
 
 impl Field {
     pub(crate) fn start(cluster: &Cluster, options: &Options) -> Result<Self> {
-        let start = |kind: Kind| {
-            Contestant::start(kind, cluster).with_context(|| format!("cannot start {}", kind.name()))
-        };
-        let contestants = options.contestants().into_iter().map(start).collect::<Result<_>>()?;
+        let mut contestants = Vec::new();
+        for kind in options.contestants() {
+            let failed = || format!("cannot start {}", kind.name());
+            contestants.push(Contestant::start(kind, cluster).with_context(failed)?);
+            if let Some(program) = options.beside.as_deref().filter(|_| kind.is_headgate()) {
+                contestants.push(Contestant::of_build(kind, program, cluster).with_context(failed)?);
+            }
+        }
         Ok(Self { contestants })
     }
 
-    pub(crate) fn names(&self) -> Vec<&'static str> {
-        self.contestants.iter().map(|contestant| contestant.kind.name()).collect()
+    pub(crate) fn names(&self) -> Vec<String> {
+        let name = |contestant: &Contestant| match contestant.is_beside {
+            true => format!("{} beside", contestant.kind.name()),
+            false => contestant.kind.name().to_owned(),
+        };
+        self.contestants.iter().map(name).collect()
     }
 
     pub(crate) fn index(&self, kind: Kind) -> Option<usize> {
-        self.contestants.iter().position(|contestant| contestant.kind == kind)
+        self.contestants.iter().position(|contestant| contestant.kind == kind && !contestant.is_beside)
     }
 
     /// The contestants in the order of a round: each begins once, so that none always has the
@@ -127,14 +146,38 @@ impl Contestant {
         let folder = cluster.folder();
         let primary = cluster.primary().address();
         Ok(match kind {
-            Kind::Direct => Self { kind, address: primary, meter: None, _process: Process::None },
+            Kind::Direct => {
+                Self { kind, is_beside: false, address: primary, meter: None, _process: Process::None }
+            }
             Kind::Haproxy => Self::haproxy(kind, folder, primary, "    nbthread 1\n")?,
             Kind::HaproxyThreads => Self::haproxy(kind, folder, primary, "")?,
             Kind::Router => Self::router(folder, primary)?,
-            Kind::MultiThread => Self::headgate(kind, cluster, "multi-thread", &[])?,
-            Kind::PerCore => Self::headgate(kind, cluster, "per-core", &[])?,
-            Kind::Shared => Self::headgate(kind, cluster, "multi-thread", SHARED)?,
+            Kind::MultiThread | Kind::PerCore | Kind::Shared | Kind::SharedOne => {
+                let program = Path::new(env!("CARGO_BIN_EXE_headgate"));
+                Self { is_beside: false, ..Self::of_build(kind, program, cluster)? }
+            }
         })
+    }
+
+    /// A Headgate of some build.
+    fn of_build(kind: Kind, program: &Path, cluster: &Cluster) -> Result<Self> {
+        let servers: Vec<SocketAddr> = match kind {
+            Kind::SharedOne => vec![cluster.primary().address()],
+            _ => cluster.nodes().iter().map(Node::address).collect(),
+        };
+        let mut options = starting::Options::default()
+            .argument(format!(
+                "--runtime={}",
+                if kind == Kind::PerCore { "per-core" } else { "multi-thread" }
+            ))
+            .argument("--backend-tls=disabled")
+            .argument("--log=warn");
+        if matches!(kind, Kind::Shared | Kind::SharedOne) {
+            options = SHARED.iter().fold(options, |options, argument| options.argument(*argument));
+        }
+        let headgate = Headgate::start(program, &servers, &options)?;
+        let (address, meter) = (headgate.address(), Some(Meter::of(headgate.pid())));
+        Ok(Self { kind, is_beside: true, address, meter, _process: Process::Headgate(headgate) })
     }
 
     fn haproxy(kind: Kind, folder: &Path, primary: SocketAddr, threads: &str) -> Result<Self> {
@@ -190,19 +233,7 @@ impl Contestant {
             }
             thread::sleep(Duration::from_millis(50));
         }
-        Ok(Self { kind, address, meter, _process: process })
-    }
-
-    fn headgate(kind: Kind, cluster: &Cluster, runtime: &str, further: &[&str]) -> Result<Self> {
-        let servers: Vec<SocketAddr> = cluster.nodes().iter().map(Node::address).collect();
-        let options = program::Options::default()
-            .argument(format!("--runtime={runtime}"))
-            .argument("--backend-tls=disabled")
-            .argument("--log=warn");
-        let options = further.iter().fold(options, |options, further| options.argument(*further));
-        let headgate = Headgate::start(Path::new(env!("CARGO_BIN_EXE_headgate")), &servers, &options)?;
-        let (address, meter) = (headgate.address(), Some(Meter::of(headgate.pid())));
-        Ok(Self { kind, address, meter, _process: Process::Headgate(headgate) })
+        Ok(Self { kind, is_beside: false, address, meter, _process: process })
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::contestant::{Field, Kind};
 use super::samples::ratio;
-use super::{bulk, idle, point};
+use super::{bulk, crowd, idle, point};
 
 /// What was checked, in words, and whether it holds.
 #[derive(Debug, Default)]
@@ -30,6 +30,29 @@ impl Gate {
                         kind.name()
                     ),
                 );
+            }
+        }
+    }
+
+    /// Thousands of clients that share a few connections do not pay for being many.
+    pub(crate) fn crowd(&mut self, field: &Field, loads: &[crowd::Load]) {
+        for load in loads {
+            let fewest = crowd::fewest(loads, load.protocol).filter(|fewest| fewest.clients < load.clients);
+            for kind in [Kind::Shared, Kind::SharedOne] {
+                let Some(shared) = figures(field, &load.figures, kind) else { continue };
+                let named = format!("{}, {} clients, {}", kind.name(), load.clients, load.protocol.name());
+                let haproxy = figures(field, &load.figures, Kind::Haproxy);
+                if let Some(ratio) = haproxy.and_then(|haproxy| ratio(&shared.proxy, &haproxy.proxy)) {
+                    let text =
+                        format!("{named}: CPU a point select {ratio:.2} × HAProxy's, at most {CROWD_CPU}");
+                    self.check(ratio <= CROWD_CPU, text);
+                }
+                let few = fewest.and_then(|fewest| figures(field, &fewest.figures, kind));
+                if let Some(ratio) = few.and_then(|few| ratio(&shared.rate, &few.rate)) {
+                    let text =
+                        format!("{named}: {ratio:.2} × as fast as with the fewest, at least {CROWD_RATE}");
+                    self.check(ratio >= CROWD_RATE, text);
+                }
             }
         }
     }
@@ -104,6 +127,10 @@ fn headgates<'a, T>(field: &Field, figures: &'a [T]) -> impl Iterator<Item = (Ki
 
 /// Times HAProxy's.
 const CPU_A_STATEMENT: f64 = 1.25;
+/// Times HAProxy's.
+const CROWD_CPU: f64 = 1.3;
+/// Times that of the fewest clients measured.
+const CROWD_RATE: f64 = 0.9;
 /// Times HAProxy's.
 const BULK_SPEED: f64 = 0.9;
 const BULK_GROWTH: f64 = 32.0;

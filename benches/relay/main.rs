@@ -1,7 +1,8 @@
 //! What Headgate costs, side by side with the proxies people know.
 //!
 //! ```text
-//! cargo bench --features lab --bench relay -- [--quick] [--rounds N] [--seconds S] [--clients 1,8,64] [only…]
+//! cargo bench --features lab --bench relay -- [--quick] [--rounds N] [--seconds S] [--clients 1,8,64]
+//!     [--crowd 20,2000] [only…]
 //! ```
 //!
 //! One cluster of real servers on loopback; before it, in alternating rounds of one run: nothing
@@ -10,15 +11,16 @@
 //! a checkout from the pool for every statement. No TLS anywhere: it would be HAProxy's clients and
 //! servers paying for it and Headgate's own process, which says nothing about the relay.
 //!
-//! Point selects by sysbench in the text and the binary protocol; 100 MB results in small and large
-//! rows, read by a client that looks at packet headers only; 2,000 idle clients. The last lines say
-//! whether the gate of ARCHITECTURE.md ("Workers") holds; the exit status is 1 where it does not.
+//! Point selects by sysbench in the text and the binary protocol; the same by a crowd of clients that cost little
+//! themselves; 100 MB results in small and large rows, read by a client that looks at packet headers only; 2,000 idle
+//! clients. The last lines say whether what is asked of the relay holds; the exit status is 1 where it does not.
 
 #![allow(clippy::disallowed_methods, reason = "measuring needs the real clock")]
 
 mod bulk;
 mod client;
 mod contestant;
+mod crowd;
 mod gate;
 mod idle;
 mod meter;
@@ -61,7 +63,8 @@ fn run(options: &Options) -> Result<bool> {
         Cluster::builder(Flavor::MySql)
             .relays(false)
             .performance_schema(false)
-            .max_connections(idle::CLIENTS + 500)
+            // Those of the run before may not have gone yet.
+            .max_connections(2 * options.crowd.iter().copied().fold(idle::CLIENTS, u32::max) + 500)
             .server_option("innodb-buffer-pool-size=256M")
             .start(),
     )?;
@@ -77,6 +80,11 @@ fn run(options: &Options) -> Result<bool> {
         let figures = point::measure(&field, &cluster, options)?;
         println!("{}", report::point(&field, &figures));
         gate.point(&field, &figures);
+    }
+    if options.wants(options::Test::Crowd) {
+        let figures = crowd::measure(&field, &cluster, options)?;
+        println!("{}", report::crowd(&field, &figures));
+        gate.crowd(&field, &figures);
     }
     if options.wants(options::Test::Bulk) {
         let figures = bulk::measure(&field, &cluster, options)?;

@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use clap::Parser;
 
 use super::contestant::Kind;
@@ -20,7 +22,13 @@ pub(crate) struct Options {
     /// Numbers of clients of the point selects.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 8, 64])]
     pub(crate) clients: Vec<u32>,
-    /// Only these: names of contestants, of tests (point, bulk, idle), of protocols (text, binary).
+    /// Numbers of clients of the crowd.
+    #[arg(long, value_delimiter = ',', default_values_t = [20, 2_000])]
+    pub(crate) crowd: Vec<u32>,
+    /// Another build of headgate, which takes part beside this one.
+    #[arg(long)]
+    pub(crate) beside: Option<PathBuf>,
+    /// Only these: names of contestants, of tests (point, crowd, bulk, idle), of protocols (text, binary).
     only: Vec<String>,
     /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
@@ -31,16 +39,17 @@ pub(crate) struct Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Test {
     Point,
+    Crowd,
     Bulk,
     Idle,
 }
 
 impl Test {
-    const ALL: [(&'static str, Self); 3] =
-        [("point", Self::Point), ("bulk", Self::Bulk), ("idle", Self::Idle)];
+    const ALL: [(&'static str, Self); 4] =
+        [("point", Self::Point), ("crowd", Self::Crowd), ("bulk", Self::Bulk), ("idle", Self::Idle)];
 }
 
-/// How sysbench sends its statements.
+/// How statements are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Text,

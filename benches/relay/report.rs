@@ -8,7 +8,7 @@ use headgate::lab::Cluster;
 use super::contestant::{Field, Kind};
 use super::options::Options;
 use super::samples::{median, ratio};
-use super::{bulk, idle, point};
+use super::{bulk, crowd, idle, point};
 
 pub(crate) fn preamble(cluster: &Cluster, options: &Options) -> String {
     let cores = thread::available_parallelism().map_or(0, usize::from);
@@ -67,6 +67,42 @@ pub(crate) fn point(field: &Field, loads: &[point::Load]) -> String {
     table.text()
 }
 
+pub(crate) fn crowd(field: &Field, loads: &[crowd::Load]) -> String {
+    let mut table = Table::new(&[
+        "a crowd's point selects",
+        "clients",
+        "a second",
+        "× fewest",
+        "ms: median",
+        "p99",
+        "CPU µs each: proxy",
+        "×",
+        "servers",
+        "crowd",
+    ]);
+    for load in loads {
+        let reference = field.index(Kind::Haproxy).and_then(|index| load.figures.get(index));
+        for (index, (name, figures)) in field.names().iter().zip(&load.figures).enumerate() {
+            let of = |values: &[f64]| median(values.iter().copied());
+            let fewest = crowd::fewest(loads, load.protocol).and_then(|load| load.figures.get(index));
+            table.row([
+                format!("{name} {}", load.protocol.name()),
+                load.clients.to_string(),
+                number(of(&figures.rate), 0),
+                number(fewest.and_then(|fewest| ratio(&figures.rate, &fewest.rate)), 2),
+                number(of(&figures.median), 3),
+                number(of(&figures.p99), 3),
+                number(of(&figures.proxy), 1),
+                number(reference.and_then(|reference| ratio(&figures.proxy, &reference.proxy)), 2),
+                number(of(&figures.servers), 1),
+                number(of(&figures.crowd), 1),
+            ]);
+        }
+        table.rule();
+    }
+    table.text()
+}
+
 pub(crate) fn bulk(field: &Field, loads: &[bulk::Load]) -> String {
     let mut table =
         Table::new(&["100 MB results", "row bytes", "MB a second", "×", "CPU µs a MB", "×", "growth MiB"]);
@@ -74,7 +110,7 @@ pub(crate) fn bulk(field: &Field, loads: &[bulk::Load]) -> String {
         let reference = field.index(Kind::Haproxy).and_then(|index| load.figures.get(index));
         for (name, figures) in field.names().iter().zip(&load.figures) {
             table.row([
-                (*name).to_owned(),
+                name.clone(),
                 load.table.row.to_string(),
                 number(median(figures.speed.iter().copied()), 0),
                 number(reference.and_then(|reference| ratio(&figures.speed, &reference.speed)), 2),
