@@ -16,7 +16,7 @@ use crate::auth::Secret;
 use crate::backend::{BackendError, Connection, Credentials, Purpose};
 use crate::pool::{Handed, Shelf, Ticket};
 use crate::pooling::Fit;
-use crate::runtime::clock;
+use crate::runtime::clock::{self, LazyTimer};
 use crate::session::{Hold, Variables};
 use crate::topology::{Flavor, Hindrance, ServerId};
 use crate::wire::capabilities::Capabilities;
@@ -41,11 +41,13 @@ pub(super) struct Lease {
     pub(super) last: Option<Ticket>,
     /// The reason for which it is kept.
     pub(super) keeps: Option<Hold>,
+    /// Wakes a session that has waited in line for too long.
+    patience: LazyTimer,
 }
 
 impl Lease {
     /// The connection that a session has logged in on.
-    pub(super) const fn of(connection: Connection) -> Self {
+    pub(super) fn of(connection: Connection) -> Self {
         Self {
             server: connection.server(),
             flavor: connection.flavor(),
@@ -54,6 +56,7 @@ impl Lease {
             pool: None,
             last: None,
             keeps: None,
+            patience: LazyTimer::default(),
         }
     }
 
@@ -211,9 +214,10 @@ impl Session {
         if let Some(found) = self.take_from(shelf) {
             return Ok(found);
         }
-        let place: Box<dyn Send + Sync> = match self.context.pool.place_now(id) {
+        let pool = &self.context.pool;
+        let place: Box<dyn Send + Sync> = match pool.place_now(id) {
             Ok(place) => Box::new(place),
-            Err(_) => match self.context.pool.wait_for_connection(id, shelf).await? {
+            Err(_) => match pool.wait_for_connection(id, shelf, &mut self.login.primary.patience).await? {
                 Handed::Place(place) => Box::new(place),
                 Handed::Connection(mut connection) => {
                     connection.uses += 1;

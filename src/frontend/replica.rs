@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use super::checkout::READY_LIMIT;
 use super::prepared::Execution;
@@ -26,9 +25,6 @@ use crate::wire::execute;
 use crate::wire::reply::{self, Shape, Tracker};
 use crate::wire::session_track::Change;
 use crate::wire::status::StatusFlags;
-
-/// After this long without a reply it is looked up whether the replica still serves.
-const LOOK_UP_EVERY: Duration = Duration::from_millis(500);
 
 /// The replica connection that a session used last.
 #[derive(Debug)]
@@ -234,18 +230,20 @@ impl Session {
         }
     }
 
-    /// Waits until a replica has begun to answer, or something else comes up. The timer goes on through many
-    /// statements and is set again only when it has run out: most replies come long before, and setting it
-    /// costs more than they do.
+    /// Waits until a replica has begun to answer, or something else comes up. Whether it still serves is looked up with
+    /// every snapshot that the monitor publishes; a timer for that would go on when the statement is over, and wake
+    /// thousands of sessions for nothing.
     async fn begun(
         &mut self,
         id: ServerId,
         connection: &mut Connection,
     ) -> Result<Option<Alarm>, BackendError> {
         loop {
-            let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(LOOK_UP_EVERY)));
             let (client, vigil) = (&mut self.client, &mut self.vigil);
             let mut filled = pin!(connection.link.fill_if_empty());
+            let mut news = pin!(self.lookout.changed());
+            // Nobody publishes any more when Headgate ends.
+            let mut silent = false;
             let come = poll_fn(|cx| {
                 if let Poll::Ready(read) = filled.as_mut().poll(cx) {
                     return Poll::Ready(Some(Ok(read)));
@@ -253,12 +251,22 @@ impl Session {
                 if let Poll::Ready(alarm) = vigil.poll(client, cx) {
                     return Poll::Ready(Some(Err(alarm)));
                 }
-                patience.as_mut().poll(cx).map(|()| None)
+                if silent {
+                    return Poll::Pending;
+                }
+                match news.as_mut().poll(cx) {
+                    Poll::Ready(Ok(())) => Poll::Ready(None),
+                    Poll::Ready(Err(_)) => {
+                        silent = true;
+                        Poll::Pending
+                    }
+                    Poll::Pending => Poll::Pending,
+                }
             });
             match come.await {
                 Some(Ok(read)) => return if read? == 0 { Err(BackendError::Closed) } else { Ok(None) },
                 Some(Err(alarm)) => return Ok(Some(alarm)),
-                None => patience.as_mut().reset(tokio::time::Instant::now() + LOOK_UP_EVERY),
+                None => {}
             }
             let topology = self.context.topology();
             let serves = topology.server(id).is_some_and(|server| server.state == ServerState::Replica);

@@ -1,12 +1,10 @@
 //! The command loop of one client.
 
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::watch;
-use tokio::time::Sleep;
 use zeroize::Zeroize;
 
 use super::checkout::Shelves;
@@ -133,8 +131,8 @@ pub(super) struct Session {
     pub(super) idle: Idle,
     /// Looks on while a server is at work.
     pub(super) vigil: Vigil,
-    /// Wakes a session that waits for a replica. Armed once for many statements: see [`Session::on_replica`].
-    pub(super) patience: Option<Pin<Box<Sleep>>>,
+    /// The same snapshots, for a session that waits for a replica.
+    pub(super) lookout: watch::Receiver<Arc<Topology>>,
     /// The client asks about the statement before, so the connections that it runs on are kept until the next.
     pub(super) looks_back: bool,
     /// Headgate has asked something of its own on the primary since.
@@ -161,6 +159,7 @@ impl Session {
         shutdown: shutdown::Listener,
     ) -> Self {
         let published = context.shared.topology.clone();
+        let lookout = published.clone();
         let topology = context.topology();
         Self {
             context,
@@ -175,7 +174,7 @@ impl Session {
             topology,
             idle: Idle::new(shutdown),
             vigil: Vigil::default(),
-            patience: None,
+            lookout,
             looks_back: false,
             asked_own: false,
             traces: Traces::default(),

@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::places::{Handed, Offer, Place, Places, Turn};
 use crate::backend::{BackendError, Connection};
+use crate::runtime::clock::LazyTimer;
 use crate::telemetry;
 use crate::topology::ServerId;
 
@@ -110,8 +111,8 @@ impl ServerLimits {
     ///
     /// # Errors
     /// [`BackendError::Full`] past the deadline, or where too many wait.
-    pub(super) async fn wait(&self, turn: Turn) -> Result<Handed, BackendError> {
-        turn.wait(self.limits.wait).await
+    pub(super) async fn wait(&self, turn: Turn, timer: &mut LazyTimer) -> Result<Handed, BackendError> {
+        turn.wait(self.limits.wait, timer).await
     }
 
     /// Offers a connection of a shelf to those who wait for one.
@@ -166,6 +167,7 @@ impl ServerLimits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::clock;
 
     fn limits(per_server: usize, waiting_room: usize) -> Arc<ServerLimits> {
         let registry = telemetry::Registry::new();
@@ -179,7 +181,8 @@ mod tests {
         let held = limits.place_now(ServerId(1)).unwrap();
         let turn = limits.queue(ServerId(1), None).unwrap();
         assert!(limits.queue(ServerId(1), None).is_err(), "one waits, and no more may");
-        assert!(matches!(limits.wait(turn).await, Err(BackendError::Full { limit: 1 })));
+        let timer = &mut LazyTimer::default();
+        assert!(matches!(limits.wait(turn, timer).await, Err(BackendError::Full { limit: 1 })));
         assert_eq!(limits.waiting(ServerId(1)), 0);
         assert!(limits.place_now(ServerId(1)).is_err());
         assert!(limits.place_now(ServerId(2)).is_ok());
@@ -210,5 +213,48 @@ mod tests {
         // What was handed to somebody who left without taking it is not lost.
         drop(second);
         assert_eq!(limits.open(id), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_leaves_the_middle_of_the_line_moves_nobody_else() {
+        let limits = limits(1, 8);
+        let id = ServerId(1);
+        let held = limits.place_now(id).unwrap();
+        let mut line: Vec<_> = (0..5).map(|_| limits.queue(id, None).unwrap()).collect();
+        drop(line.remove(2));
+        drop(line.remove(0));
+        assert_eq!(limits.waiting(id), 3);
+        let mut place = held;
+        for mut turn in line {
+            assert!(turn.handed().is_none());
+            drop(place);
+            place = match turn.handed() {
+                Some(Handed::Place(place)) => place,
+                other => panic!("{other:?}"),
+            };
+        }
+        drop(place);
+        assert_eq!((limits.waiting(id), limits.open(id)), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_timer_serves_many_turns() {
+        let limits = limits(1, 8);
+        let (id, timer) = (ServerId(1), &mut LazyTimer::default());
+        let held = limits.place_now(id).unwrap();
+        let turn = limits.queue(id, None).unwrap();
+        let served = async {
+            clock::sleep(Duration::from_secs(9)).await;
+            drop(held);
+        };
+        let (handed, ()) = tokio::join!(limits.wait(turn, timer), served);
+        assert_eq!(limits.waiting(id), 0);
+        let turn = limits.queue(id, None).unwrap();
+        let begun = clock::now();
+        assert!(limits.wait(turn, timer).await.is_err());
+        let waited = clock::now().saturating_duration_since(begun);
+        assert!(waited >= Duration::from_secs(10) && waited < Duration::from_secs(11), "{waited:?}");
+        drop(handed);
+        assert_eq!((limits.waiting(id), limits.open(id)), (0, 0));
     }
 }

@@ -1,15 +1,18 @@
 //! The places at one server, and who waits for one: first come, first served, over all users and workers.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::backend::{BackendError, Connection};
-use crate::runtime::clock;
+use crate::runtime::clock::{self, LazyTimer};
 use crate::telemetry;
 
 /// Who has waited for this long is not passed over any more, even where that costs a connection that the next in
@@ -77,6 +80,8 @@ pub(super) struct Turn {
     places: Arc<Places>,
     number: u64,
     handed: oneshot::Receiver<Handed>,
+    /// What was handed over has been taken, so that it stands in the line no more.
+    served: bool,
 }
 
 impl Places {
@@ -114,7 +119,7 @@ impl Places {
             line.waiters.push_back(Waiter { number, shelf, since: clock::now(), hand });
             self.waiting.store(line.waiters.len(), Ordering::SeqCst);
         }
-        Ok(Turn { places: Arc::clone(self), number, handed })
+        Ok(Turn { places: Arc::clone(self), number, handed, served: false })
     }
 
     /// Offers a connection of a shelf to those who wait.
@@ -126,11 +131,11 @@ impl Places {
         loop {
             let mut line = self.line.lock();
             let Some(first) = line.waiters.front() else { return Offer::Keep(*connection) };
-            let passed_over = clock::now().saturating_duration_since(first.since) > PASSED_OVER;
+            let passed_over = || clock::now().saturating_duration_since(first.since) > PASSED_OVER;
             let fits = |waiter: &Waiter| waiter.shelf == Some(shelf);
             let at = match line.waiters.iter().position(fits) {
                 Some(0) => 0,
-                Some(at) if !passed_over => at,
+                Some(at) if !passed_over() => at,
                 _ => return Offer::Close(*connection),
             };
             let waiter = line.waiters.remove(at);
@@ -191,13 +196,28 @@ impl Drop for Place {
 }
 
 impl Turn {
-    /// Waits for a place or a connection.
-    pub(super) async fn wait(mut self, limit: Duration) -> Result<Handed, BackendError> {
+    /// Waits for a place or a connection. The timer is one that the waiter goes on with: a line moves on thousands of
+    /// times a second, and setting a timer for each turn costs more than the turn.
+    pub(super) async fn wait(
+        mut self,
+        limit: Duration,
+        timer: &mut LazyTimer,
+    ) -> Result<Handed, BackendError> {
         self.places.counters.waits.increment(1);
-        match clock::within(limit, &mut self.handed).await {
-            Ok(Ok(handed)) => Ok(handed),
+        let due = clock::now() + limit;
+        let handed = poll_fn(|cx| {
+            if let Poll::Ready(handed) = Pin::new(&mut self.handed).poll(cx) {
+                return Poll::Ready(handed.ok());
+            }
+            timer.poll_due(due, cx).map(|()| None)
+        });
+        match handed.await {
+            Some(handed) => {
+                self.served = true;
+                Ok(handed)
+            }
             // Nobody drops the other end without a word; that would be as good as full.
-            Ok(Err(_)) | Err(_) => {
+            None => {
                 self.places.counters.wait_timeouts.increment(1);
                 Err(self.places.full())
             }
@@ -213,8 +233,14 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
+        if self.served {
+            return;
+        }
         let mut line = self.places.line.lock();
-        line.waiters.retain(|waiter| waiter.number != self.number);
-        self.places.waiting.store(line.waiters.len(), Ordering::SeqCst);
+        // Numbers grow from the front to the back.
+        if let Ok(at) = line.waiters.binary_search_by_key(&self.number, |waiter| waiter.number) {
+            line.waiters.remove(at);
+            self.places.waiting.store(line.waiters.len(), Ordering::SeqCst);
+        }
     }
 }

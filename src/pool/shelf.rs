@@ -11,6 +11,7 @@ use super::limits::{Limits, ServerLimits};
 use super::places::{Handed, Offer, Place};
 use crate::backend::{BackendError, Connection, Purpose};
 use crate::pooling::{self, Fit, Setting};
+use crate::runtime::clock::LazyTimer;
 use crate::topology::ServerId;
 use crate::wire::capabilities::Capabilities;
 
@@ -240,12 +241,17 @@ impl Pool {
         })
     }
 
-    /// Waits for a connection of this shelf, or for a place to open one.
+    /// Waits for a connection of this shelf, or for a place to open one, with a timer that the waiter goes on with.
     ///
     /// # Errors
     /// [`BackendError::Full`] past the deadline, or where too many wait already.
-    pub async fn wait_for_connection(&self, server: ServerId, shelf: &Shelf) -> Result<Handed, BackendError> {
-        self.wait(server, Some(shelf.address())).await
+    pub async fn wait_for_connection(
+        &self,
+        server: ServerId,
+        shelf: &Shelf,
+        timer: &mut LazyTimer,
+    ) -> Result<Handed, BackendError> {
+        self.wait(server, Some(shelf.address()), timer).await
     }
 
     /// Like [`Self::place_now`], but waits for its turn where that fails.
@@ -256,20 +262,25 @@ impl Pool {
         if let Ok(place) = self.place_now(server) {
             return Ok(place);
         }
-        match self.wait(server, None).await? {
+        match self.wait(server, None, &mut LazyTimer::default()).await? {
             Handed::Place(place) => Ok(place),
             // None was asked for.
             Handed::Connection(_) => Err(BackendError::Closed),
         }
     }
 
-    async fn wait(&self, server: ServerId, shelf: Option<usize>) -> Result<Handed, BackendError> {
+    async fn wait(
+        &self,
+        server: ServerId,
+        shelf: Option<usize>,
+        timer: &mut LazyTimer,
+    ) -> Result<Handed, BackendError> {
         let turn = self.limits.queue(server, shelf)?;
         // What was put back before this one was in line went to a shelf.
         if let Some(idle) = self.evict_oldest(server) {
             idle.leave();
         }
-        self.limits.wait(turn).await
+        self.limits.wait(turn, timer).await
     }
 
     /// The connection to a server that has been idle for longest, whoever's it is.
