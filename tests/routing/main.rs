@@ -3,6 +3,7 @@
 //! - [`decisions`]: the corpus of statements through the library, without a server;
 //! - [`guard`]: the corpus through Headgate, and nothing was written on a replica;
 //! - [`fresh`]: replicas that are late, and no session reads less than it has written or seen;
+//! - [`frozen`]: replicas that stand still in the middle of a read;
 //! - [`share`]: how many reads the replicas serve;
 //! - [`oracle`]: what Headgate knows of a session is what the server knows.
 //!
@@ -16,6 +17,7 @@ mod client;
 mod corpus;
 mod decisions;
 mod fresh;
+mod frozen;
 mod guard;
 mod oracle;
 mod share;
