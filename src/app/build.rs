@@ -15,13 +15,14 @@ use super::settings::{BackendLink, CertificateFiles, Front, Settings};
 use crate::admission::Refusal;
 use crate::auth::{MAX_ENCODED_SECRET, Secret, Throttle, rsa, throttle};
 use crate::backend::{BackendError, Target};
-use crate::config::{self, BackendTls};
+use crate::config::{BackendTls, RuntimeModel};
 use crate::frontend::{
-    AccountReader, ClientIds, KnownSecrets, Learned, Limits, Live, Parsed, PoolMode, Roster, Shared, Tally,
+    AccountReader, ClientIds, KnownSecrets, Learned, Limits, Live, Parsed, Roster, Shared, Tally,
 };
 use crate::monitor;
 use crate::net::tls::{self, CertificateSource, ClientSettings, ClientTls, Mode, ServerTls};
 use crate::pool;
+use crate::pooling;
 use crate::routing::Reason;
 use crate::runtime::locked::LockedMemory;
 use crate::telemetry::{self, Counters, Labels, Registry};
@@ -40,6 +41,8 @@ pub(super) struct Parts {
     pub(super) shared: Arc<Shared>,
     pub(super) limits: Arc<pool::ServerLimits>,
     pub(super) registry: Arc<Registry>,
+    /// What was chosen at the start, whatever a reload says.
+    pub(super) model: RuntimeModel,
 }
 
 /// Builds what is shared and starts watching the servers.
@@ -61,7 +64,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
     let watch = watch(settings, password);
     let stored_code_wanted = Arc::clone(&watch.stored_code_wanted);
     // Where sessions share connections it matters what any of it leaves on them, else only what a CALL does.
-    stored_code_wanted.store(settings.pool.mode == config::PoolMode::Transaction, Ordering::Relaxed);
+    stored_code_wanted.store(settings.pool.users.mode == pooling::Mode::Transaction, Ordering::Relaxed);
     let handles = monitor::start(targets(settings, &client_tls), watch).await;
     let (memory, unlocked) = LockedMemory::new(MAX_ENCODED_SECRET, MAX_SECRETS);
     if let Some(error) = unlocked {
@@ -71,7 +74,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         );
     }
     let shared = Arc::new(Shared {
-        live: ArcSwap::from_pointee(live(settings)?),
+        live: ArcSwap::from_pointee(live(settings, settings.runtime.model)?),
         topology: handles.topology,
         freshness_wanted: handles.freshness_wanted,
         changed: handles.changed,
@@ -88,10 +91,6 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         clients: AtomicUsize::new(0),
         addresses: Tally::default(),
         users: Tally::default(),
-        pool_mode: match settings.pool.mode {
-            config::PoolMode::Session => PoolMode::Session,
-            config::PoolMode::Transaction => PoolMode::Transaction,
-        },
         told_of_triggers: AtomicBool::new(false),
         proxy_protocol: settings.backend.proxy_protocol,
         ids: ClientIds::new(settings.front.instance),
@@ -100,7 +99,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         roster: Roster::default(),
     });
     let limits = pool::ServerLimits::new(pool_limits(settings)?, server_counters(settings, &registry));
-    Ok(Parts { shared, limits, registry })
+    Ok(Parts { shared, limits, registry, model: settings.runtime.model })
 }
 
 fn server_counters(settings: &Settings, registry: &Registry) -> Vec<(ServerId, telemetry::Server)> {
@@ -110,8 +109,8 @@ fn server_counters(settings: &Settings, registry: &Registry) -> Vec<(ServerId, t
     (0..).zip(&settings.servers).map(counters).collect()
 }
 
-/// What a reload may change.
-pub(super) fn live(settings: &Settings) -> anyhow::Result<Live> {
+/// What a reload may change, in a process with this model.
+pub(super) fn live(settings: &Settings, model: RuntimeModel) -> anyhow::Result<Live> {
     let limits = Limits {
         clients: usize::try_from(settings.front.max_clients.get())?,
         login_timeout: settings.front.login_timeout,
@@ -122,7 +121,14 @@ pub(super) fn live(settings: &Settings) -> anyhow::Result<Live> {
         require_tls: settings.front.require_tls,
         compression: settings.front.compression,
     };
-    Ok(Live { limits, policy: settings.routing, rules: Arc::new(settings.front.rules.clone()) })
+    let users = settings.pool.users.clone();
+    let users = match model {
+        RuntimeModel::MultiThread => users,
+        // Workers could not use each other's connections; another model waits for a restart.
+        RuntimeModel::PerCore => users.unshared(),
+    };
+    let rules = Arc::new(settings.front.rules.clone());
+    Ok(Live { limits, policy: settings.routing, rules, users: Arc::new(users) })
 }
 
 fn pool_limits(settings: &Settings) -> anyhow::Result<pool::Limits> {

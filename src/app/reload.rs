@@ -36,7 +36,7 @@ pub(super) fn reload(
             tracing::error!(%error, "TLS towards the servers was not reloaded; the old settings stay")
         }
     }
-    match live(settings) {
+    match live(settings, parts.model) {
         Ok(live) => parts.shared.live.store(std::sync::Arc::new(live)),
         Err(error) => tracing::error!(%error, "limits and routing were not reloaded"),
     }

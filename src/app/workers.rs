@@ -6,10 +6,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use super::build::Parts;
-use super::settings::Settings;
+use super::settings::{Doorway, Settings};
 use crate::frontend::{self, Context};
 use crate::net::listener::{Listener, Sharing};
 use crate::pool::Pool;
+use crate::pooling::Mode;
 use crate::runtime::shutdown::{Phase, Shutdown};
 use crate::runtime::{clock, tasks};
 
@@ -24,21 +25,25 @@ pub(super) fn context(parts: &Parts) -> Arc<Context> {
     Arc::new(Context { shared: Arc::clone(&parts.shared), pool: Pool::new(Arc::clone(&parts.limits)) })
 }
 
+/// A listener, and the pool mode of those who come in there where it has one of its own.
+pub(super) type Entrance = (Listener, Option<Mode>);
+
 /// Binds the listeners of one worker. Only the first serves Unix sockets, which cannot be shared.
-pub(super) async fn bind(settings: &Settings, sharing: Sharing) -> anyhow::Result<Vec<Listener>> {
+pub(super) async fn bind(settings: &Settings, sharing: Sharing) -> anyhow::Result<Vec<Entrance>> {
     let mut listeners = Vec::new();
-    for at in &settings.front.listen {
-        if sharing != Sharing::Next || !matches!(at, crate::topology::Address::Unix(_)) {
-            listeners.extend(Listener::bind(at, sharing).await?);
+    for Doorway { address, mode } in &settings.front.listen {
+        if sharing != Sharing::Next || !matches!(address, crate::topology::Address::Unix(_)) {
+            let bound = Listener::bind(address, sharing).await?;
+            listeners.extend(bound.into_iter().map(|listener| (listener, *mode)));
         }
     }
     Ok(listeners)
 }
 
 /// Accepts clients on the current runtime.
-pub(super) fn serve(listeners: Vec<Listener>, context: &Arc<Context>, shutdown: &Shutdown) {
-    for listener in listeners {
-        let accept = frontend::run(listener, Arc::clone(context), shutdown.listener());
+pub(super) fn serve(listeners: Vec<Entrance>, context: &Arc<Context>, shutdown: &Shutdown) {
+    for (listener, mode) in listeners {
+        let accept = frontend::run(listener, mode, Arc::clone(context), shutdown.listener());
         tasks::spawn("listener", accept);
     }
     let (context, mut ending) = (Arc::clone(context), shutdown.listener());

@@ -16,6 +16,11 @@ macro_rules! choice {
         impl $name {
             const WORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$variant)),+];
 
+            /// What a word stands for.
+            pub fn of_word(word: &str) -> Option<Self> {
+                Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, choice)| *choice)
+            }
+
             /// The word for it in the configuration file.
             pub fn word(self) -> &'static str {
                 match self {

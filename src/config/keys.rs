@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::choice::{BackendTls, Compression, Consistency, LogFormat, PoolMode, ProxyProtocol, RuntimeModel};
+use super::doorway::Doorway;
 use super::endpoint::Endpoint;
 use super::key::{Key, Reload, settings};
 use super::network::{Network, UserRule};
@@ -14,9 +15,10 @@ settings! {
     /// Where Headgate accepts connections.
     listen: Listen {
         /// Addresses on which MySQL clients are served: `HOST:PORT`, `[IPV6]:PORT` or `unix:/path`. `[::]:PORT`
-        /// is for IPv6 alone, whatever the system's default; write `0.0.0.0:PORT` beside it for both.
-        address: Vec<Endpoint> {
-            default: vec![tcp("0.0.0.0", 4306)],
+        /// is for IPv6 alone, whatever the system's default; write `0.0.0.0:PORT` beside it for both. Behind an
+        /// address may stand the pool mode of those who come in there, as in `0.0.0.0:4309 pool session`.
+        address: Vec<Doorway> {
+            default: vec![Doorway::plain(tcp("0.0.0.0", 4306))],
             flag: "--listen" "ADDRESS",
             reload: Restart
         }
@@ -89,9 +91,10 @@ settings! {
             default: None,
             reload: Live
         }
-        /// Rules for single users, such as `"app from 10.0.0.0/8, unix"`, `"report max 20"`, or
-        /// `"admin from 127.0.0.1, ::1 max 5"`: where its clients may come from, and how many there may be
-        /// at a time. From anywhere else the user's right password is as good as a wrong one.
+        /// Rules for single users, such as `"app from 10.0.0.0/8, unix"`, `"report max 20 pool session"`, or
+        /// `"admin from 127.0.0.1, ::1 max 5"`: where its clients may come from, how many there may be at a time,
+        /// and the pool mode of its sessions. From anywhere else the user's right password is as good as a wrong
+        /// one.
         users: Option<Vec<UserRule>> {
             default: None,
             reload: Live
@@ -168,11 +171,13 @@ settings! {
     pool: Pool {
         /// For how long a client has its connection to the primary. `session`: for as long as it lives.
         /// `transaction`: for as long as it needs it, which is a statement, a transaction, or whatever cannot be had
-        /// on another connection; thousands of clients then share a few dozen connections. docs/pooling.md has more.
+        /// on another connection; thousands of clients then share a few dozen connections. What `clients.users` says
+        /// of the user wins, then what `listen.address` says of the address, then this. A reload counts for clients
+        /// that log in afterwards. docs/pooling.md has more.
         mode: PoolMode {
             default: PoolMode::Session,
             flag: "--pool-mode" "MODE",
-            reload: Restart
+            reload: Live
         }
         /// Most connections to one server, in use and idle, the control account's not counted. The server's
         /// own `max_connections` still applies: its error 1040 is passed on.

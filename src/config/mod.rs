@@ -11,6 +11,7 @@
 
 mod choice;
 mod diff;
+mod doorway;
 mod duration;
 mod endpoint;
 mod key;
@@ -26,6 +27,7 @@ mod value;
 
 pub use choice::{BackendTls, Compression, Consistency, LogFormat, PoolMode, ProxyProtocol, RuntimeModel};
 pub use diff::{Change, ReloadPlan, diff};
+pub use doorway::Doorway;
 pub use endpoint::{Endpoint, EndpointError};
 pub use key::{Key, Reload};
 pub use keys::{Clients, Config, Control, KEYS, Limits, Listen, Log, Pool, Routing, Runtime, Servers, State};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::choice::PoolMode;
 use super::setting::{Complaint, Form, Setting, quoted};
 use super::value::{Shape, Value};
 
@@ -121,18 +122,20 @@ pub struct UserRule {
     pub from: Vec<Network>,
     /// Most clients at once.
     pub max: Option<u32>,
+    /// For how long its sessions have their connections to the primary.
+    pub pool: Option<PoolMode>,
 }
 
 impl UserRule {
     fn parse(text: &str) -> Result<Self, Complaint> {
-        let form = "write NAME from NETWORK, NETWORK max NUMBER; one of the two may be left out";
+        let form = "write NAME from NETWORK, NETWORK max NUMBER pool MODE; what says nothing may be left out";
         let wrong = |what: &str| Complaint::new(format!("{text:?} is not a rule: {what}"), form);
         let (user, rest) = name(text.trim()).ok_or_else(|| wrong("it begins with no name"))?;
-        let mut rule = Self { user, from: Vec::new(), max: None };
+        let mut rule = Self { user, from: Vec::new(), max: None, pool: None };
         // A list with or without spaces behind its commas.
         let mut words = rest.split([' ', '\t', ',']).filter(|word| !word.is_empty()).peekable();
         if words.next_if_eq(&"from").is_some() {
-            while let Some(word) = words.next_if(|word| *word != "max") {
+            while let Some(word) = words.next_if(|word| !BEHIND_NETWORKS.contains(word)) {
                 rule.from.push(Network::parse(word).map_err(|why| complaint(word, why))?);
             }
             if rule.from.is_empty() {
@@ -143,13 +146,21 @@ impl UserRule {
             let number = words.next().and_then(|word| word.parse().ok()).filter(|max| *max > 0);
             rule.max = Some(number.ok_or_else(|| wrong("no number of 1 or more stands behind max"))?);
         }
+        if words.next_if_eq(&"pool").is_some() {
+            let mode = words.next().and_then(PoolMode::of_word);
+            rule.pool =
+                Some(mode.ok_or_else(|| wrong("neither session nor transaction stands behind pool"))?);
+        }
         match words.next() {
-            Some(word) => Err(wrong(&format!("{word:?} is neither from nor max"))),
-            None if rule.from.is_empty() && rule.max.is_none() => Err(wrong("it says nothing of its user")),
+            Some(word) => Err(wrong(&format!("{word:?} is none of from, max and pool, in that order"))),
+            None if rest.trim().is_empty() => Err(wrong("it says nothing of its user")),
             None => Ok(rule),
         }
     }
 }
+
+/// The words that end the networks of a rule.
+const BEHIND_NETWORKS: [&str; 2] = ["max", "pool"];
 
 /// The name at the front of a rule, in single quotes where it has spaces, and what follows it.
 fn name(text: &str) -> Option<(String, &str)> {
@@ -171,7 +182,10 @@ impl fmt::Display for UserRule {
         for (at, network) in self.from.iter().enumerate() {
             write!(f, "{} {network}", if at == 0 { " from" } else { "," })?;
         }
-        self.max.map_or(Ok(()), |max| write!(f, " max {max}"))
+        if let Some(max) = self.max {
+            write!(f, " max {max}")?;
+        }
+        self.pool.map_or(Ok(()), |mode| write!(f, " pool {}", mode.word()))
     }
 }
 
@@ -242,6 +256,9 @@ mod tests {
         check("'the app' max 5", "'the app' max 5");
         check("'app' max 5", "app max 5");
         check("from from ::1", "from from ::1");
+        check("app pool session", "app pool session");
+        check("app from ::1 max 5  pool transaction", "app from ::1 max 5 pool transaction");
+        check("app from ::1, pool session", "app from ::1 pool session");
     }
 
     #[test]
@@ -259,8 +276,11 @@ mod tests {
         check("app from db1", "it is no IP address");
         check("app max", "no number");
         check("app max 0", "no number");
-        check("app max 5 from ::1", "\"from\" is neither from nor max");
-        check("app at ::1", "\"at\" is neither");
+        check("app max 5 from ::1", "\"from\" is none of from, max and pool, in that order");
+        check("app at ::1", "\"at\" is none of");
+        check("app pool", "stands behind pool");
+        check("app pool statement", "stands behind pool");
+        check("app pool session max 5", "\"max\" is none of");
     }
 
     proptest! {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::context::Context;
 use super::serve;
 use crate::net::listener::Listener;
-use crate::net::socket::Socket;
+use crate::pooling::Mode;
 use crate::runtime::shutdown::{self, Phase};
 use crate::runtime::{clock, tasks};
 
@@ -14,25 +14,27 @@ use crate::runtime::{clock, tasks};
 /// spin while there are none.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Accepts clients until the drain begins.
-pub async fn run(listener: Listener, context: Arc<Context>, mut shutdown: shutdown::Listener) {
+/// Accepts clients until the drain begins. `pool`: the mode of those who come in here, where it has one of its own.
+pub async fn run(
+    listener: Listener,
+    pool: Option<Mode>,
+    context: Arc<Context>,
+    mut shutdown: shutdown::Listener,
+) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = shutdown.reached(Phase::Draining) => return,
         };
         match accepted {
-            Ok(socket) => admit(socket, &context, &shutdown),
+            Ok(socket) => {
+                let (context, shutdown) = (Arc::clone(&context), shutdown.clone());
+                tasks::spawn("client", async move { serve::serve(socket, pool, context, shutdown).await });
+            }
             Err(error) => {
                 tracing::warn!(%error, "a client could not be accepted; check the limit of open files");
                 clock::sleep(PAUSE).await;
             }
         }
     }
-}
-
-fn admit(socket: Socket, context: &Arc<Context>, shutdown: &shutdown::Listener) {
-    let context = Arc::clone(context);
-    let shutdown = shutdown.clone();
-    tasks::spawn("client", async move { serve::serve(socket, context, shutdown).await });
 }

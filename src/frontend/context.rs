@@ -14,6 +14,7 @@ use crate::auth::{Throttle, rsa};
 use crate::backend::{Purpose, Target};
 use crate::net::tls::{ClientTls, ServerTls};
 use crate::pool::{Key, Pool, Shelf};
+use crate::pooling::Users;
 use crate::routing::Policy;
 use crate::telemetry::Counters;
 use crate::topology::{ServerId, Topology};
@@ -48,15 +49,6 @@ pub struct Limits {
     pub compression: Capabilities,
 }
 
-/// For how long a session has its connection to the primary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PoolMode {
-    /// For as long as it lives.
-    Session,
-    /// For as long as it needs it: a statement, a transaction, whatever cannot be had on another connection.
-    Transaction,
-}
-
 /// Settings that a running Headgate takes up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Live {
@@ -66,6 +58,8 @@ pub struct Live {
     pub policy: Policy,
     /// Who may come in.
     pub rules: Arc<Rules>,
+    /// What holds for the connections of users.
+    pub users: Arc<Users>,
 }
 
 /// What is shared by the sessions of all workers.
@@ -103,8 +97,6 @@ pub struct Shared {
     pub addresses: Tally<IpAddr>,
     /// Those of them that are logged in as one user.
     pub users: Tally<Box<[u8]>>,
-    /// For how long sessions have connections to the primary.
-    pub pool_mode: PoolMode,
     /// The log says already that triggers may not be seen.
     pub told_of_triggers: AtomicBool,
     /// The monitor reads stored code once this is set.
@@ -145,6 +137,11 @@ impl Shared {
     /// Who may come in.
     pub(super) fn rules(&self) -> Arc<Rules> {
         Arc::clone(&self.live.load().rules)
+    }
+
+    /// What holds for the connections of users.
+    pub(super) fn pool_users(&self) -> Arc<Users> {
+        Arc::clone(&self.live.load().users)
     }
 
     /// What the servers are told of a client, where they are told anything; `None` is Headgate itself, or a

@@ -11,6 +11,7 @@ use crate::admission::Refusal;
 use crate::auth::throttle::household;
 use crate::net::link::Link;
 use crate::net::socket::Socket;
+use crate::pooling::Mode;
 use crate::wire::Malformed;
 use crate::wire::proxy_protocol::{self, Announced, Progress};
 
@@ -20,6 +21,8 @@ pub(super) struct Visit {
     pub(super) client: Option<SocketAddr>,
     /// A proxy has said so.
     pub(super) elsewhere: bool,
+    /// The pool mode of those who come in where it has.
+    pub(super) pool: Option<Mode>,
     /// A proxy has connected, which may say in a header who its client is.
     proxied: bool,
     shared: Arc<Shared>,
@@ -29,13 +32,14 @@ pub(super) struct Visit {
 
 impl Visit {
     /// Somebody has connected. What can be decided by then is decided.
-    pub(super) fn begin(socket: &Socket, shared: &Arc<Shared>) -> Result<Self, Refusal> {
+    pub(super) fn begin(socket: &Socket, pool: Option<Mode>, shared: &Arc<Shared>) -> Result<Self, Refusal> {
         let place =
             Admission::take(shared).ok_or_else(|| Refusal::Full { limit: shared.limits().clients })?;
         let client = socket.peer();
         let proxied = shared.rules().believes(client.map(|client| client.ip()));
         let shared = Arc::clone(shared);
-        let mut visit = Self { client, elsewhere: false, proxied, shared, _place: place, _at_address: None };
+        let mut visit =
+            Self { client, elsewhere: false, pool, proxied, shared, _place: place, _at_address: None };
         if !proxied {
             visit.enter()?;
         }

@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::context::{Context, PoolMode};
+use super::context::Context;
 use super::ids::Owner;
 use super::primary::Errand;
 use super::reach::Spot;
@@ -16,6 +16,7 @@ use super::roster::Card;
 use super::session::{Closing, LoggedIn, Session};
 use crate::auth::Secret;
 use crate::backend::{BackendError, Connection, Credentials, Purpose};
+use crate::pooling::Mode;
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
 use crate::runtime::locked::LockedBytes;
@@ -88,16 +89,14 @@ impl Session {
                 Some(spot) if spot.server == self.login.primary.server() => {
                     self.run_kill(u64::from(spot.thread_id), form).await?
                 }
-                None if self.context.shared.pool_mode == PoolMode::Transaction => {
-                    match self.stand_in(card).await {
-                        Ok(stand_in) => {
-                            let verdict = self.run_kill(u64::from(stand_in.thread_id()), form).await?;
-                            stand_in.leave();
-                            verdict
-                        }
-                        Err(error) => Err(error.to_client()),
+                None if card.pool.mode == Mode::Transaction => match self.stand_in(card).await {
+                    Ok(stand_in) => {
+                        let verdict = self.run_kill(u64::from(stand_in.thread_id()), form).await?;
+                        stand_in.leave();
+                        verdict
                     }
-                }
+                    Err(error) => Err(error.to_client()),
+                },
                 // It is about to end by itself: its primary is none any more.
                 Some(_) | None => Err(no_such_thread(id)),
             },
@@ -109,7 +108,7 @@ impl Session {
                         return self.refuse(&error.to_client()).await;
                     }
                     let ends = !matches!(form, Form::Text { query: true, .. });
-                    if ends && self.context.shared.pool_mode == PoolMode::Transaction {
+                    if ends && card.pool.mode == Mode::Transaction {
                         // What has lost its connection alone would go on with another.
                         card.kill();
                     }

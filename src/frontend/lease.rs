@@ -8,14 +8,13 @@
 use std::sync::Arc;
 
 use super::checkout::{CLEAR_WARNINGS, setting};
-use super::context::PoolMode;
 use super::own::LIMIT;
 use super::reach::Spot;
 use super::session::{Closing, Session};
 use crate::auth::Secret;
 use crate::backend::{BackendError, Connection, Credentials, Purpose};
 use crate::pool::{Handed, Shelf, Ticket};
-use crate::pooling::Fit;
+use crate::pooling::{Fit, Mode};
 use crate::runtime::clock::{self, LazyTimer};
 use crate::session::{Hold, Variables};
 use crate::topology::{Flavor, Hindrance, ServerId};
@@ -109,7 +108,7 @@ impl Lease {
 impl Session {
     /// From now on the connection is given back between statements, where the user's mode says so.
     pub(super) async fn join_pool(&mut self) -> Result<(), Closing> {
-        if self.context.shared.pool_mode != PoolMode::Transaction {
+        if self.login.presence.card().pool.mode != Mode::Transaction {
             return Ok(());
         }
         let primary = self.login.primary.server();

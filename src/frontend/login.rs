@@ -22,6 +22,7 @@ use crate::auth::{Accounts, Method, Nonce, Secret};
 use crate::backend::{BackendError, Connection, NO_SERVER};
 use crate::net::link::Link;
 use crate::net::socket::Socket;
+use crate::pooling::Mode;
 use crate::runtime::clock;
 use crate::session::State;
 use crate::topology::{Facts, Flavor, ServerId, Topology};
@@ -73,9 +74,10 @@ pub(super) async fn run(
         Ok(algorithm) => algorithm,
         Err(NoSuchLevel { .. }) => return Err(caller.refuse(no_such_level()).await),
     };
-    let (facts, topology, client) = (&facts, &topology, visit.client);
+    let (facts, topology, client, pool) = (&facts, &topology, visit.client, visit.pool);
     let barred = is_barred(&request.user, client, shared);
-    let candidate = Candidate { id, context, topology, facts, primary, capabilities, client, nonce, barred };
+    let candidate =
+        Candidate { id, context, topology, facts, primary, capabilities, client, nonce, barred, pool };
     let mut exchange = Exchange::new(candidate.setup(&caller, &request.user)?);
     let step = exchange.start(request.plugin.as_deref(), &request.auth_response);
     let logged_in = candidate.negotiate(&mut caller, request, exchange, step).await?;
@@ -109,9 +111,10 @@ pub(super) async fn again(
         Err(error) => return Err(caller.refuse(error).await),
     };
     let Former { id, capabilities, nonce } = former;
-    let (facts, topology, client) = (&facts, &topology, visit.client);
+    let (facts, topology, client, pool) = (&facts, &topology, visit.client, visit.pool);
     let barred = is_barred(&request.user, client, &context.shared);
-    let candidate = Candidate { id, context, topology, facts, primary, capabilities, client, nonce, barred };
+    let candidate =
+        Candidate { id, context, topology, facts, primary, capabilities, client, nonce, barred, pool };
     let mut exchange = Exchange::new(candidate.setup(&caller, &request.user)?);
     let step = exchange.start_again(request.plugin.as_deref(), &request.auth_response);
     let mut logged_in = candidate.negotiate(&mut caller, request, exchange, step).await?;
@@ -141,6 +144,8 @@ pub(super) struct Candidate<'a> {
     nonce: Nonce,
     /// It is to be told what a wrong password is told, whatever it shows.
     barred: bool,
+    /// The pool mode of those who come in where it has.
+    pool: Option<Mode>,
 }
 
 impl Candidate<'_> {
@@ -231,6 +236,7 @@ impl Candidate<'_> {
             user: request.user.as_slice().into(),
             client: self.client,
             primary: Spot::of(&primary),
+            pool: shared.pool_users().mode_of(&request.user, self.pool),
             secret: Arc::clone(&held),
         });
         if fast {

@@ -41,7 +41,7 @@ mod vigil;
 pub use accept::run;
 pub use accounts::AccountReader;
 pub use caller::{Caller, LoginError, random, read_request};
-pub use context::{Context, Limits, Live, PoolMode, Shared};
+pub use context::{Context, Limits, Live, Shared};
 pub use ids::ClientIds;
 pub use kill::end_statement_of;
 pub use known::KnownSecrets;

@@ -16,6 +16,7 @@ use dashmap::DashMap;
 use parking_lot::Mutex;
 
 use super::reach::{Reach, Spot};
+use crate::pooling::Chosen;
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
 use crate::runtime::locked::LockedBytes;
@@ -37,6 +38,8 @@ pub struct Card {
     pub client: Option<SocketAddr>,
     /// When it had logged in.
     pub since: Instant,
+    /// For how long it has its connection to the primary.
+    pub pool: Chosen,
     statements: AtomicU64,
     on_replicas: AtomicU64,
     /// When it last sent a statement, in microseconds after `since`.
@@ -58,6 +61,7 @@ pub(super) struct Newcomer {
     pub(super) user: Box<[u8]>,
     pub(super) client: Option<SocketAddr>,
     pub(super) primary: Spot,
+    pub(super) pool: Chosen,
     pub(super) secret: Arc<LockedBytes>,
 }
 
@@ -84,12 +88,13 @@ pub(super) struct Presence {
 impl Roster {
     /// Puts a session on the roster.
     pub(super) fn register(&self, newcomer: Newcomer) -> Presence {
-        let Newcomer { id, user, client, primary, secret } = newcomer;
+        let Newcomer { id, user, client, primary, pool, secret } = newcomer;
         let card = Arc::new(Card {
             id,
             user,
             client,
             since: clock::now(),
+            pool,
             statements: AtomicU64::new(0),
             on_replicas: AtomicU64::new(0),
             last_at: AtomicU64::new(0),
@@ -250,6 +255,7 @@ mod tests {
     use std::pin::pin;
 
     use super::*;
+    use crate::pooling::{By, Mode};
     use crate::runtime::locked::LockedMemory;
     use crate::topology::ServerId;
 
@@ -259,7 +265,8 @@ mod tests {
 
     fn app(id: u32) -> Newcomer {
         let secret = Arc::new(LockedMemory::new(16, 1).0.store(b"secret").unwrap());
-        Newcomer { id, user: (*b"app").into(), client: None, primary: spot(id), secret }
+        let pool = Chosen { mode: Mode::Session, by: By::Default };
+        Newcomer { id, user: (*b"app").into(), client: None, primary: spot(id), pool, secret }
     }
 
     #[test]

@@ -15,16 +15,22 @@ use crate::backend::{Connection, Purpose};
 use crate::net::link::{Link, Stream};
 use crate::net::socket::Socket;
 use crate::pool::Shelf;
+use crate::pooling::Mode;
 use crate::runtime::clock::Late;
 use crate::runtime::{clock, shutdown, tasks};
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::put_packet;
 use crate::wire::login_request::LoginRequest;
 
-/// Serves one client.
-pub(super) async fn serve(socket: Socket, context: Arc<Context>, shutdown: shutdown::Listener) {
+/// Serves one client, who has come in where `pool` is the mode.
+pub(super) async fn serve(
+    socket: Socket,
+    pool: Option<Mode>,
+    context: Arc<Context>,
+    shutdown: shutdown::Listener,
+) {
     let shared = Arc::clone(&context.shared);
-    let mut visit = match Visit::begin(&socket, &shared) {
+    let mut visit = match Visit::begin(&socket, pool, &shared) {
         Ok(visit) => visit,
         Err(refusal) => {
             shared.counters.refusals.count(refusal.index());

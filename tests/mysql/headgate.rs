@@ -99,6 +99,19 @@ impl Headgate {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
+    /// Has it read its configuration again.
+    pub(crate) async fn reload(&self) -> Result<()> {
+        let reloads = || self.log().matches("configuration reloaded").count();
+        let before = reloads();
+        Command::new("kill").args(["-HUP", &self.process.id().to_string()]).status()?;
+        let reloaded = timeout(PATIENCE, async {
+            while reloads() == before {
+                sleep(Duration::from_millis(20)).await;
+            }
+        });
+        reloaded.await.with_context(|| format!("headgate does not reload:\n{}", self.log()))
+    }
+
     /// The body of `/metrics`.
     pub(crate) async fn metrics(&self) -> Result<String> {
         let mut stream = TcpStream::connect(self.http).await?;
@@ -157,7 +170,7 @@ impl Drop for Headgate {
 }
 
 /// Ports that were free a moment ago, all different.
-fn free_ports<const N: usize>() -> Result<[SocketAddr; N]> {
+pub(crate) fn free_ports<const N: usize>() -> Result<[SocketAddr; N]> {
     let listeners =
         (0..N).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<std::io::Result<Vec<_>>>()?;
     let addresses =

@@ -8,6 +8,7 @@
 //! - [`explain`]: the command that says where a statement would go;
 //! - [`kill`]: KILL, time limits and clients that vanish, and nobody else is hit;
 //! - [`login`]: what a login may and may not do, on every method and TLS mode;
+//! - [`pools`]: who gets a connection, and for how long;
 //! - [`prepared`]: statements of the binary protocol, on replicas too;
 //! - [`variables`]: what is known of session variables is so on every server;
 //! - [`read_only`]: transactions that are declared read only, on replicas;
@@ -48,6 +49,7 @@ mod kill;
 mod kill_race;
 mod leaks;
 mod login;
+mod pools;
 mod prepared;
 mod prepared_edges;
 mod read_only;

@@ -38,10 +38,22 @@ pub(super) static SESSIONS: Table = Table {
             "Why a plain read of this session would go to the primary now; NULL where it would not.",
         ),
         column(
+            "pool_mode",
+            "Pool mode",
+            Kind::Text,
+            "For how long it has its connection to the primary: `session` or `transaction` (docs/pooling.md).",
+        ),
+        column(
+            "mode_by",
+            "Mode by",
+            Kind::Text,
+            "What has chosen the mode: the rule of its `user`, its `listener`, or the `default`, `pool.mode`.",
+        ),
+        column(
             "keeps",
             "Keeps its connection because",
             Kind::Text,
-            "Why the session keeps its connection to the primary between statements (`pool.mode = \"transaction\"`); NULL \
+            "Why the session keeps its connection to the primary between statements (pool mode `transaction`); NULL \
              where it does not, or the connection is its own.",
         ),
         column("idle_ms", "Idle for (ms)", Kind::Integer, "How long ago it sent its last statement."),
@@ -73,6 +85,8 @@ fn row(card: &Arc<Card>, view: &View, topology: &Topology) -> Vec<Value> {
         Value::Integer(in_transaction.into()),
         card.last_reason().map(|reason| Value::text(reason.label())).into(),
         stays.map(Value::Text).into(),
+        Value::text(card.pool.mode.word()),
+        Value::text(card.pool.by.word()),
         keeps.map(Value::Text).into(),
         Value::Integer(ms(card.last_at(), now)),
     ]

@@ -1,10 +1,11 @@
-//! Who may come in, from the keys of several sections.
+//! Who may come in, and what holds for the connections of users, from the keys of several sections.
 
 use std::num::NonZeroUsize;
 
 use super::resolve::Resolver;
 use crate::admission::{Network, Networks, Rules, UserRule};
 use crate::config;
+use crate::pooling::{Mode, Rule, Users};
 
 /// The rules. What is wrong with them together is noted as a problem.
 pub(super) fn rules(resolver: &mut Resolver<'_>) -> Rules {
@@ -32,6 +33,19 @@ pub(super) fn rules(resolver: &mut Resolver<'_>) -> Rules {
         }
     }
     rules
+}
+
+/// What holds for the connections of users.
+pub(super) fn users(config: &config::Config) -> Users {
+    let rule = |one: &config::UserRule| (one.user.as_bytes().into(), Rule { mode: one.pool.map(mode) });
+    Users { mode: mode(config.pool.mode), rules: config.clients.users.iter().flatten().map(rule).collect() }
+}
+
+pub(super) const fn mode(word: config::PoolMode) -> Mode {
+    match word {
+        config::PoolMode::Session => Mode::Session,
+        config::PoolMode::Transaction => Mode::Transaction,
+    }
 }
 
 fn networks(written: Option<&[config::Network]>) -> Networks {

@@ -11,7 +11,9 @@ mod password;
 mod resolve;
 mod source;
 
-pub use model::{Admin, BackendLink, CertificateFiles, Control, Front, Log, Pool, Runtime, Settings};
+pub use model::{
+    Admin, BackendLink, CertificateFiles, Control, Doorway, Front, Log, Pool, Runtime, Settings,
+};
 pub use password::{
     ADMINISTRATOR_PASSWORD_VARIABLE, CONTROL_PASSWORD_VARIABLE, PasswordError, PasswordSource,
 };

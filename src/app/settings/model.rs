@@ -1,12 +1,14 @@
 //! The settings as the composition root hands them on. Plain values: no live objects, no secrets.
 
+use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::password::PasswordSource;
 use crate::admission::Rules;
-use crate::config::{BackendTls, LogFormat, PoolMode, RuntimeModel};
+use crate::config::{BackendTls, LogFormat, RuntimeModel};
+use crate::pooling::{Mode, Users};
 use crate::routing::Policy;
 use crate::topology::Address;
 use crate::wire::capabilities::Capabilities;
@@ -45,7 +47,7 @@ pub struct Admin {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Front {
     /// At least one address.
-    pub listen: Vec<Address>,
+    pub listen: Vec<Doorway>,
     /// The certificate to show; `None`: Headgate's own from the state directory.
     pub certificate: Option<CertificateFiles>,
     pub require_tls: bool,
@@ -66,6 +68,21 @@ pub struct Front {
     pub drain_timeout: Duration,
     /// The number of this Headgate among several.
     pub instance: u8,
+}
+
+/// An address on which clients are served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doorway {
+    pub address: Address,
+    /// The pool mode of those who come in there, where it has one of its own.
+    pub mode: Option<Mode>,
+}
+
+impl fmt::Display for Doorway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(f)?;
+        self.mode.map_or(Ok(()), |mode| write!(f, " pool {}", mode.word()))
+    }
 }
 
 /// A certificate chain and its private key, both PEM files.
@@ -99,7 +116,8 @@ pub struct Control {
 /// Bounds of the connections to one server.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pool {
-    pub mode: PoolMode,
+    /// Modes, by user and for all others.
+    pub users: Users,
     /// In use and idle.
     pub max_connections: NonZeroU32,
     /// Kept by one worker for one user.

@@ -4,7 +4,9 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use super::admission;
-use super::model::{Admin, BackendLink, CertificateFiles, Control, Front, Log, Pool, Runtime, Settings};
+use super::model::{
+    Admin, BackendLink, CertificateFiles, Control, Doorway, Front, Log, Pool, Runtime, Settings,
+};
 use super::password::{CONTROL_PASSWORD_VARIABLE, PasswordSource};
 use crate::config::{self, BackendTls, Endpoint, Place, Problem, Problems, Reading};
 use crate::routing::{Consistency, Policy};
@@ -134,7 +136,7 @@ impl Resolver<'_> {
 
     fn front(&mut self) -> Option<Front> {
         let config = &self.reading.config;
-        let listen = self.distinct("listen.address", &config.listen.address, "--listen 0.0.0.0:4306");
+        let listen = self.listen();
         let certificate = self.certificate(
             ("listen.tls_cert", config.listen.tls_cert.as_deref()),
             ("listen.tls_key", config.listen.tls_key.as_deref()),
@@ -159,6 +161,15 @@ impl Resolver<'_> {
             drain_timeout: config.limits.drain_timeout,
             instance: u8::try_from(config.listen.instance).ok()?,
         })
+    }
+
+    fn listen(&mut self) -> Vec<Doorway> {
+        let doorways = &self.reading.config.listen.address;
+        let endpoints: Vec<Endpoint> = doorways.iter().map(|doorway| doorway.endpoint.clone()).collect();
+        // Where one is named twice there is a problem, and no settings come of it.
+        let addresses = self.distinct("listen.address", &endpoints, "--listen 0.0.0.0:4306");
+        let modes = doorways.iter().map(|doorway| doorway.pool.map(admission::mode));
+        addresses.into_iter().zip(modes).map(|(address, mode)| Doorway { address, mode }).collect()
     }
 
     fn backend(&mut self) -> BackendLink {
@@ -230,23 +241,27 @@ impl Resolver<'_> {
     /// `None` only for numbers that the ranges of the keys rule out.
     fn pool(&mut self) -> Option<Pool> {
         let config = &self.reading.config;
-        if config.pool.mode == config::PoolMode::Transaction
-            && config.runtime.model == config::RuntimeModel::PerCore
-        {
-            self.problem(
-                "pool.mode",
-                "pool.mode = \"transaction\" does not go with runtime.model = \"per-core\": a worker cannot use the \
-                 connections that another one has idle"
-                    .to_owned(),
-                "set runtime.model = \"multi-thread\"",
+        let shares = |mode: Option<config::PoolMode>| mode == Some(config::PoolMode::Transaction);
+        let (by_users, by_doors) = (config.clients.users.iter().flatten(), config.listen.address.iter());
+        let sharing = [
+            ("pool.mode", shares(Some(config.pool.mode))),
+            ("clients.users", by_users.map(|rule| rule.pool).any(shares)),
+            ("listen.address", by_doors.map(|doorway| doorway.pool).any(shares)),
+        ];
+        let sharing = sharing.into_iter().find(|(_, shares)| *shares);
+        if let Some((key, _)) = sharing.filter(|_| config.runtime.model == config::RuntimeModel::PerCore) {
+            let what = format!(
+                "{key}: the pool mode \"transaction\" does not go with runtime.model = \"per-core\": a worker cannot \
+                 use the connections that another one has idle"
             );
+            self.problem(key, what, "set runtime.model = \"multi-thread\"");
             return None;
         }
-        let pool = &self.reading.config.pool;
+        let pool = &config.pool;
         let max_connections = NonZeroU32::new(pool.max_connections_per_server)?;
         let max_idle = pool.max_idle.min(max_connections.get());
         Some(Pool {
-            mode: pool.mode,
+            users: admission::users(config),
             max_connections,
             max_idle,
             idle_timeout: pool.idle_timeout,

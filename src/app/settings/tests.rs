@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use super::resolve::state_dir;
 use super::*;
 use crate::config::{Override, Problems, read};
+use crate::pooling::By;
 
 fn surroundings() -> Surroundings {
     Surroundings {
@@ -186,4 +187,36 @@ fn who_may_come_in_is_one_set_of_rules() {
             "headgate.toml:8: clients.users has two rules for app",
         ],
     );
+}
+
+#[test]
+fn modes_come_from_three_keys() {
+    let text = "[listen]\naddress = [\"0.0.0.0:1\", \"0.0.0.0:2 pool session\"]\n[pool]\nmode = \"transaction\"\n\
+                [clients]\nusers = [\"report pool session\", \"app max 5\"]";
+    let settings = resolved(&format!("{COMPLETE}{text}"), &surroundings()).unwrap();
+    let listen: Vec<String> = settings.front.listen.iter().map(ToString::to_string).collect();
+    assert_eq!(listen, ["0.0.0.0:1", "0.0.0.0:2 pool session"]);
+    let mode = |user: &[u8]| settings.pool.users.mode_of(user, settings.front.listen[1].mode).by;
+    assert_eq!((mode(b"report"), mode(b"app")), (By::User, By::Listener));
+    check(
+        "[listen]\naddress = [\"0.0.0.0:1\", \"0.0.0.0:1 pool session\"]",
+        &["headgate.toml:7: listen.address names 0.0.0.0:1 twice"],
+    );
+}
+
+#[test]
+fn workers_apart_share_no_connections() {
+    let told = "the pool mode \"transaction\" does not go with runtime.model = \"per-core\": a worker cannot use the \
+                connections that another one has idle";
+    for (key, line) in [
+        ("pool.mode", "pool.mode = \"transaction\""),
+        ("clients.users", "clients.users = [\"a pool transaction\"]"),
+        ("listen.address", "listen.address = [\"0.0.0.0:1 pool transaction\"]"),
+    ] {
+        // Keys with dots stand above the tables.
+        let text = format!("{line}\nruntime.model = \"per-core\"\n{COMPLETE}");
+        let problems = resolved(&text, &surroundings()).unwrap_err();
+        let problems: Vec<_> = problems.0.iter().map(|problem| problem.what.as_str()).collect();
+        assert_eq!(problems, [format!("{key}: {told}")]);
+    }
 }

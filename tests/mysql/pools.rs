@@ -1,0 +1,105 @@
+//! Who gets a connection, and for how long.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use headgate::lab::Flavor;
+use tokio::time::{Instant, sleep};
+
+use crate::client::{Connection, Options};
+use crate::headgate::{Headgate, free_ports};
+use crate::servers::{cluster, root};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const PASSWORD: &str = "pools-pw";
+
+/// Asks the primary, whoever could answer.
+const ASK: &str = "/* headgate: primary */ SELECT 'here'";
+
+async fn ok(connection: &mut Connection, sql: &str) -> Option<String> {
+    let reply = connection.query(sql).await.unwrap();
+    assert!(reply.error.is_none(), "{sql}: {:?}", reply.error);
+    reply.value()
+}
+
+/// A new account that may do nothing but ask.
+async fn account(flavor: Flavor, name: &str) -> String {
+    let user = format!("pools_{name}");
+    let mut admin = root(cluster(flavor).await).connect().await.unwrap();
+    ok(&mut admin, &format!("DROP USER IF EXISTS {user}")).await;
+    ok(&mut admin, &format!("CREATE USER {user} IDENTIFIED BY '{PASSWORD}'")).await;
+    admin.quit().await.unwrap();
+    user
+}
+
+fn options(address: SocketAddr, user: &str) -> Options {
+    Options::new(address, user, PASSWORD).tls(true)
+}
+
+/// Waits until what is asked for is so.
+async fn becomes<T: PartialEq + std::fmt::Debug>(what: &str, expected: T, mut ask: impl AsyncFnMut() -> T) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let is = ask().await;
+        if is == expected {
+            return;
+        }
+        assert!(Instant::now() < end, "{what}: {is:?} and not {expected:?}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Checks how many connections three sessions keep that are there at the same time.
+async fn three_sessions_keep(expected: u64, headgate: &Headgate, address: SocketAddr, user: &str) {
+    let mut sessions = Vec::new();
+    for _ in 0..3 {
+        let mut session = options(address, user).connect().await.unwrap();
+        ok(&mut session, ASK).await;
+        sessions.push(session);
+    }
+    becomes(&format!("{user} at {address} keeps"), expected, async || {
+        let idle = headgate.metric("headgate_server_connections_idle").await;
+        headgate.metric("headgate_server_connections_open").await.saturating_sub(idle)
+    })
+    .await;
+    for session in sessions {
+        session.quit().await.unwrap();
+    }
+}
+
+/// The user's mode wins over the listener's, and that over the one for all; a reload counts for new sessions.
+async fn modes_by_user_and_listener(flavor: Flavor) {
+    let file = std::env::temp_dir().join(format!("headgate-pools-{}-{flavor:?}.toml", std::process::id()));
+    let (app, report, batch) =
+        (account(flavor, "app").await, account(flavor, "report").await, account(flavor, "batch").await);
+    let rules =
+        format!("[clients]\nusers = [\"{report} pool session\", \"{batch} max 9 pool transaction\"]\n");
+    std::fs::write(&file, format!("[pool]\nmode = \"transaction\"\n{rules}")).unwrap();
+    let [second] = free_ports().unwrap();
+    let door = format!("{second} pool session");
+    let flags = ["--config", file.to_str().unwrap(), "--listen", &door];
+    let headgate = Headgate::start(cluster(flavor).await, &flags).await.unwrap();
+    let first = headgate.address();
+    for (address, user, expected) in
+        [(first, &app, 0), (second, &app, 3), (first, &report, 3), (second, &batch, 0)]
+    {
+        three_sessions_keep(expected, &headgate, address, user).await;
+    }
+    let mut before = options(first, &batch).connect().await.unwrap();
+    std::fs::write(&file, "[pool]\nmode = \"session\"").unwrap();
+    headgate.reload().await.unwrap();
+    three_sessions_keep(3, &headgate, first, &batch).await;
+    assert_eq!(ok(&mut before, ASK).await.as_deref(), Some("here"));
+    before.quit().await.unwrap();
+    headgate.stop().await.unwrap();
+    std::fs::remove_file(&file).unwrap();
+}
+
+on!(MySql on_mysql:
+    modes_by_user_and_listener
+);
+
+on!(MariaDb on_mariadb:
+    modes_by_user_and_listener
+);
