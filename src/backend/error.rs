@@ -5,6 +5,7 @@ use std::io;
 use crate::auth::client_side::Failure;
 use crate::net::socket::ConnectError;
 use crate::net::tls::TlsError;
+use crate::pooling::Shortage;
 use crate::runtime::clock::Late;
 use crate::wire::Malformed;
 use crate::wire::err::ErrPacket;
@@ -54,10 +55,11 @@ pub enum BackendError {
         failure: Failure,
     },
     /// No place for another connection to the server.
-    #[error("all {limit} connections to the server are in use (pool.max_connections_per_server)")]
+    #[error(transparent)]
     Full {
         /// The limit that was met.
-        limit: usize,
+        #[from]
+        shortage: Shortage,
     },
     /// A connection cannot be made what the session is.
     #[error("no connection to the primary can be made what this session is; connect again")]
@@ -106,6 +108,10 @@ impl BackendError {
             Self::Header { source } => {
                 let ErrPacket { code, state, .. } = source.to_client();
                 ErrPacket::own(code, &state, &self.to_string())
+            }
+            // ER_USER_LIMIT_REACHED.
+            Self::Full { shortage: Shortage::User { .. } } => {
+                ErrPacket::own(1226, b"42000", &self.to_string())
             }
             // ER_CON_COUNT_ERROR.
             Self::Full { .. } => ErrPacket::own(1040, b"08004", &self.to_string()),

@@ -92,9 +92,9 @@ settings! {
             reload: Live
         }
         /// Rules for single users, such as `"app from 10.0.0.0/8, unix"`, `"report max 20 pool session"`, or
-        /// `"admin from 127.0.0.1, ::1 max 5"`: where its clients may come from, how many there may be at a time,
-        /// and the pool mode of its sessions. From anywhere else the user's right password is as good as a wrong
-        /// one.
+        /// `"batch from 127.0.0.1, ::1 connections 5"`: where its clients may come from, how many there may be at a
+        /// time, how many connections they may have to one server, and the pool mode of its sessions. From anywhere
+        /// else the user's right password is as good as a wrong one.
         users: Option<Vec<UserRule>> {
             default: None,
             reload: Live
@@ -187,6 +187,13 @@ settings! {
             flag: "--max-connections-per-server" "N",
             reload: Restart
         }
+        /// Most connections of one user to one server, where `clients.users` says no other number; who needs another
+        /// waits. 0: only the server's own limit counts, of which users that wait get equal shares.
+        max_connections_per_user: u32 {
+            default: 0,
+            range: 0..=100_000,
+            reload: Live
+        }
         /// Most idle connections kept by one worker for one user at one server.
         max_idle: u32 {
             default: 64,
@@ -213,7 +220,8 @@ settings! {
             range: 0..=1_000_000,
             reload: Restart
         }
-        /// How long a client waits for a connection when all are in use; then it gets error 1040.
+        /// How long a client waits for a connection when all are in use; then it gets error 1040, or 1226 where all
+        /// that its user may have are.
         wait_timeout: Duration {
             default: seconds(10),
             range: millis(1)..=seconds(600),

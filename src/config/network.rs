@@ -122,16 +122,18 @@ pub struct UserRule {
     pub from: Vec<Network>,
     /// Most clients at once.
     pub max: Option<u32>,
+    /// Most connections to one server.
+    pub connections: Option<u32>,
     /// For how long its sessions have their connections to the primary.
     pub pool: Option<PoolMode>,
 }
 
 impl UserRule {
     fn parse(text: &str) -> Result<Self, Complaint> {
-        let form = "write NAME from NETWORK, NETWORK max NUMBER pool MODE; what says nothing may be left out";
+        let form = "write NAME from NETWORK, NETWORK max NUMBER connections NUMBER pool MODE; what is not needed may be left out";
         let wrong = |what: &str| Complaint::new(format!("{text:?} is not a rule: {what}"), form);
         let (user, rest) = name(text.trim()).ok_or_else(|| wrong("it begins with no name"))?;
-        let mut rule = Self { user, from: Vec::new(), max: None, pool: None };
+        let mut rule = Self { user, from: Vec::new(), max: None, connections: None, pool: None };
         // A list with or without spaces behind its commas.
         let mut words = rest.split([' ', '\t', ',']).filter(|word| !word.is_empty()).peekable();
         if words.next_if_eq(&"from").is_some() {
@@ -142,9 +144,12 @@ impl UserRule {
                 return Err(wrong("no network stands behind from"));
             }
         }
-        if words.next_if_eq(&"max").is_some() {
-            let number = words.next().and_then(|word| word.parse().ok()).filter(|max| *max > 0);
-            rule.max = Some(number.ok_or_else(|| wrong("no number of 1 or more stands behind max"))?);
+        for (word, number) in [("max", &mut rule.max), ("connections", &mut rule.connections)] {
+            if words.next_if_eq(&word).is_some() {
+                let read = words.next().and_then(|word| word.parse().ok()).filter(|number| *number > 0);
+                let lacks = || wrong(&format!("no number of 1 or more stands behind {word}"));
+                *number = Some(read.ok_or_else(lacks)?);
+            }
         }
         if words.next_if_eq(&"pool").is_some() {
             let mode = words.next().and_then(PoolMode::of_word);
@@ -152,7 +157,9 @@ impl UserRule {
                 Some(mode.ok_or_else(|| wrong("neither session nor transaction stands behind pool"))?);
         }
         match words.next() {
-            Some(word) => Err(wrong(&format!("{word:?} is none of from, max and pool, in that order"))),
+            Some(word) => {
+                Err(wrong(&format!("{word:?} is none of from, max, connections and pool, in that order")))
+            }
             None if rest.trim().is_empty() => Err(wrong("it says nothing of its user")),
             None => Ok(rule),
         }
@@ -160,7 +167,7 @@ impl UserRule {
 }
 
 /// The words that end the networks of a rule.
-const BEHIND_NETWORKS: [&str; 2] = ["max", "pool"];
+const BEHIND_NETWORKS: [&str; 3] = ["max", "connections", "pool"];
 
 /// The name at the front of a rule, in single quotes where it has spaces, and what follows it.
 fn name(text: &str) -> Option<(String, &str)> {
@@ -182,8 +189,10 @@ impl fmt::Display for UserRule {
         for (at, network) in self.from.iter().enumerate() {
             write!(f, "{} {network}", if at == 0 { " from" } else { "," })?;
         }
-        if let Some(max) = self.max {
-            write!(f, " max {max}")?;
+        for (word, number) in [("max", self.max), ("connections", self.connections)] {
+            if let Some(number) = number {
+                write!(f, " {word} {number}")?;
+            }
         }
         self.pool.map_or(Ok(()), |mode| write!(f, " pool {}", mode.word()))
     }
@@ -258,6 +267,8 @@ mod tests {
         check("from from ::1", "from from ::1");
         check("app pool session", "app pool session");
         check("app from ::1 max 5  pool transaction", "app from ::1 max 5 pool transaction");
+        check("app from ::1 connections 5", "app from ::1 connections 5");
+        check("app max 50 connections 5 pool session", "app max 50 connections 5 pool session");
         check("app from ::1, pool session", "app from ::1 pool session");
     }
 
@@ -276,8 +287,10 @@ mod tests {
         check("app from db1", "it is no IP address");
         check("app max", "no number");
         check("app max 0", "no number");
-        check("app max 5 from ::1", "\"from\" is none of from, max and pool, in that order");
+        check("app max 5 from ::1", "\"from\" is none of from, max, connections and pool, in that order");
         check("app at ::1", "\"at\" is none of");
+        check("app connections 0", "behind connections");
+        check("app connections 5 max 5", "\"max\" is none of");
         check("app pool", "stands behind pool");
         check("app pool statement", "stands behind pool");
         check("app pool session max 5", "\"max\" is none of");

@@ -96,7 +96,9 @@ impl Session {
     /// Opens a connection in the session's name.
     async fn open(&mut self, id: ServerId, shelf: &Shelf) -> Result<Connection, Reason> {
         let context = &self.context;
-        let place = context.pool.place_now(id).map_err(|_| Reason::ReplicaBusy)?;
+        let users = context.shared.pool_users();
+        let claim = users.claim(&self.login.user);
+        let place = context.pool.place_now(id, claim).map_err(|_| Reason::ReplicaBusy)?;
         let mut target =
             context.target(&context.topology(), id, self.login.client).ok_or(Reason::ReplicaFailed)?;
         target.timeout = target.timeout.min(READY_LIMIT);

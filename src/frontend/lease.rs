@@ -213,10 +213,11 @@ impl Session {
         if let Some(found) = self.take_from(shelf) {
             return Ok(found);
         }
-        let pool = &self.context.pool;
-        let place: Box<dyn Send + Sync> = match pool.place_now(id) {
+        let users = self.context.shared.pool_users();
+        let claim = users.claim(&self.login.user);
+        let place: Box<dyn Send + Sync> = match self.context.pool.place_now(id, claim) {
             Ok(place) => Box::new(place),
-            Err(_) => match pool.wait_for_connection(id, shelf, &mut self.login.primary.patience).await? {
+            Err(_) => match self.context.pool.wait_for_connection(id, claim, shelf, &mut self.login.primary.patience).await? {
                 Handed::Place(place) => Box::new(place),
                 Handed::Connection(mut connection) => {
                     connection.uses += 1;

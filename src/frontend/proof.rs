@@ -49,7 +49,8 @@ impl Candidate<'_> {
                 }
             }
         }
-        let place = self.context.pool.wait_for_place(self.primary).await;
+        let users = self.context.shared.pool_users();
+        let place = self.context.pool.wait_for_place(self.primary, users.claim(&request.user)).await;
         let place = place?;
         let target = self.context.target(self.topology, self.primary, self.client);
         let target = target.ok_or(BackendError::Closed)?;

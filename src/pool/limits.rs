@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::places::{Handed, Offer, Place, Places, Turn};
 use crate::backend::{BackendError, Connection};
+use crate::pooling::{Claim, Shortage};
 use crate::runtime::clock::LazyTimer;
 use crate::telemetry;
 use crate::topology::ServerId;
@@ -97,17 +98,22 @@ impl ServerLimits {
     /// Takes a place if one is free now.
     ///
     /// # Errors
-    /// [`BackendError::Full`].
-    pub fn place_now(&self, id: ServerId) -> Result<Place, BackendError> {
-        self.server(id)?.places.now()
+    /// None is free, or the user has all that it may have.
+    pub fn place_now(&self, id: ServerId, claim: Claim<'_>) -> Result<Place, Shortage> {
+        self.server(id)?.places.now(claim)
     }
 
     /// Gets in line for a place, or for a connection of the shelf named.
-    pub(super) fn queue(&self, id: ServerId, shelf: Option<usize>) -> Result<Turn, BackendError> {
-        self.server(id)?.places.queue(shelf)
+    pub(super) fn queue(
+        &self,
+        id: ServerId,
+        claim: Claim<'_>,
+        shelf: Option<usize>,
+    ) -> Result<Turn, BackendError> {
+        self.server(id)?.places.queue(claim, shelf)
     }
 
-    /// Waits for a place, first come, first served, for at most [`Limits::wait`].
+    /// Waits for a place, for at most [`Limits::wait`].
     ///
     /// # Errors
     /// [`BackendError::Full`] past the deadline, or where too many wait.
@@ -116,11 +122,16 @@ impl ServerLimits {
     }
 
     /// Offers a connection of a shelf to those who wait for one.
-    pub(super) fn offer(&self, connection: Connection, shelf: usize) -> Offer {
+    pub(super) fn offer(&self, connection: Connection, user: &[u8], shelf: usize) -> Offer {
         match self.servers.get(&connection.server()) {
-            Some(server) => server.places.offer(connection, shelf),
-            None => Offer::Keep(connection),
+            Some(server) => server.places.offer(connection, user, shelf),
+            None => Offer::Keep(connection, 0),
         }
+    }
+
+    /// Whether somebody has got in line for a connection to a server since so many had.
+    pub(super) fn has_come_since(&self, id: ServerId, arrivals: u64) -> bool {
+        self.servers.get(&id).is_some_and(|server| server.places.has_come_since(arrivals))
     }
 
     /// How many wait for a connection to a server.
@@ -155,12 +166,8 @@ impl ServerLimits {
         }
     }
 
-    fn server(&self, id: ServerId) -> Result<&Server, BackendError> {
-        self.servers.get(&id).ok_or_else(|| self.full())
-    }
-
-    const fn full(&self) -> BackendError {
-        BackendError::Full { limit: self.limits.per_server }
+    fn server(&self, id: ServerId) -> Result<&Server, Shortage> {
+        self.servers.get(&id).ok_or(Shortage::Server { limit: self.limits.per_server })
     }
 }
 
@@ -175,34 +182,38 @@ mod tests {
         ServerLimits::new(Limits { per_server, waiting_room, ..Limits::default() }, counters)
     }
 
+    const APP: Claim<'_> = Claim { user: b"app", most: None };
+
     #[tokio::test(start_paused = true)]
     async fn places_are_bounded_and_come_back() {
         let limits = limits(1, 1);
-        let held = limits.place_now(ServerId(1)).unwrap();
-        let turn = limits.queue(ServerId(1), None).unwrap();
-        assert!(limits.queue(ServerId(1), None).is_err(), "one waits, and no more may");
-        let timer = &mut LazyTimer::default();
-        assert!(matches!(limits.wait(turn, timer).await, Err(BackendError::Full { limit: 1 })));
-        assert_eq!(limits.waiting(ServerId(1)), 0);
-        assert!(limits.place_now(ServerId(1)).is_err());
-        assert!(limits.place_now(ServerId(2)).is_ok());
+        let id = ServerId(1);
+        let held = limits.place_now(id, APP).unwrap();
+        let turn = limits.queue(id, APP, None).unwrap();
+        let no_room = limits.queue(id, APP, None).unwrap_err();
+        assert!(matches!(no_room, BackendError::Full { shortage: Shortage::Room { limit: 1 } }));
+        let late = limits.wait(turn, &mut LazyTimer::default()).await.unwrap_err();
+        assert!(matches!(late, BackendError::Full { shortage: Shortage::Server { limit: 1 } }));
+        assert_eq!(limits.waiting(id), 0);
+        assert!(limits.place_now(id, APP).is_err());
+        assert!(limits.place_now(ServerId(2), APP).is_ok());
         drop(held);
-        assert!(limits.place_now(ServerId(1)).is_ok());
-        assert!(limits.place_now(ServerId(9)).is_err());
-        let stalled = limits.may_stall(ServerId(1));
-        assert!(stalled.is_some() && limits.may_stall(ServerId(1)).is_none());
+        assert!(limits.place_now(id, APP).is_ok());
+        assert!(limits.place_now(ServerId(9), APP).is_err());
+        let stalled = limits.may_stall(id);
+        assert!(stalled.is_some() && limits.may_stall(id).is_none());
         drop(stalled);
-        assert!(limits.may_stall(ServerId(1)).is_some() && limits.may_stall(ServerId(9)).is_none());
+        assert!(limits.may_stall(id).is_some() && limits.may_stall(ServerId(9)).is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_came_first_is_served_first_and_who_has_gone_is_passed_over() {
         let limits = limits(1, 8);
         let id = ServerId(1);
-        let held = limits.place_now(id).unwrap();
-        let gone = limits.queue(id, None).unwrap();
-        let mut first = limits.queue(id, None).unwrap();
-        let mut second = limits.queue(id, None).unwrap();
+        let held = limits.place_now(id, APP).unwrap();
+        let gone = limits.queue(id, APP, None).unwrap();
+        let mut first = limits.queue(id, APP, None).unwrap();
+        let mut second = limits.queue(id, APP, None).unwrap();
         drop(gone);
         assert_eq!(limits.waiting(id), 2);
         drop(held);
@@ -216,45 +227,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_leaves_the_middle_of_the_line_moves_nobody_else() {
-        let limits = limits(1, 8);
+    async fn a_user_waits_for_its_own_limit_alone() {
+        let limits = limits(3, 8);
         let id = ServerId(1);
-        let held = limits.place_now(id).unwrap();
-        let mut line: Vec<_> = (0..5).map(|_| limits.queue(id, None).unwrap()).collect();
-        drop(line.remove(2));
-        drop(line.remove(0));
-        assert_eq!(limits.waiting(id), 3);
-        let mut place = held;
-        for mut turn in line {
-            assert!(turn.handed().is_none());
-            drop(place);
-            place = match turn.handed() {
-                Some(Handed::Place(place)) => place,
-                other => panic!("{other:?}"),
-            };
-        }
-        drop(place);
-        assert_eq!((limits.waiting(id), limits.open(id)), (0, 0));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_timer_serves_many_turns() {
-        let limits = limits(1, 8);
-        let (id, timer) = (ServerId(1), &mut LazyTimer::default());
-        let held = limits.place_now(id).unwrap();
-        let turn = limits.queue(id, None).unwrap();
-        let served = async {
-            clock::sleep(Duration::from_secs(9)).await;
-            drop(held);
-        };
-        let (handed, ()) = tokio::join!(limits.wait(turn, timer), served);
-        assert_eq!(limits.waiting(id), 0);
-        let turn = limits.queue(id, None).unwrap();
-        let begun = clock::now();
-        assert!(limits.wait(turn, timer).await.is_err());
-        let waited = clock::now().saturating_duration_since(begun);
-        assert!(waited >= Duration::from_secs(10) && waited < Duration::from_secs(11), "{waited:?}");
-        drop(handed);
-        assert_eq!((limits.waiting(id), limits.open(id)), (0, 0));
+        let one = Claim { most: std::num::NonZeroUsize::new(1), ..APP };
+        let held = limits.place_now(id, one).unwrap();
+        let turn = limits.queue(id, one, None).unwrap();
+        assert!(limits.place_now(id, Claim { user: b"other", most: None }).is_ok());
+        let late = limits.wait(turn, &mut LazyTimer::default()).await.unwrap_err();
+        assert_eq!(late.to_client().code, 1226, "{late}");
+        let mut turn = limits.queue(id, one, None).unwrap();
+        drop(held);
+        assert!(matches!(turn.handed(), Some(Handed::Place(_))));
     }
 }

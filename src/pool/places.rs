@@ -1,23 +1,20 @@
-//! The places at one server, and who waits for one: first come, first served, over all users and workers.
+//! The places at one server, over all workers: what `pooling::Ledger` decides about them is carried out here.
 
-use std::collections::VecDeque;
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 use crate::backend::{BackendError, Connection};
+use crate::pooling::{Claim, Ledger, Number, Offered, Shortage};
 use crate::runtime::clock::{self, LazyTimer};
 use crate::telemetry;
-
-/// Who has waited for this long is not passed over any more, even where that costs a connection that the next in
-/// line could have used as it is.
-const PASSED_OVER: Duration = Duration::from_millis(50);
 
 /// What somebody who waited is given.
 #[derive(Debug)]
@@ -33,8 +30,8 @@ pub enum Handed {
 pub(super) enum Offer {
     /// Somebody who waited has it.
     Taken,
-    /// Nobody waits.
-    Keep(Connection),
+    /// Nobody waits for it. How many had come by then: who comes later has not been looked at.
+    Keep(Connection, u64),
     /// Somebody waits who needs its place and not the connection.
     Close(Connection),
 }
@@ -42,35 +39,26 @@ pub(super) enum Offer {
 /// The places at one server.
 #[derive(Debug)]
 pub(super) struct Places {
-    limit: usize,
-    room: usize,
     line: Mutex<Line>,
     /// How many wait: asked by everyone who puts a connection back.
     waiting: AtomicUsize,
+    /// How many have got in line so far.
+    arrivals: AtomicU64,
     pub(super) counters: telemetry::Server,
 }
 
 #[derive(Debug)]
 struct Line {
-    free: usize,
-    next: u64,
-    waiters: VecDeque<Waiter>,
-}
-
-#[derive(Debug)]
-struct Waiter {
-    number: u64,
-    /// Connections of this shelf serve it as they are.
-    shelf: Option<usize>,
-    since: Instant,
-    hand: oneshot::Sender<Handed>,
+    ledger: Ledger,
+    hands: HashMap<Number, oneshot::Sender<Handed>>,
 }
 
 /// A place at a server, for as long as its connection lives.
 #[derive(Debug)]
 pub struct Place {
-    /// Nothing where it is not to be passed on.
-    places: Option<Arc<Places>>,
+    places: Arc<Places>,
+    /// Whose it is.
+    user: Arc<[u8]>,
     _counted: telemetry::Held,
 }
 
@@ -78,7 +66,8 @@ pub struct Place {
 #[derive(Debug)]
 pub(super) struct Turn {
     places: Arc<Places>,
-    number: u64,
+    user: Arc<[u8]>,
+    number: Number,
     handed: oneshot::Receiver<Handed>,
     /// What was handed over has been taken, so that it stands in the line no more.
     served: bool,
@@ -86,62 +75,52 @@ pub(super) struct Turn {
 
 impl Places {
     pub(super) fn new(limit: usize, room: usize, counters: telemetry::Server) -> Arc<Self> {
-        let line = Line { free: limit, next: 0, waiters: VecDeque::new() };
-        Arc::new(Self { limit, room, line: Mutex::new(line), waiting: AtomicUsize::new(0), counters })
+        let line = Line { ledger: Ledger::new(limit, room), hands: HashMap::new() };
+        let (waiting, arrivals) = (AtomicUsize::new(0), AtomicU64::new(0));
+        Arc::new(Self { line: Mutex::new(line), waiting, arrivals, counters })
     }
 
     /// Takes a place if one is free now.
-    pub(super) fn now(self: &Arc<Self>) -> Result<Place, BackendError> {
-        let mut line = self.line.lock();
-        if line.free == 0 {
-            return Err(self.full());
-        }
-        line.free -= 1;
-        drop(line);
-        Ok(self.place())
+    pub(super) fn now(self: &Arc<Self>, claim: Claim<'_>) -> Result<Place, Shortage> {
+        let user = self.line.lock().ledger.take(claim)?;
+        Ok(self.place(user))
     }
 
     /// Gets in line. `shelf` names the shelf whose connections would do.
-    pub(super) fn queue(self: &Arc<Self>, shelf: Option<usize>) -> Result<Turn, BackendError> {
+    pub(super) fn queue(
+        self: &Arc<Self>,
+        claim: Claim<'_>,
+        shelf: Option<usize>,
+    ) -> Result<Turn, BackendError> {
         let (hand, handed) = oneshot::channel();
         let mut line = self.line.lock();
-        if line.waiters.len() >= self.room {
-            return Err(self.full());
-        }
-        let number = line.next;
-        line.next += 1;
-        if line.free > 0 {
-            line.free -= 1;
-            drop(line);
-            // Nobody has dropped the other end yet.
-            let _ = hand.send(Handed::Place(self.place()));
-        } else {
-            line.waiters.push_back(Waiter { number, shelf, since: clock::now(), hand });
-            self.waiting.store(line.waiters.len(), Ordering::SeqCst);
-        }
-        Ok(Turn { places: Arc::clone(self), number, handed, served: false })
+        let (number, user) = line.ledger.queue(claim, shelf, clock::now())?;
+        line.hands.insert(number, hand);
+        self.waiting.store(line.ledger.waiting(), Ordering::SeqCst);
+        // After the number above: who has seen this one sees that as well.
+        self.arrivals.fetch_add(1, Ordering::SeqCst);
+        self.hand_out(line);
+        Ok(Turn { places: Arc::clone(self), user, number, handed, served: false })
     }
 
     /// Offers a connection of a shelf to those who wait.
-    pub(super) fn offer(&self, connection: Connection, shelf: usize) -> Offer {
+    pub(super) fn offer(&self, connection: Connection, user: &[u8], shelf: usize) -> Offer {
+        let arrivals = self.arrivals.load(Ordering::SeqCst);
         if self.waiting.load(Ordering::SeqCst) == 0 {
-            return Offer::Keep(connection);
+            return Offer::Keep(connection, arrivals);
         }
         let mut connection = Box::new(connection);
         loop {
             let mut line = self.line.lock();
-            let Some(first) = line.waiters.front() else { return Offer::Keep(*connection) };
-            let passed_over = || clock::now().saturating_duration_since(first.since) > PASSED_OVER;
-            let fits = |waiter: &Waiter| waiter.shelf == Some(shelf);
-            let at = match line.waiters.iter().position(fits) {
-                Some(0) => 0,
-                Some(at) if !passed_over() => at,
-                _ => return Offer::Close(*connection),
+            let number = match line.ledger.offer(user, shelf, clock::now()) {
+                Offered::Keep => return Offer::Keep(*connection, arrivals),
+                Offered::Close => return Offer::Close(*connection),
+                Offered::Hand(number) => number,
             };
-            let waiter = line.waiters.remove(at);
-            self.waiting.store(line.waiters.len(), Ordering::SeqCst);
+            let hand = line.hands.remove(&number);
+            self.waiting.store(line.ledger.waiting(), Ordering::SeqCst);
             drop(line);
-            connection = match waiter.map(|waiter| waiter.hand.send(Handed::Connection(connection))) {
+            connection = match hand.map(|hand| hand.send(Handed::Connection(connection))) {
                 // It has given up waiting meanwhile.
                 Some(Err(Handed::Connection(connection))) => connection,
                 Some(_) | None => return Offer::Taken,
@@ -149,9 +128,14 @@ impl Places {
         }
     }
 
+    /// Whether somebody has got in line since so many had.
+    pub(super) fn has_come_since(&self, arrivals: u64) -> bool {
+        self.arrivals.load(Ordering::SeqCst) != arrivals
+    }
+
     /// Places that are taken.
     pub(super) fn open(&self) -> usize {
-        self.limit.saturating_sub(self.line.lock().free)
+        self.line.lock().ledger.taken()
     }
 
     /// How many wait for one.
@@ -159,39 +143,27 @@ impl Places {
         self.waiting.load(Ordering::SeqCst)
     }
 
-    pub(super) const fn full(&self) -> BackendError {
-        BackendError::Full { limit: self.limit }
+    fn place(self: &Arc<Self>, user: Arc<[u8]>) -> Place {
+        Place { places: Arc::clone(self), user, _counted: self.counters.connected() }
     }
 
-    fn place(self: &Arc<Self>) -> Place {
-        Place { places: Some(Arc::clone(self)), _counted: self.counters.connected() }
-    }
-
-    /// Gives a place that is free to the first who waits.
-    fn pass_on(self: &Arc<Self>) {
-        loop {
-            let mut line = self.line.lock();
-            let Some(waiter) = line.waiters.pop_front() else {
-                line.free += 1;
-                return;
-            };
-            self.waiting.store(line.waiters.len(), Ordering::SeqCst);
-            drop(line);
-            match waiter.hand.send(Handed::Place(self.place())) {
-                Ok(()) => return,
-                // It has given up waiting, and its place is not to be passed on twice.
-                Err(Handed::Place(mut place)) => place.places = None,
-                Err(Handed::Connection(_)) => {}
-            }
+    /// Gives free places to those who are next.
+    fn hand_out(self: &Arc<Self>, mut line: MutexGuard<'_, Line>) {
+        while let Some((number, user)) = line.ledger.grant() {
+            let hand = line.hands.remove(&number);
+            self.waiting.store(line.ledger.waiting(), Ordering::SeqCst);
+            let place = self.place(user);
+            // A place that nobody takes any more is given back as it is dropped, which needs the lock.
+            MutexGuard::unlocked(&mut line, || drop(hand.map(|hand| hand.send(Handed::Place(place)))));
         }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(places) = self.places.take() {
-            places.pass_on();
-        }
+        let mut line = self.places.line.lock();
+        line.ledger.give_back(&self.user);
+        self.places.hand_out(line);
     }
 }
 
@@ -219,9 +191,15 @@ impl Turn {
             // Nobody drops the other end without a word; that would be as good as full.
             None => {
                 self.places.counters.wait_timeouts.increment(1);
-                Err(self.places.full())
+                Err(self.places.line.lock().ledger.why_waits(&self.user).into())
             }
         }
+    }
+
+    /// What keeps it waiting; nothing where its turn has come.
+    pub(super) fn shortage(&self) -> Option<Shortage> {
+        let line = self.places.line.lock();
+        line.hands.contains_key(&self.number).then(|| line.ledger.why_waits(&self.user))
     }
 
     /// What has been handed over already.
@@ -237,10 +215,8 @@ impl Drop for Turn {
             return;
         }
         let mut line = self.places.line.lock();
-        // Numbers grow from the front to the back.
-        if let Ok(at) = line.waiters.binary_search_by_key(&self.number, |waiter| waiter.number) {
-            line.waiters.remove(at);
-            self.places.waiting.store(line.waiters.len(), Ordering::SeqCst);
-        }
+        line.ledger.leave(&self.user, self.number);
+        line.hands.remove(&self.number);
+        self.places.waiting.store(line.ledger.waiting(), Ordering::SeqCst);
     }
 }

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::limits::{Limits, ServerLimits};
 use super::places::{Handed, Offer, Place};
 use crate::backend::{BackendError, Connection, Purpose};
-use crate::pooling::{self, Fit, Setting};
+use crate::pooling::{self, Claim, Fit, Setting, Shortage};
 use crate::runtime::clock::LazyTimer;
 use crate::topology::ServerId;
 use crate::wire::capabilities::Capabilities;
@@ -56,6 +56,8 @@ pub struct Shelf {
     idle: Mutex<Vec<Idle>>,
     /// No new connections are tried before this time: the last attempt failed.
     paused_until: Mutex<Option<Instant>>,
+    /// Whose they are.
+    user: Box<[u8]>,
     limits: Arc<ServerLimits>,
 }
 
@@ -134,23 +136,27 @@ impl Shelf {
             return connection.leave();
         }
         let server = connection.server();
-        let connection = match self.limits.offer(connection, self.address()) {
-            Offer::Taken => return,
-            Offer::Close(connection) => return connection.leave(),
-            Offer::Keep(connection) => connection,
-        };
-        let mut idle = self.idle.lock();
-        if idle.len() >= self.limits.limits().idle_per_shelf {
+        let mut back = Idle { connection, since: now };
+        loop {
+            let (connection, arrivals) = match self.limits.offer(back.connection, &self.user, self.address())
+            {
+                Offer::Taken => return,
+                Offer::Close(connection) => return connection.leave(),
+                Offer::Keep(connection, arrivals) => (connection, arrivals),
+            };
+            let mut idle = self.idle.lock();
+            if idle.len() >= self.limits.limits().idle_per_shelf {
+                drop(idle);
+                return connection.leave();
+            }
+            idle.push(Idle { connection, since: back.since });
             drop(idle);
-            return connection.leave();
-        }
-        idle.push(Idle { connection, since: now });
-        drop(idle);
-        // Who has got in line in between has not seen it.
-        if self.limits.waiting(server) > 0
-            && let Some(Idle { connection, since }) = self.idle.lock().pop()
-        {
-            self.put(connection, since);
+            // Who has got in line in between has not seen it.
+            if !self.limits.has_come_since(server, arrivals) {
+                return;
+            }
+            let Some(again) = self.idle.lock().pop() else { return };
+            back = again;
         }
     }
 
@@ -210,10 +216,12 @@ impl Pool {
     #[must_use]
     pub fn shelf(&self, key: Key) -> Arc<Shelf> {
         let mut shelves = self.shelves.lock();
+        let user = key.user.clone();
         let fresh = || {
             Arc::new(Shelf {
                 idle: Mutex::default(),
                 paused_until: Mutex::default(),
+                user,
                 limits: Arc::clone(&self.limits),
             })
         };
@@ -232,12 +240,12 @@ impl Pool {
     /// Takes a place at a server if one is free, or can be made free by closing an idle connection.
     ///
     /// # Errors
-    /// [`BackendError::Full`] where all places are in use, or idle in another worker.
-    pub fn place_now(&self, server: ServerId) -> Result<Place, BackendError> {
-        self.limits.place_now(server).or_else(|full| {
-            let evicted = self.evict_oldest(server).ok_or(full)?;
+    /// All places that would do are in use, or idle in another worker.
+    pub fn place_now(&self, server: ServerId, claim: Claim<'_>) -> Result<Place, Shortage> {
+        self.limits.place_now(server, claim).or_else(|shortage| {
+            let evicted = self.evict(server, claim, shortage).ok_or(shortage)?;
             evicted.leave();
-            self.limits.place_now(server)
+            self.limits.place_now(server, claim)
         })
     }
 
@@ -248,21 +256,22 @@ impl Pool {
     pub async fn wait_for_connection(
         &self,
         server: ServerId,
+        claim: Claim<'_>,
         shelf: &Shelf,
         timer: &mut LazyTimer,
     ) -> Result<Handed, BackendError> {
-        self.wait(server, Some(shelf.address()), timer).await
+        self.wait(server, claim, Some(shelf.address()), timer).await
     }
 
     /// Like [`Self::place_now`], but waits for its turn where that fails.
     ///
     /// # Errors
     /// [`BackendError::Full`] past the deadline, or where too many wait already.
-    pub async fn wait_for_place(&self, server: ServerId) -> Result<Place, BackendError> {
-        if let Ok(place) = self.place_now(server) {
+    pub async fn wait_for_place(&self, server: ServerId, claim: Claim<'_>) -> Result<Place, BackendError> {
+        if let Ok(place) = self.place_now(server, claim) {
             return Ok(place);
         }
-        match self.wait(server, None, &mut LazyTimer::default()).await? {
+        match self.wait(server, claim, None, &mut LazyTimer::default()).await? {
             Handed::Place(place) => Ok(place),
             // None was asked for.
             Handed::Connection(_) => Err(BackendError::Closed),
@@ -272,24 +281,29 @@ impl Pool {
     async fn wait(
         &self,
         server: ServerId,
+        claim: Claim<'_>,
         shelf: Option<usize>,
         timer: &mut LazyTimer,
     ) -> Result<Handed, BackendError> {
-        let turn = self.limits.queue(server, shelf)?;
+        let turn = self.limits.queue(server, claim, shelf)?;
         // What was put back before this one was in line went to a shelf.
-        if let Some(idle) = self.evict_oldest(server) {
+        if let Some(idle) = turn.shortage().and_then(|shortage| self.evict(server, claim, shortage)) {
             idle.leave();
         }
         self.limits.wait(turn, timer).await
     }
 
-    /// The connection to a server that has been idle for longest, whoever's it is.
-    fn evict_oldest(&self, server: ServerId) -> Option<Connection> {
+    /// The connection to a server that has been idle for longest, of those whose place would help.
+    fn evict(&self, server: ServerId, claim: Claim<'_>, shortage: Shortage) -> Option<Connection> {
+        let helps = |key: &Key| match shortage {
+            Shortage::User { .. } => *key.user == *claim.user,
+            Shortage::Server { .. } | Shortage::Room { .. } => true,
+        };
         let shelves = self.shelves.lock();
         let oldest = |shelf: &Arc<Shelf>| shelf.idle.lock().iter().map(|idle| idle.since).min();
         let (_, shelf) = shelves
             .iter()
-            .filter(|(key, _)| key.server == server)
+            .filter(|(key, _)| key.server == server && helps(key))
             .filter_map(|(_, shelf)| Some((oldest(shelf)?, shelf)))
             .min_by_key(|(since, _)| *since)?;
         let mut idle = shelf.idle.lock();

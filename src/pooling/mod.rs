@@ -1,7 +1,9 @@
-//! Which idle connection serves a session, and what must be sent on it first; what holds for users. Pure.
+//! Which idle connection serves a session, and what must be sent on it first; who is next; what holds for users. Pure.
 
 mod fit;
+mod ledger;
 mod users;
 
 pub use fit::{Fit, Setting, choose};
+pub use ledger::{Claim, Ledger, Number, Offered, Shortage};
 pub use users::{By, Chosen, Mode, Rule, Users};

@@ -1,6 +1,9 @@
-//! What holds for the connections of users: for how long a session has one.
+//! What holds for the connections of users: for how long a session has one, and how many there may be.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+
+use super::ledger::Claim;
 
 /// For how long a session has its connection to the primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,6 +40,8 @@ pub struct Chosen {
 pub struct Users {
     /// The mode of those for whom nothing else is said.
     pub mode: Mode,
+    /// Most connections of one of them to one server.
+    pub most: Option<NonZeroUsize>,
     /// What is said of single users.
     pub rules: BTreeMap<Box<[u8]>, Rule>,
 }
@@ -46,6 +51,8 @@ pub struct Users {
 pub struct Rule {
     /// The mode of its sessions.
     pub mode: Option<Mode>,
+    /// Most connections of it to one server.
+    pub most: Option<NonZeroUsize>,
 }
 
 impl Mode {
@@ -81,11 +88,17 @@ impl Users {
         Chosen { mode, by }
     }
 
+    /// What a user may have of a server.
+    #[must_use]
+    pub fn claim<'a>(&self, user: &'a [u8]) -> Claim<'a> {
+        Claim { user, most: self.rules.get(user).and_then(|rule| rule.most).or(self.most) }
+    }
+
     /// The same, where no connection can serve several sessions.
     #[must_use]
     pub fn unshared(self) -> Self {
-        let rules = self.rules.into_keys().map(|user| (user, Rule { mode: None })).collect();
-        Self { mode: Mode::Session, rules }
+        let rules = self.rules.into_iter().map(|(user, rule)| (user, Rule { mode: None, ..rule })).collect();
+        Self { mode: Mode::Session, rules, ..self }
     }
 }
 
@@ -95,9 +108,10 @@ mod tests {
 
     #[test]
     fn the_nearer_word_chooses_the_mode() {
-        let rule = |mode| Rule { mode };
+        let rule = |mode| Rule { mode, most: None };
         let users = Users {
             mode: Mode::Transaction,
+            most: None,
             rules: BTreeMap::from([
                 (b"report".as_slice().into(), rule(Some(Mode::Session))),
                 (b"batch".as_slice().into(), rule(None)),
@@ -113,5 +127,17 @@ mod tests {
         check("report", None, Mode::Session, By::User);
         check("report", Some(Mode::Transaction), Mode::Session, By::User);
         check("Report", Some(Mode::Transaction), Mode::Transaction, By::Listener);
+    }
+    #[test]
+    fn a_user_has_its_own_number_or_the_one_for_all() {
+        let number = NonZeroUsize::new;
+        let rules = [("report", None), ("batch", number(3))];
+        let rules = rules.map(|(user, most)| (user.as_bytes().into(), Rule { most, ..Rule::default() }));
+        let users = Users { most: number(7), rules: rules.into(), ..Users::default() };
+        for (user, most) in [("app", 7), ("report", 7), ("batch", 3)] {
+            let claim = users.claim(user.as_bytes());
+            assert_eq!((claim.user, claim.most), (user.as_bytes(), number(most)));
+            assert_eq!(users.clone().unshared().claim(user.as_bytes()), claim);
+        }
     }
 }

@@ -96,10 +96,84 @@ async fn modes_by_user_and_listener(flavor: Flavor) {
     std::fs::remove_file(&file).unwrap();
 }
 
+/// A user may have no more connections than are said; others have the rest.
+async fn users_have_limits_of_their_own(flavor: Flavor) {
+    let (few, other) = (account(flavor, "few").await, account(flavor, "other").await);
+    let rule = format!("clients.users={few} connections 1");
+    let flags = [
+        "--pool-mode",
+        "transaction",
+        "--max-connections-per-server=3",
+        "--pool-wait-timeout=300ms",
+        "--set",
+        &rule,
+        "--set",
+        "pool.max_connections_per_user=2",
+    ];
+    let headgate = Headgate::start(cluster(flavor).await, &flags).await.unwrap();
+    for (user, most) in [(few, 1), (other, 2)] {
+        let mut sessions = Vec::new();
+        for _ in 0..=most {
+            sessions.push(options(headgate.address(), &user).connect().await.unwrap());
+        }
+        let (last, holders) = sessions.split_last_mut().unwrap();
+        for holder in holders {
+            ok(holder, "BEGIN").await;
+            ok(holder, ASK).await;
+        }
+        let told = last.query(ASK).await.unwrap().error.unwrap();
+        assert_eq!(told.code, 1226, "{told}");
+        let text = String::from_utf8_lossy(&told.message).into_owned();
+        assert!(text.contains("pool.max_connections_per_user"), "{text}");
+        assert!(text.contains(&format!("all {most} connections")), "{text}");
+        ok(&mut sessions[0], "ROLLBACK").await;
+        let last = sessions.last_mut().unwrap();
+        assert_eq!(ok(last, ASK).await.as_deref(), Some("here"), "the session goes on");
+        for session in sessions {
+            session.quit().await.unwrap();
+        }
+    }
+    headgate.stop().await.unwrap();
+}
+
+/// So many sessions of one user want the connections that each of them waits in vain; another user waits for none of
+/// them.
+async fn a_flood_keeps_nobody_else_waiting(flavor: Flavor) {
+    let (flood, other) = (account(flavor, "flood").await, account(flavor, "calm").await);
+    let flags = ["--pool-mode", "transaction", "--max-connections-per-server=2", "--pool-wait-timeout=2s"];
+    let headgate = Headgate::start(cluster(flavor).await, &flags).await.unwrap();
+    let mut sessions = Vec::new();
+    for _ in 0..60 {
+        sessions.push(options(headgate.address(), &flood).connect().await.unwrap());
+    }
+    let mut calm = options(headgate.address(), &other).connect().await.unwrap();
+    let flood = sessions.into_iter().map(|mut session| {
+        tokio::spawn(async move {
+            let reply = session.query("/* headgate: primary */ SELECT SLEEP(0.2)").await.unwrap();
+            assert!(reply.error.as_ref().is_none_or(|error| error.code == 1040), "{:?}", reply.error);
+            usize::from(reply.error.is_some())
+        })
+    });
+    let flood: Vec<_> = flood.collect();
+    becomes("nobody waits", true, async || headgate.metric("headgate_pool_waits_total").await > 50).await;
+    for _ in 0..4 {
+        assert_eq!(ok(&mut calm, ASK).await.as_deref(), Some("here"));
+    }
+    let mut refused = 0;
+    for session in flood {
+        refused += session.await.unwrap();
+    }
+    assert!(refused > 0, "there were connections for all");
+    headgate.stop().await.unwrap();
+}
+
 on!(MySql on_mysql:
     modes_by_user_and_listener
+    users_have_limits_of_their_own
+    a_flood_keeps_nobody_else_waiting
 );
 
 on!(MariaDb on_mariadb:
     modes_by_user_and_listener
+    users_have_limits_of_their_own
 );

@@ -37,8 +37,15 @@ pub(super) fn rules(resolver: &mut Resolver<'_>) -> Rules {
 
 /// What holds for the connections of users.
 pub(super) fn users(config: &config::Config) -> Users {
-    let rule = |one: &config::UserRule| (one.user.as_bytes().into(), Rule { mode: one.pool.map(mode) });
-    Users { mode: mode(config.pool.mode), rules: config.clients.users.iter().flatten().map(rule).collect() }
+    let rule = |one: &config::UserRule| {
+        let rule = Rule { mode: one.pool.map(mode), most: one.connections.and_then(limit) };
+        (one.user.as_bytes().into(), rule)
+    };
+    Users {
+        mode: mode(config.pool.mode),
+        most: limit(config.pool.max_connections_per_user),
+        rules: config.clients.users.iter().flatten().map(rule).collect(),
+    }
 }
 
 pub(super) const fn mode(word: config::PoolMode) -> Mode {
