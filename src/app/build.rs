@@ -22,7 +22,7 @@ use crate::frontend::{
 use crate::monitor;
 use crate::net::tls::{self, CertificateSource, ClientSettings, ClientTls, Mode, ServerTls};
 use crate::pool;
-use crate::pooling;
+use crate::pooling::{self, Readiness};
 use crate::routing::Reason;
 use crate::runtime::locked::LockedMemory;
 use crate::telemetry::{self, Counters, Labels, Registry};
@@ -139,6 +139,10 @@ fn pool_limits(settings: &Settings) -> anyhow::Result<pool::Limits> {
         wait: settings.pool.wait_timeout,
         waiting_room: usize::try_from(settings.pool.waiting_room)?,
         max_age: settings.pool.max_age,
+        ready: Readiness {
+            min_idle: usize::try_from(settings.pool.min_idle)?,
+            lasts: settings.pool.min_idle_for,
+        },
     })
 }
 

@@ -46,6 +46,12 @@ pub(super) fn serve(listeners: Vec<Entrance>, context: &Arc<Context>, shutdown: 
         let accept = frontend::run(listener, mode, Arc::clone(context), shutdown.listener());
         tasks::spawn("listener", accept);
     }
+    if context.pool.limits().limits().ready.min_idle > 0 {
+        for server in &context.topology().servers {
+            let ready = frontend::keep_ready(server.id, Arc::clone(context), shutdown.listener());
+            tasks::spawn("ready", ready);
+        }
+    }
     let (context, mut ending) = (Arc::clone(context), shutdown.listener());
     tasks::spawn("expire", async move {
         while clock::within(EXPIRE_EVERY, ending.reached(Phase::Ending)).await.is_err() {

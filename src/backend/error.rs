@@ -99,6 +99,13 @@ impl BackendError {
         matches!(self, Self::Refused { error: ErrPacket { code: 1226 | 1203, .. } })
     }
 
+    /// Whether a server refused because it, or the account, has no room for another connection now
+    /// (ER_CON_COUNT_ERROR beside the above).
+    #[must_use]
+    pub const fn is_shortage(&self) -> bool {
+        self.is_user_limit() || matches!(self, Self::Refused { error: ErrPacket { code: 1040, .. } })
+    }
+
     /// The error that a client is shown: the server's own where it sent one.
     #[must_use]
     pub fn to_client(&self) -> ErrPacket {

@@ -200,6 +200,22 @@ settings! {
             range: 0..=100_000,
             reload: Restart
         }
+        /// Idle connections kept ready by one worker for one user at one server: new ones are opened in the background
+        /// with what its last client has shown, as long as they and all others take less than half of the server's
+        /// places. To the primary where its sessions share connections, to replicas that it reads from; not with
+        /// `servers.proxy_protocol`.
+        min_idle: u32 {
+            default: 0,
+            range: 0..=10_000,
+            reload: Restart
+        }
+        /// How long after its last session connections are kept ready for a user. For as long Headgate holds, in
+        /// locked memory, what proves the user.
+        min_idle_for: Duration {
+            default: seconds(600),
+            range: seconds(1)..=seconds(86_400),
+            reload: Restart
+        }
         /// How long a connection may stay idle before it is closed.
         idle_timeout: Duration {
             default: seconds(60),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::session::Session;
 use crate::auth::Secret;
 use crate::backend::{BackendError, Connection, Credentials, Purpose};
-use crate::pool::Shelf;
+use crate::pool::{Opening, Shelf};
 use crate::pooling::{Fit, Setting};
 use crate::routing::Reason;
 use crate::runtime::clock;
@@ -32,8 +32,19 @@ impl Session {
             return Arc::clone(shelf);
         }
         let shelf = self.context.shelf(server, Purpose::Replica, self.login.whose());
+        self.keep_filled(&shelf);
         self.shelves.0.push((server, Arc::clone(&shelf)));
         shelf
+    }
+
+    /// Connections may be made ready on a shelf with what this session has shown.
+    pub(super) fn keep_filled(&self, shelf: &Shelf) {
+        // An expired password opens nothing that could serve others.
+        if self.login.state.view().changed.is_none() {
+            let secret = Arc::clone(&self.login.secret);
+            let (collation, names) = (self.login.collation, self.login.first_names.clone());
+            shelf.keep_filled(Opening { secret, collation, names }, clock::now());
+        }
     }
 
     /// A connection with the session's schema and character sets.

@@ -113,6 +113,7 @@ impl Session {
         }
         let primary = self.login.primary.server();
         let shelf = self.context.shelf(primary, Purpose::Primary, self.login.whose());
+        self.keep_filled(&shelf);
         self.login.primary.pool = Some(shelf);
         self.begin_anew().await?;
         self.give_back(true).await

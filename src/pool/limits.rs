@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::places::{Handed, Offer, Place, Places, Turn};
 use crate::backend::{BackendError, Connection};
-use crate::pooling::{Claim, Shortage};
+use crate::pooling::{Claim, Readiness, Shortage};
 use crate::runtime::clock::LazyTimer;
 use crate::telemetry;
 use crate::topology::ServerId;
@@ -30,6 +30,8 @@ pub struct Limits {
     /// A connection serves sessions for at most this long after its login was proven, so that a grant taken away at
     /// the server is honoured.
     pub max_age: Duration,
+    /// What is kept ready for users that have been here lately.
+    pub ready: Readiness,
 }
 
 impl Default for Limits {
@@ -41,6 +43,7 @@ impl Default for Limits {
             wait: Duration::from_secs(10),
             waiting_room: 10_000,
             max_age: Duration::from_secs(30),
+            ready: Readiness { min_idle: 0, lasts: Duration::from_secs(600) },
         }
     }
 }

@@ -6,8 +6,10 @@
 
 mod limits;
 mod places;
+mod ready;
 mod shelf;
 
 pub use limits::{Limits, ServerLimits};
 pub use places::{Handed, Place};
+pub use ready::Opening;
 pub use shelf::{Key, Pool, Shelf, Ticket};

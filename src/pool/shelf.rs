@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use super::limits::{Limits, ServerLimits};
 use super::places::{Handed, Offer, Place};
+use super::ready::Filled;
 use crate::backend::{BackendError, Connection, Purpose};
 use crate::pooling::{self, Claim, Fit, Setting, Shortage};
 use crate::runtime::clock::LazyTimer;
@@ -58,7 +59,9 @@ pub struct Shelf {
     paused_until: Mutex<Option<Instant>>,
     /// Whose they are.
     user: Box<[u8]>,
-    limits: Arc<ServerLimits>,
+    /// What it is kept filled with, if it is.
+    pub(super) filled: Mutex<Option<Filled>>,
+    pub(super) limits: Arc<ServerLimits>,
 }
 
 #[derive(Debug)]
@@ -70,7 +73,7 @@ struct Idle {
 /// One worker's idle connections.
 #[derive(Debug)]
 pub struct Pool {
-    shelves: Mutex<HashMap<Key, Arc<Shelf>>>,
+    pub(super) shelves: Mutex<HashMap<Key, Arc<Shelf>>>,
     limits: Arc<ServerLimits>,
 }
 
@@ -185,12 +188,29 @@ impl Shelf {
         age <= max_age / 16 * (SURE + spread) && !aged && !closes && connection.is_quiet()
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.idle.lock().len()
+    }
+
     /// Closes what has been idle for too long, or has hung up. Says how many are left.
     fn expire(&self, limits: &Limits, now: Instant) -> usize {
+        let is_filled = self.filled.lock().is_some();
         let mut idle = self.idle.lock();
-        let (kept, expired): (Vec<_>, Vec<_>) = std::mem::take(&mut *idle)
-            .into_iter()
-            .partition(|idle| now.saturating_duration_since(idle.since) < limits.idle_timeout);
+        let (mut kept, mut expired) = (Vec::with_capacity(idle.len()), Vec::new());
+        // The newest ones are kept ready.
+        for mut one in std::mem::take(&mut *idle).into_iter().rev() {
+            let recent = now.saturating_duration_since(one.since) < limits.idle_timeout;
+            let keep = match is_filled {
+                true => {
+                    (recent || kept.len() < limits.ready.min_idle)
+                        && self.is_good(&mut one.connection, one.since, now)
+                }
+                false => recent,
+            };
+            if keep { kept.push(one) } else { expired.push(one) }
+        }
+        kept.reverse();
         *idle = kept;
         let left = idle.len();
         drop(idle);
@@ -222,6 +242,7 @@ impl Pool {
                 idle: Mutex::default(),
                 paused_until: Mutex::default(),
                 user,
+                filled: Mutex::default(),
                 limits: Arc::clone(&self.limits),
             })
         };
@@ -233,7 +254,7 @@ impl Pool {
         let mut shelves = self.shelves.lock();
         shelves.retain(|_, shelf| {
             let left = shelf.expire(self.limits.limits(), now);
-            left > 0 || Arc::strong_count(shelf) > 1
+            left > 0 || Arc::strong_count(shelf) > 1 || shelf.filled.lock().is_some()
         });
     }
 

@@ -2,8 +2,10 @@
 
 mod fit;
 mod ledger;
+mod refill;
 mod users;
 
 pub use fit::{Fit, Setting, choose};
 pub use ledger::{Claim, Ledger, Number, Offered, Shortage};
+pub use refill::{Readiness, Refill, Stock};
 pub use users::{By, Chosen, Mode, Rule, Users};

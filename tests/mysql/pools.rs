@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use headgate::lab::Flavor;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::client::{Connection, Options};
@@ -147,23 +148,62 @@ async fn a_flood_keeps_nobody_else_waiting(flavor: Flavor) {
         sessions.push(options(headgate.address(), &flood).connect().await.unwrap());
     }
     let mut calm = options(headgate.address(), &other).connect().await.unwrap();
-    let flood = sessions.into_iter().map(|mut session| {
-        tokio::spawn(async move {
+    let mut flood = JoinSet::new();
+    for mut session in sessions {
+        flood.spawn(async move {
             let reply = session.query("/* headgate: primary */ SELECT SLEEP(0.2)").await.unwrap();
             assert!(reply.error.as_ref().is_none_or(|error| error.code == 1040), "{:?}", reply.error);
             usize::from(reply.error.is_some())
-        })
-    });
-    let flood: Vec<_> = flood.collect();
+        });
+    }
     becomes("nobody waits", true, async || headgate.metric("headgate_pool_waits_total").await > 50).await;
     for _ in 0..4 {
         assert_eq!(ok(&mut calm, ASK).await.as_deref(), Some("here"));
     }
-    let mut refused = 0;
-    for session in flood {
-        refused += session.await.unwrap();
-    }
+    let refused: usize = flood.join_all().await.into_iter().sum();
     assert!(refused > 0, "there were connections for all");
+    headgate.stop().await.unwrap();
+}
+
+/// The connections that a user has at the primary.
+async fn connections_of(admin: &mut Connection, user: &str) -> Vec<String> {
+    let ids = format!("SELECT GROUP_CONCAT(ID) FROM information_schema.PROCESSLIST WHERE USER = '{user}'");
+    ok(admin, &ids).await.unwrap_or_default().split(',').map(str::to_owned).collect()
+}
+
+/// Connections of a user that has gone wait for its return; those that are lost are replaced, and an old password is
+/// tried once.
+async fn connections_are_kept_ready(flavor: Flavor) {
+    let user = account(flavor, "ready").await;
+    let flags = ["--pool-mode", "transaction", "--set", "pool.min_idle=3"];
+    let headgate = Headgate::start(cluster(flavor).await, &flags).await.unwrap();
+    let mut admin = root(cluster(flavor).await).connect().await.unwrap();
+    let mut session = options(headgate.address(), &user).connect().await.unwrap();
+    ok(&mut session, ASK).await;
+    session.quit().await.unwrap();
+    becomes("ready", 3, async || connections_of(&mut admin, &user).await.len()).await;
+    let gone = connections_of(&mut admin, &user).await.remove(0);
+    ok(&mut admin, &format!("KILL {gone}")).await;
+    becomes("ready again", true, async || {
+        let connections = connections_of(&mut admin, &user).await;
+        connections.len() == 3 && !connections.contains(&gone)
+    })
+    .await;
+    ok(&mut admin, &format!("ALTER USER {user} IDENTIFIED BY 'another-pw'")).await;
+    for gone in connections_of(&mut admin, &user).await {
+        // Whichever Headgate has closed itself by now is as good.
+        admin.query(format!("KILL {gone}")).await.unwrap();
+    }
+    let words = "no connections are kept ready for a user any more";
+    becomes("refused", true, async || headgate.log().contains(words)).await;
+    sleep(Duration::from_millis(600)).await;
+    assert_eq!(headgate.log().matches(words).count(), 1, "{}", headgate.log());
+    assert_eq!(connections_of(&mut admin, &user).await, [""]);
+    let returned = Options::new(headgate.address(), &user, "another-pw").tls(true);
+    returned.connect().await.unwrap().quit().await.unwrap();
+    becomes("ready for the new password", 3, async || connections_of(&mut admin, &user).await.len()).await;
+    assert!(!headgate.log().contains("another-pw") && !headgate.log().contains(PASSWORD));
+    admin.quit().await.unwrap();
     headgate.stop().await.unwrap();
 }
 
@@ -171,9 +211,11 @@ on!(MySql on_mysql:
     modes_by_user_and_listener
     users_have_limits_of_their_own
     a_flood_keeps_nobody_else_waiting
+    connections_are_kept_ready
 );
 
 on!(MariaDb on_mariadb:
     modes_by_user_and_listener
     users_have_limits_of_their_own
+    connections_are_kept_ready
 );

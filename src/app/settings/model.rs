@@ -122,6 +122,10 @@ pub struct Pool {
     pub max_connections: NonZeroU32,
     /// Kept by one worker for one user.
     pub max_idle: u32,
+    /// Kept ready for one user at one server.
+    pub min_idle: u32,
+    /// For so long after its last session.
+    pub min_idle_for: Duration,
     pub idle_timeout: Duration,
     /// How long after its login it may serve.
     pub max_age: Duration,

@@ -264,6 +264,8 @@ impl Resolver<'_> {
             users: admission::users(config),
             max_connections,
             max_idle,
+            min_idle: pool.min_idle.min(max_idle),
+            min_idle_for: pool.min_idle_for,
             idle_timeout: pool.idle_timeout,
             max_age: pool.max_age,
             waiting_room: pool.waiting_room,
