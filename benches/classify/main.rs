@@ -147,6 +147,7 @@ fn topology(now: Instant) -> Topology {
         state,
         as_of: Some(now),
         since: now.checked_sub(Duration::from_secs(60)),
+        max_connections: None,
     };
     let servers = vec![
         server(1, ServerState::Primary),

@@ -35,6 +35,11 @@ impl View {
     pub(super) fn open(&self, server: ServerId) -> usize {
         self.workers.first().map_or(0, |worker| worker.pool.limits().open(server))
     }
+
+    /// Most connections to a server by now.
+    pub(super) fn allowed(&self, server: ServerId) -> usize {
+        self.workers.first().map_or(0, |worker| worker.pool.limits().allowed(server))
+    }
 }
 
 /// Milliseconds from `earlier` to `later`.

@@ -133,7 +133,7 @@ pub(super) fn live(settings: &Settings, model: RuntimeModel) -> anyhow::Result<L
 
 fn pool_limits(settings: &Settings) -> anyhow::Result<pool::Limits> {
     Ok(pool::Limits {
-        per_server: usize::try_from(settings.pool.max_connections.get())?,
+        per_server: settings.pool.max_connections.map(|most| usize::try_from(most.get())).transpose()?,
         idle_per_shelf: usize::try_from(settings.pool.max_idle)?,
         idle_timeout: settings.pool.idle_timeout,
         wait: settings.pool.wait_timeout,

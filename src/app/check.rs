@@ -1,5 +1,6 @@
 //! `headgate check --connect`: asks the servers once and says what would bite.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -50,7 +51,7 @@ fn plan(settings: &Settings) -> Plan {
     Plan {
         judge_grants: true,
         split: settings.routing.split,
-        max_connections: settings.pool.max_connections.get(),
+        max_connections: settings.pool.max_connections.map(NonZeroU32::get),
         idle_timeout: settings.pool.idle_timeout,
         tls_disabled: settings.backend.tls == BackendTls::Disabled,
         client_certificate: settings.backend.certificate.is_some(),

@@ -17,6 +17,9 @@ use crate::runtime::{clock, tasks};
 /// How often idle connections are looked through.
 const EXPIRE_EVERY: Duration = Duration::from_secs(1);
 
+/// How often it is looked whether servers may be asked for more connections.
+const EASE_EVERY: Duration = Duration::from_millis(250);
+
 /// The contexts of all workers, for what looks at all of them.
 pub(super) type Contexts = Vec<Arc<Context>>;
 
@@ -46,6 +49,18 @@ pub(super) fn serve(listeners: Vec<Entrance>, context: &Arc<Context>, shutdown: 
         let accept = frontend::run(listener, mode, Arc::clone(context), shutdown.listener());
         tasks::spawn("listener", accept);
     }
+    let (limits, servers) = (Arc::clone(context.pool.limits()), Arc::clone(context));
+    let ease = move || {
+        let topology = servers.topology();
+        limits.ease(|id| topology.server(id)?.max_connections, clock::now());
+    };
+    ease();
+    let mut easing = shutdown.listener();
+    tasks::spawn("ease", async move {
+        while clock::within(EASE_EVERY, easing.reached(Phase::Ending)).await.is_err() {
+            ease();
+        }
+    });
     if context.pool.limits().limits().ready.min_idle > 0 {
         for server in &context.topology().servers {
             let ready = frontend::keep_ready(server.id, Arc::clone(context), shutdown.listener());

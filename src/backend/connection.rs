@@ -1,5 +1,6 @@
 //! A logged-in connection.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -81,7 +82,7 @@ pub struct Connection {
     /// What proves its user, kept for as long as the connection may serve that user again.
     pub credential: Option<Arc<LockedBytes>>,
     /// The place in its server's limit that this connection takes.
-    pub(super) place: Option<Box<dyn Send + Sync>>,
+    pub(super) place: Option<Box<dyn Any + Send + Sync>>,
 }
 
 /// The defaults that a connection was given in place of its server's own.
@@ -147,7 +148,7 @@ impl Connection {
     }
 
     /// Lets the connection count against a limit for as long as it lives.
-    pub fn hold(&mut self, place: Box<dyn Send + Sync>) {
+    pub fn hold(&mut self, place: Box<dyn Any + Send + Sync>) {
         self.place = Some(place);
     }
 
@@ -164,7 +165,7 @@ impl Connection {
 
     /// Leaves, and gives up the place that it took.
     #[must_use]
-    pub fn give_up_place(mut self) -> Option<Box<dyn Send + Sync>> {
+    pub fn give_up_place(mut self) -> Option<Box<dyn Any + Send + Sync>> {
         let place = self.place.take();
         self.leave();
         place

@@ -117,7 +117,7 @@ impl BackendError {
                 ErrPacket::own(code, &state, &self.to_string())
             }
             // ER_USER_LIMIT_REACHED.
-            Self::Full { shortage: Shortage::User { .. } } => {
+            Self::Full { shortage: Shortage::User { .. } | Shortage::UserRefused { .. } } => {
                 ErrPacket::own(1226, b"42000", &self.to_string())
             }
             // ER_CON_COUNT_ERROR.

@@ -179,11 +179,13 @@ settings! {
             flag: "--pool-mode" "MODE",
             reload: Live
         }
-        /// Most connections to one server, in use and idle, the control account's not counted. The server's
-        /// own `max_connections` still applies: its error 1040 is passed on.
-        max_connections_per_server: u32 {
-            default: 4_000,
-            range: 1..=100_000,
+        /// Most connections to one server, in use and idle, the control account's not counted. Not set: what the
+        /// server takes (`max_connections`, asked again and again), less a tenth and at least five. Where several
+        /// Headgates share the servers, set it to each one's share. A server that takes no more all the same
+        /// (errors 1040, 1203 and 1226) is asked for less for a while; whoever wanted the connection waits.
+        max_connections_per_server: Option<u32> {
+            default: None,
+            range: Some(1)..=Some(100_000),
             flag: "--max-connections-per-server" "N",
             reload: Restart
         }

@@ -81,7 +81,7 @@ format = "json"
     assert_eq!(config.servers.addresses, [tcp("db1", 3306)]);
     assert_eq!(config.servers.tls, BackendTls::VerifyCa);
     assert_eq!(config.control.user.as_deref(), Some("watch"));
-    assert_eq!(config.pool.max_connections_per_server, 1_000);
+    assert_eq!(config.pool.max_connections_per_server, Some(1_000));
     assert_eq!(config.pool.wait_timeout, Duration::from_millis(250));
     assert!(!config.routing.split);
     assert_eq!(config.runtime.model, RuntimeModel::PerCore);

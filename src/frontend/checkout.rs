@@ -129,7 +129,12 @@ impl Session {
             let defaults = Variables::of_login(&facts.defaults, ignores_space);
             connection.level(&defaults, facts.generation, READY_LIMIT).await.map(|()| connection)
         };
-        let mut connection = opened.await.map_err(|error| {
+        let opened = opened.await;
+        if let Some(refusal) = opened.as_ref().err().filter(|error| error.is_shortage()) {
+            place.refused(refusal);
+            return Err(Reason::ReplicaBusy);
+        }
+        let mut connection = opened.map_err(|error| {
             tracing::info!(server = %id, %error, "no connection to a replica; the read runs on the primary");
             context.shared.counters.errors.count(error.kind());
             context.pool.limits().failed(id);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::checkout::{CLEAR_WARNINGS, setting};
 use super::own::LIMIT;
+use super::patience::Patience;
 use super::reach::Spot;
 use super::session::{Closing, Session};
 use crate::auth::Secret;
@@ -41,7 +42,7 @@ pub(super) struct Lease {
     /// The reason for which it is kept.
     pub(super) keeps: Option<Hold>,
     /// Wakes a session that has waited in line for too long.
-    patience: LazyTimer,
+    timer: LazyTimer,
 }
 
 impl Lease {
@@ -55,7 +56,7 @@ impl Lease {
             pool: None,
             last: None,
             keeps: None,
-            patience: LazyTimer::default(),
+            timer: LazyTimer::default(),
         }
     }
 
@@ -208,18 +209,39 @@ impl Session {
         }
     }
 
-    /// The nearest idle connection, a new one, or the first that comes free.
+    /// The nearest idle connection, a new one, or the first that comes free. A server that takes no more makes the
+    /// session wait: nothing of its statement has been sent.
     async fn nearest(&mut self, shelf: &Arc<Shelf>) -> Result<(Connection, Fit), BackendError> {
-        let id = self.login.primary.server();
-        if let Some(found) = self.take_from(shelf) {
-            return Ok(found);
+        let patience = Patience::of(self.context.pool.limits().limits().wait);
+        loop {
+            if let Some(found) = self.take_from(shelf) {
+                return Ok(found);
+            }
+            match self.next_one(shelf, &patience).await? {
+                Ok(found) => return Ok(found),
+                Err(refusal) => patience.bears(refusal)?,
+            }
         }
+    }
+
+    /// A new connection, or the first that comes free. The inner error is the server's, which takes no more.
+    async fn next_one(
+        &mut self,
+        shelf: &Arc<Shelf>,
+        patience: &Patience,
+    ) -> Result<Result<(Connection, Fit), BackendError>, BackendError> {
+        let id = self.login.primary.server();
         let users = self.context.shared.pool_users();
         let claim = users.claim(&self.login.user);
-        let place: Box<dyn Send + Sync> = match self.context.pool.place_now(id, claim) {
-            Ok(place) => Box::new(place),
-            Err(_) => match self.context.pool.wait_for_connection(id, claim, shelf, &mut self.login.primary.patience).await? {
-                Handed::Place(place) => Box::new(place),
+        let place = match self.context.pool.place_now(id, claim) {
+            Ok(place) => place,
+            Err(_) => match self
+                .context
+                .pool
+                .wait_for_connection(id, claim, shelf, patience.left(), &mut self.login.primary.timer)
+                .await?
+            {
+                Handed::Place(place) => place,
                 Handed::Connection(mut connection) => {
                     connection.uses += 1;
                     let fit =
@@ -227,20 +249,27 @@ impl Session {
                     match fit.filter(|_| {
                         self.began_alike(&connection) && shelf.serves(&mut connection, clock::now())
                     }) {
-                        Some(fit) => return Ok((*connection, fit)),
+                        Some(fit) => return Ok(Ok((*connection, fit))),
                         // It will not do, but its place will.
-                        None => match connection.give_up_place() {
-                            Some(place) => place,
-                            None => return Err(BackendError::Closed),
-                        },
+                        None => {
+                            let place = connection.give_up_place().and_then(|place| place.downcast().ok());
+                            *place.ok_or(BackendError::Closed)?
+                        }
                     }
                 }
             },
         };
-        let mut connection = self.open_primary().await?;
-        connection.hold(place);
+        let mut connection = match self.open_primary().await {
+            Ok(connection) => connection,
+            Err(refusal) if refusal.is_shortage() => {
+                place.refused(&refusal);
+                return Ok(Err(refusal));
+            }
+            Err(error) => return Err(error),
+        };
+        connection.hold(Box::new(place));
         let fit = Fit::between(connection.setting(), setting(&self.login.state, Purpose::Primary));
-        Ok((connection, fit.ok_or(BackendError::NotCarried)?))
+        Ok(Ok((connection, fit.ok_or(BackendError::NotCarried)?)))
     }
 
     /// Whether a connection began with the defaults that the session began with, or can still be given them.

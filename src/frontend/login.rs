@@ -145,7 +145,7 @@ pub(super) struct Candidate<'a> {
     /// It is to be told what a wrong password is told, whatever it shows.
     barred: bool,
     /// The pool mode of those who come in where it has.
-    pool: Option<Mode>,
+    pub(super) pool: Option<Mode>,
 }
 
 impl Candidate<'_> {

@@ -21,6 +21,7 @@ mod login;
 mod lookback;
 mod memory;
 mod own;
+mod patience;
 pub mod plan;
 mod prepared;
 mod primary;

@@ -2,8 +2,10 @@
 
 use super::context::Whose;
 use super::login::Candidate;
+use super::patience::Patience;
 use crate::auth::Secret;
 use crate::backend::{BackendError, Connection, Credentials, Purpose};
+use crate::pooling::Mode;
 use crate::topology::Flavor;
 use crate::wire::login_request::LoginRequest;
 
@@ -49,18 +51,38 @@ impl Candidate<'_> {
                 }
             }
         }
-        let users = self.context.shared.pool_users();
-        let place = self.context.pool.wait_for_place(self.primary, users.claim(&request.user)).await;
-        let place = place?;
-        let target = self.context.target(self.topology, self.primary, self.client);
-        let target = target.ok_or(BackendError::Closed)?;
-        let opened = Connection::open(&target, credentials, Purpose::Primary).await;
-        let mut connection = opened.inspect_err(|error| {
-            if !matches!(error, BackendError::Refused { .. }) {
-                self.context.pool.limits().failed(self.primary);
+        self.open(credentials).await
+    }
+
+    /// A new connection. Where sessions share them, a login waits for a server that takes no more, as statements do.
+    async fn open(&self, credentials: Credentials<'_>) -> Result<Connection, BackendError> {
+        let shared = &self.context.shared;
+        let users = shared.pool_users();
+        let waits = users.mode_of(credentials.user, self.pool).mode == Mode::Transaction;
+        // The client is to be told, and not cut off.
+        let limit = self.context.pool.limits().limits().wait.min(shared.limits().login_timeout / 10 * 9);
+        let patience = Patience::of(limit);
+        loop {
+            let claim = users.claim(credentials.user);
+            let place = self.context.pool.wait_for_place(self.primary, claim, patience.left()).await?;
+            let target = self.context.target(self.topology, self.primary, self.client);
+            let target = target.ok_or(BackendError::Closed)?;
+            match Connection::open(&target, credentials, Purpose::Primary).await {
+                Ok(mut connection) => {
+                    connection.hold(Box::new(place));
+                    return Ok(connection);
+                }
+                Err(refusal) if waits && refusal.is_shortage() => {
+                    place.refused(&refusal);
+                    patience.bears(refusal)?;
+                }
+                Err(error) => {
+                    if !matches!(error, BackendError::Refused { .. }) {
+                        self.context.pool.limits().failed(self.primary);
+                    }
+                    return Err(error);
+                }
             }
-        })?;
-        connection.hold(Box::new(place));
-        Ok(connection)
+        }
     }
 }

@@ -72,7 +72,12 @@ async fn open(
         capabilities: key.capabilities,
         attributes: &[],
     };
-    let mut connection = Connection::open(&target, credentials, key.purpose).await?;
+    let opened = Connection::open(&target, credentials, key.purpose).await;
+    if let Some(refusal) = opened.as_ref().err().filter(|error| error.is_shortage()) {
+        place.refused(refusal);
+        return Ok(None);
+    }
+    let mut connection = opened?;
     if connection.sandboxed {
         // It could serve nobody but to change the password.
         return Err(BackendError::NotCarried);
@@ -93,9 +98,7 @@ fn give_up(key: &Key, shelf: &Shelf, opening: &Opening, context: &Context, error
     context.pool.limits().failed(key.server);
     context.shared.counters.errors.count(error.kind());
     match error {
-        BackendError::Refused { .. } | BackendError::Login { .. } | BackendError::NotCarried
-            if !error.is_shortage() =>
-        {
+        BackendError::Refused { .. } | BackendError::Login { .. } | BackendError::NotCarried => {
             tracing::info!(?user, server = %key.server, %error, "no connections are kept ready for a user any more");
             shelf.refused(opening);
         }

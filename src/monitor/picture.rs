@@ -59,6 +59,7 @@ impl Picture {
             state: ServerState::NotServing(crate::topology::NotServing::Unknown),
             as_of: None,
             since: None,
+            max_connections: None,
         };
         let entry = |(id, address): &(ServerId, Address)| Entry {
             id: *id,
@@ -117,6 +118,8 @@ impl Picture {
         for server in &mut self.topology.servers {
             let entry = self.servers.iter().find(|entry| entry.id == server.id);
             server.since = entry.and_then(|entry| entry.since);
+            let told = entry.and_then(|entry| entry.now.as_ref().ok()?.max_connections);
+            server.max_connections = told.or(server.max_connections);
             let applied = entry.and_then(|entry| entry.applied.as_ref());
             server.as_of = match server.state {
                 ServerState::Replica => {
@@ -216,6 +219,7 @@ mod tests {
             identity: Identity { uuid: format!("u{number}"), server_id: number, read_only: source.is_some() },
             channels: source.map(channel).into_iter().collect(),
             defaults: BTreeMap::new(),
+            max_connections: None,
         })
     }
 

@@ -11,7 +11,8 @@ use super::picture::Seen;
 use super::run::Settings;
 use crate::backend::{BackendError, Connection, Credentials, Purpose, Target};
 use crate::probing::{
-    Identity, Observation, Positions, Replication, grants_show_views, log_is_filtered, queries,
+    Identity, Observation, Positions, Replication, grants_show_views, log_is_filtered, max_connections,
+    queries,
 };
 use crate::runtime::clock;
 use crate::topology::{Catalog, Collations, Facts, Flavor, Hindrance, ServerId, Topology};
@@ -166,15 +167,17 @@ impl Prober {
         defaults: std::collections::BTreeMap<String, String>,
     ) -> Result<Observation, BackendError> {
         let flavor = connection.flavor();
-        let identity = Identity::read(&self.ask(connection, queries::identity(flavor)).await?)
-            .ok_or(crate::wire::Malformed::new("answer to who the server is"))?;
+        let answer = self.ask(connection, queries::identity(flavor)).await?;
+        let identity =
+            Identity::read(&answer).ok_or(crate::wire::Malformed::new("answer to who the server is"))?;
         let replication = match self.ask(connection, queries::replication(flavor)).await {
             Err(BackendError::Refused { error: ErrPacket { code: PARSE_ERROR, .. } }) => {
                 self.ask(connection, queries::OLD_REPLICATION).await?
             }
             other => other?,
         };
-        Ok(Observation { identity, channels: Replication::read(&replication), defaults })
+        let (channels, max_connections) = (Replication::read(&replication), max_connections(&answer));
+        Ok(Observation { identity, channels, defaults, max_connections })
     }
 
     async fn ask_facts(

@@ -2,23 +2,22 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::places::{Handed, Offer, Place, Places, Turn};
+use super::places::{Offer, Place, Places, Turn};
 use crate::backend::{BackendError, Connection};
 use crate::pooling::{Claim, Readiness, Shortage};
-use crate::runtime::clock::LazyTimer;
 use crate::telemetry;
 use crate::topology::ServerId;
 
 /// Bounds of the pools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections to one server, in use and idle.
-    pub per_server: usize,
+    /// Connections to one server, in use and idle; what the server takes decides where nothing is set.
+    pub per_server: Option<usize>,
     /// Idle connections kept for one user at one server by one worker.
     pub idle_per_shelf: usize,
     /// An idle connection is closed after this time.
@@ -37,7 +36,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            per_server: 4000,
+            per_server: None,
             idle_per_shelf: 64,
             idle_timeout: Duration::from_secs(60),
             wait: Duration::from_secs(10),
@@ -61,8 +60,18 @@ pub struct ServerLimits {
 #[derive(Debug)]
 struct Server {
     places: Arc<Places>,
-    /// Half as many: for clients that leave a reply unread while they hold a connection (HAZARDS 27).
-    stalls: Arc<Semaphore>,
+    /// Clients that leave a reply unread while they hold a connection: at most half as many (HAZARDS 27).
+    stalled: Arc<AtomicUsize>,
+}
+
+/// A client that holds a connection and does not read from it, for as long as this lives.
+#[derive(Debug)]
+pub struct Stalled(Arc<AtomicUsize>);
+
+impl Drop for Stalled {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl ServerLimits {
@@ -73,9 +82,8 @@ impl ServerLimits {
         counters: impl IntoIterator<Item = (ServerId, telemetry::Server)>,
     ) -> Arc<Self> {
         let server = |(id, counters)| {
-            let places = Places::new(limits.per_server, limits.waiting_room, counters);
-            let stalls = Arc::new(Semaphore::new(limits.per_server.div_ceil(2)));
-            (id, Server { places, stalls })
+            let places = Places::new(id, &limits, counters);
+            (id, Server { places, stalled: Arc::default() })
         };
         let servers = counters.into_iter().map(server).collect();
         Arc::new(Self { limits, servers, aged_at: Mutex::new(None) })
@@ -116,14 +124,6 @@ impl ServerLimits {
         self.server(id)?.places.queue(claim, shelf)
     }
 
-    /// Waits for a place, for at most [`Limits::wait`].
-    ///
-    /// # Errors
-    /// [`BackendError::Full`] past the deadline, or where too many wait.
-    pub(super) async fn wait(&self, turn: Turn, timer: &mut LazyTimer) -> Result<Handed, BackendError> {
-        turn.wait(self.limits.wait, timer).await
-    }
-
     /// Offers a connection of a shelf to those who wait for one.
     pub(super) fn offer(&self, connection: Connection, user: &[u8], shelf: usize) -> Offer {
         match self.servers.get(&connection.server()) {
@@ -145,8 +145,26 @@ impl ServerLimits {
 
     /// Lets a client hold a connection that it does not read from, unless half of them are held so already.
     #[must_use]
-    pub fn may_stall(&self, id: ServerId) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.servers.get(&id)?.stalls).try_acquire_owned().ok()
+    pub fn may_stall(&self, id: ServerId) -> Option<Stalled> {
+        let server = self.servers.get(&id)?;
+        let most = server.places.allowed().div_ceil(2);
+        let before = server.stalled.fetch_add(1, Ordering::SeqCst);
+        let stalled = Stalled(Arc::clone(&server.stalled));
+        (before < most).then_some(stalled)
+    }
+
+    /// Time has passed: what a server has refused is tried again. `max_connections` says what it takes at all, where
+    /// that is known.
+    pub fn ease(&self, max_connections: impl Fn(ServerId) -> Option<usize>, now: Instant) {
+        for (id, server) in &self.servers {
+            server.places.ease(max_connections(*id), now);
+        }
+    }
+
+    /// Most connections to a server by now.
+    #[must_use]
+    pub fn allowed(&self, id: ServerId) -> usize {
+        self.servers.get(&id).map_or(0, |server| server.places.allowed())
     }
 
     /// Connections to a server, in use and idle.
@@ -170,19 +188,23 @@ impl ServerLimits {
     }
 
     fn server(&self, id: ServerId) -> Result<&Server, Shortage> {
-        self.servers.get(&id).ok_or(Shortage::Server { limit: self.limits.per_server })
+        self.servers.get(&id).ok_or(Shortage::Server { limit: 0 })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::places::Handed;
     use super::*;
-    use crate::runtime::clock;
+    use crate::runtime::clock::LazyTimer;
 
     fn limits(per_server: usize, waiting_room: usize) -> Arc<ServerLimits> {
         let registry = telemetry::Registry::new();
         let counters = [1, 2].map(|id| (ServerId(id), telemetry::Server::new(&registry, "db")));
-        ServerLimits::new(Limits { per_server, waiting_room, ..Limits::default() }, counters)
+        ServerLimits::new(
+            Limits { per_server: Some(per_server), waiting_room, ..Limits::default() },
+            counters,
+        )
     }
 
     const APP: Claim<'_> = Claim { user: b"app", most: None };
@@ -195,7 +217,7 @@ mod tests {
         let turn = limits.queue(id, APP, None).unwrap();
         let no_room = limits.queue(id, APP, None).unwrap_err();
         assert!(matches!(no_room, BackendError::Full { shortage: Shortage::Room { limit: 1 } }));
-        let late = limits.wait(turn, &mut LazyTimer::default()).await.unwrap_err();
+        let late = turn.wait(limits.limits().wait, &mut LazyTimer::default()).await.unwrap_err();
         assert!(matches!(late, BackendError::Full { shortage: Shortage::Server { limit: 1 } }));
         assert_eq!(limits.waiting(id), 0);
         assert!(limits.place_now(id, APP).is_err());
@@ -237,7 +259,7 @@ mod tests {
         let held = limits.place_now(id, one).unwrap();
         let turn = limits.queue(id, one, None).unwrap();
         assert!(limits.place_now(id, Claim { user: b"other", most: None }).is_ok());
-        let late = limits.wait(turn, &mut LazyTimer::default()).await.unwrap_err();
+        let late = turn.wait(limits.limits().wait, &mut LazyTimer::default()).await.unwrap_err();
         assert_eq!(late.to_client().code, 1226, "{late}");
         let mut turn = limits.queue(id, one, None).unwrap();
         drop(held);

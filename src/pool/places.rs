@@ -6,15 +6,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
+use super::limits::Limits;
 use crate::backend::{BackendError, Connection};
-use crate::pooling::{Claim, Ledger, Number, Offered, Shortage};
+use crate::pooling::{Allowance, Claim, Ledger, Number, Offered, Shortage, Squeeze};
 use crate::runtime::clock::{self, LazyTimer};
 use crate::telemetry;
+use crate::topology::ServerId;
 
 /// What somebody who waited is given.
 #[derive(Debug)]
@@ -39,6 +41,7 @@ pub(super) enum Offer {
 /// The places at one server.
 #[derive(Debug)]
 pub(super) struct Places {
+    server: ServerId,
     line: Mutex<Line>,
     /// How many wait: asked by everyone who puts a connection back.
     waiting: AtomicUsize,
@@ -50,6 +53,7 @@ pub(super) struct Places {
 #[derive(Debug)]
 struct Line {
     ledger: Ledger,
+    allowance: Allowance,
     hands: HashMap<Number, oneshot::Sender<Handed>>,
 }
 
@@ -74,10 +78,12 @@ pub(super) struct Turn {
 }
 
 impl Places {
-    pub(super) fn new(limit: usize, room: usize, counters: telemetry::Server) -> Arc<Self> {
-        let line = Line { ledger: Ledger::new(limit, room), hands: HashMap::new() };
+    pub(super) fn new(server: ServerId, limits: &Limits, counters: telemetry::Server) -> Arc<Self> {
+        let allowance = Allowance::new(limits.per_server);
+        let ledger = Ledger::new(allowance.most(), limits.waiting_room);
+        let line = Line { ledger, allowance, hands: HashMap::new() };
         let (waiting, arrivals) = (AtomicUsize::new(0), AtomicU64::new(0));
-        Arc::new(Self { line: Mutex::new(line), waiting, arrivals, counters })
+        Arc::new(Self { server, line: Mutex::new(line), waiting, arrivals, counters })
     }
 
     /// Takes a place if one is free now.
@@ -133,6 +139,19 @@ impl Places {
         self.arrivals.load(Ordering::SeqCst) != arrivals
     }
 
+    /// Time has passed, and the server takes so many connections, as far as is known.
+    pub(super) fn ease(self: &Arc<Self>, max_connections: Option<usize>, now: Instant) {
+        let mut line = self.line.lock();
+        line.allowance.server = max_connections.or(line.allowance.server);
+        line.apply(now);
+        self.hand_out(line);
+    }
+
+    /// Most connections by now.
+    pub(super) fn allowed(&self) -> usize {
+        self.line.lock().ledger.limit()
+    }
+
     /// Places that are taken.
     pub(super) fn open(&self) -> usize {
         self.line.lock().ledger.taken()
@@ -155,6 +174,36 @@ impl Places {
             let place = self.place(user);
             // A place that nobody takes any more is given back as it is dropped, which needs the lock.
             MutexGuard::unlocked(&mut line, || drop(hand.map(|hand| hand.send(Handed::Place(place)))));
+        }
+    }
+}
+
+impl Line {
+    fn apply(&mut self, now: Instant) {
+        let limit = self.allowance.by(now);
+        self.ledger.set_limit(limit, self.allowance.squeeze.is_some());
+        self.ledger.ease(self.allowance.most(), now);
+    }
+}
+
+impl Place {
+    /// The server has refused the connection for want of room: it takes no more for a while, of the user's or at all.
+    pub fn refused(self, error: &BackendError) {
+        let now = clock::now();
+        self.places.counters.full.increment(1);
+        let mut line = self.places.line.lock();
+        let (is_news, taken) = if error.is_user_limit() {
+            line.ledger.refused(&self.user, now)
+        } else {
+            let (before, taken) = (line.allowance.squeeze, line.ledger.taken().saturating_sub(1));
+            line.allowance.squeeze = Some(Squeeze::after(before, taken, now));
+            line.apply(now);
+            (before.is_none(), taken)
+        };
+        drop(line);
+        if is_news {
+            let (server, user) = (self.places.server, String::from_utf8_lossy(&self.user).into_owned());
+            tracing::warn!(%server, ?user, %error, taken, "a server takes no more connections; it is asked for fewer");
         }
     }
 }

@@ -61,7 +61,7 @@ impl Shelf {
             seen: record.seen,
             paused_until: record.paused_until,
             taken: limits.open(key.server),
-            limit: limits.limits().per_server,
+            limit: limits.allowed(key.server),
             awaited: limits.waiting(key.server) > 0,
         };
         match limits.limits().ready.decide(&stock, now) {

@@ -279,20 +279,26 @@ impl Pool {
         server: ServerId,
         claim: Claim<'_>,
         shelf: &Shelf,
+        limit: Duration,
         timer: &mut LazyTimer,
     ) -> Result<Handed, BackendError> {
-        self.wait(server, claim, Some(shelf.address()), timer).await
+        self.wait(server, claim, Some(shelf.address()), limit, timer).await
     }
 
     /// Like [`Self::place_now`], but waits for its turn where that fails.
     ///
     /// # Errors
     /// [`BackendError::Full`] past the deadline, or where too many wait already.
-    pub async fn wait_for_place(&self, server: ServerId, claim: Claim<'_>) -> Result<Place, BackendError> {
+    pub async fn wait_for_place(
+        &self,
+        server: ServerId,
+        claim: Claim<'_>,
+        limit: Duration,
+    ) -> Result<Place, BackendError> {
         if let Ok(place) = self.place_now(server, claim) {
             return Ok(place);
         }
-        match self.wait(server, claim, None, &mut LazyTimer::default()).await? {
+        match self.wait(server, claim, None, limit, &mut LazyTimer::default()).await? {
             Handed::Place(place) => Ok(place),
             // None was asked for.
             Handed::Connection(_) => Err(BackendError::Closed),
@@ -304,6 +310,7 @@ impl Pool {
         server: ServerId,
         claim: Claim<'_>,
         shelf: Option<usize>,
+        limit: Duration,
         timer: &mut LazyTimer,
     ) -> Result<Handed, BackendError> {
         let turn = self.limits.queue(server, claim, shelf)?;
@@ -311,14 +318,14 @@ impl Pool {
         if let Some(idle) = turn.shortage().and_then(|shortage| self.evict(server, claim, shortage)) {
             idle.leave();
         }
-        self.limits.wait(turn, timer).await
+        turn.wait(limit, timer).await
     }
 
     /// The connection to a server that has been idle for longest, of those whose place would help.
     fn evict(&self, server: ServerId, claim: Claim<'_>, shortage: Shortage) -> Option<Connection> {
         let helps = |key: &Key| match shortage {
-            Shortage::User { .. } => *key.user == *claim.user,
-            Shortage::Server { .. } | Shortage::Room { .. } => true,
+            Shortage::User { .. } | Shortage::UserRefused { .. } => *key.user == *claim.user,
+            Shortage::Server { .. } | Shortage::Refusing { .. } | Shortage::Room { .. } => true,
         };
         let shelves = self.shelves.lock();
         let oldest = |shelf: &Arc<Shelf>| shelf.idle.lock().iter().map(|idle| idle.since).min();

@@ -9,11 +9,16 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::allowance::Squeeze;
+
 /// Who has waited for this long is not passed over any more for a connection that another could use as it is.
 const PASSED_OVER: Duration = Duration::from_millis(50);
 
 /// Who has waited for this long is next even where the shares are as even as they can be.
 const OVERDUE: Duration = Duration::from_secs(1);
+
+/// What a server has refused a user is forgotten when it might have so many more than it wants.
+const EASED: usize = 8;
 
 /// Who wants a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +45,22 @@ pub enum Shortage {
     )]
     User {
         /// How many those are.
+        limit: usize,
+    },
+    /// The server has refused to take more.
+    #[error(
+        "the server takes no more than {limit} connections of Headgate's at the moment (its max_connections)"
+    )]
+    Refusing {
+        /// How many it has taken.
+        limit: usize,
+    },
+    /// The server has refused to take more of the user's.
+    #[error(
+        "the server takes no more than {limit} connections of its user's at the moment (its max_user_connections)"
+    )]
+    UserRefused {
+        /// How many it has taken.
         limit: usize,
     },
     /// Too many wait already.
@@ -69,6 +90,8 @@ pub enum Offered {
 #[derive(Debug)]
 pub struct Ledger {
     limit: usize,
+    /// That limit is the server's word and not the configuration's.
+    refusing: bool,
     room: usize,
     taken: usize,
     waiting: usize,
@@ -83,6 +106,10 @@ pub struct Ledger {
 struct Account {
     taken: usize,
     most: Option<NonZeroUsize>,
+    /// The server has refused to take more.
+    squeeze: Option<Squeeze>,
+    /// What that leaves by now.
+    allowed: Option<usize>,
     line: VecDeque<Waiter>,
     rank: Option<Rank>,
 }
@@ -104,8 +131,11 @@ struct Rank {
 }
 
 impl Account {
-    fn is_full(&self) -> bool {
-        self.most.is_some_and(|most| self.taken >= most.get())
+    fn shortage(&self) -> Option<Shortage> {
+        let own = self.most.map(|most| (most.get(), Shortage::User { limit: most.get() }));
+        let servers = self.allowed.map(|limit| (limit, Shortage::UserRefused { limit }));
+        let met = |(limit, _): &(usize, Shortage)| self.taken >= *limit;
+        own.filter(met).or_else(|| servers.filter(met)).map(|(_, shortage)| shortage)
     }
 
     fn first_waited(&self, now: Instant) -> Duration {
@@ -118,13 +148,19 @@ impl Ledger {
     #[must_use]
     pub fn new(limit: usize, room: usize) -> Self {
         let (users, order) = (HashMap::new(), BTreeSet::new());
-        Self { limit, room, taken: 0, waiting: 0, next: 0, users, order }
+        Self { limit, refusing: false, room, taken: 0, waiting: 0, next: 0, users, order }
     }
 
     /// Places that are taken.
     #[must_use]
     pub const fn taken(&self) -> usize {
         self.taken
+    }
+
+    /// How many may be.
+    #[must_use]
+    pub const fn limit(&self) -> usize {
+        self.limit
     }
 
     /// How many wait.
@@ -136,17 +172,54 @@ impl Ledger {
     /// Which limit keeps a user from another place, if one does.
     #[must_use]
     pub fn shortage(&self, user: &[u8]) -> Option<Shortage> {
-        let account = self.users.get(user).filter(|account| account.is_full());
-        match account.and_then(|account| account.most) {
-            Some(most) => Some(Shortage::User { limit: most.get() }),
-            None => (self.taken >= self.limit).then_some(Shortage::Server { limit: self.limit }),
+        let of_user = self.users.get(user).and_then(Account::shortage);
+        of_user.or_else(|| (self.taken >= self.limit).then(|| self.of_server()))
+    }
+
+    const fn of_server(&self) -> Shortage {
+        let limit = self.limit;
+        if self.refusing { Shortage::Refusing { limit } } else { Shortage::Server { limit } }
+    }
+
+    /// Another limit from now on; `refusing` where the server has said so. Places that are taken stay, and
+    /// [`Self::grant`] is to be asked for what is free now.
+    pub const fn set_limit(&mut self, limit: usize, refusing: bool) {
+        (self.limit, self.refusing) = (limit, refusing);
+    }
+
+    /// The server has refused another connection of a user's, which has a place for it still. Says whether that is
+    /// news, and how many the user has.
+    pub fn refused(&mut self, user: &Arc<[u8]>, now: Instant) -> (bool, usize) {
+        let mut said = (false, 0);
+        self.change(user, |account| {
+            said = (account.squeeze.is_none(), account.taken.saturating_sub(1));
+            let squeeze = Squeeze::after(account.squeeze, account.taken.saturating_sub(1), now);
+            (account.squeeze, account.allowed) = (Some(squeeze), Some(squeeze.allows(now)));
+        });
+        said
+    }
+
+    /// Time has passed: what servers have refused is tried again little by little. `most`: so many connections are no
+    /// squeeze.
+    pub fn ease(&mut self, most: usize, now: Instant) {
+        let squeezed: Vec<_> = self.users.iter().filter(|(_, account)| account.squeeze.is_some()).collect();
+        let squeezed: Vec<_> = squeezed.into_iter().map(|(user, _)| Arc::clone(user)).collect();
+        for user in squeezed {
+            self.change(&user, |account| {
+                account.allowed = account.squeeze.map(|squeeze| squeeze.allows(now));
+                let eased = account.taken.saturating_add(account.line.len()).saturating_add(EASED).min(most);
+                if account.allowed.is_some_and(|allowed| allowed >= eased) {
+                    (account.squeeze, account.allowed) = (None, None);
+                }
+            });
+            self.settle(&user);
         }
     }
 
     /// Why a user that waits does so.
     #[must_use]
     pub fn why_waits(&self, user: &[u8]) -> Shortage {
-        self.shortage(user).unwrap_or(Shortage::Server { limit: self.limit })
+        self.shortage(user).unwrap_or_else(|| self.of_server())
     }
 
     /// Takes a place that is free now.
@@ -262,7 +335,7 @@ impl Ledger {
     fn change(&mut self, user: &Arc<[u8]>, change: impl FnOnce(&mut Account)) {
         let Some(account) = self.users.get_mut(user) else { return };
         change(account);
-        let first = account.line.front().filter(|_| !account.is_full());
+        let first = account.line.front().filter(|_| account.shortage().is_none());
         let rank =
             first.map(|first| Rank { taken: account.taken, first: first.number, user: Arc::clone(user) });
         if account.rank != rank {
@@ -282,7 +355,9 @@ impl Ledger {
 
     /// Forgets a user that has nothing and wants nothing.
     fn settle(&mut self, user: &Arc<[u8]>) {
-        if self.users.get(user).is_some_and(|account| account.taken == 0 && account.line.is_empty()) {
+        let is_done =
+            |account: &Account| account.taken == 0 && account.line.is_empty() && account.squeeze.is_none();
+        if self.users.get(user).is_some_and(is_done) {
             self.users.remove(user);
         }
     }
@@ -479,6 +554,52 @@ mod tests {
         table.give_back("c");
         assert!(table.ledger.users.is_empty() && table.ledger.order.is_empty());
         assert_eq!((table.ledger.taken(), table.ledger.waiting()), (0, 0));
+    }
+
+    #[test]
+    fn what_a_server_refuses_a_user_is_tried_again_later() {
+        let mut table = Table::new(10, 99, 0);
+        for _ in 0..3 {
+            table.take("a").unwrap();
+        }
+        let user: Arc<[u8]> = b"a".as_slice().into();
+        table.ledger.refused(&user, table.start);
+        table.give_back("a");
+        let told = Shortage::UserRefused { limit: 2 };
+        assert_eq!(table.take("a"), Err(told));
+        assert!(table.take("b").is_ok(), "nobody else is concerned");
+        table.queue("a", None, ms(10)).unwrap();
+        assert_eq!(table.ledger.why_waits(b"a"), told);
+        table.ledger.ease(10, table.start + ms(400));
+        table.grant();
+        assert_eq!(table.holds("a"), 2);
+        table.ledger.ease(10, table.start + ms(600));
+        table.grant();
+        assert_eq!((table.holds("a"), table.waits("a")), (3, 0));
+        table.ledger.ease(10, table.start + Duration::from_secs(60));
+        for _ in 0..3 {
+            table.give_back("a");
+        }
+        table.give_back("b");
+        assert!(table.ledger.users.is_empty(), "nobody is remembered");
+    }
+
+    #[test]
+    fn a_lower_limit_is_reached_as_connections_come_back() {
+        let mut table = Table::new(3, 99, 0);
+        for user in ["a", "a", "b"] {
+            table.take(user).unwrap();
+        }
+        table.ledger.set_limit(2, true);
+        table.queue("a", Some(1), ms(0)).unwrap();
+        assert_eq!(table.ledger.why_waits(b"a"), Shortage::Refusing { limit: 2 });
+        assert_eq!(table.offer("a", 1, ms(1)), Offered::Close);
+        assert_eq!((table.ledger.taken(), table.waits("a")), (2, 1), "its place is nobody's");
+        assert!(matches!(table.offer("a", 1, ms(2)), Offered::Hand(_)));
+        table.queue("c", None, ms(3)).unwrap();
+        table.ledger.set_limit(3, false);
+        table.grant();
+        assert_eq!(table.holds("c"), 1);
     }
 
     #[derive(Debug, Clone)]

@@ -1,10 +1,12 @@
 //! Which idle connection serves a session, and what must be sent on it first; who is next; what holds for users. Pure.
 
+mod allowance;
 mod fit;
 mod ledger;
 mod refill;
 mod users;
 
+pub use allowance::{Allowance, Squeeze, fitting};
 pub use fit::{Fit, Setting, choose};
 pub use ledger::{Claim, Ledger, Number, Offered, Shortage};
 pub use refill::{Readiness, Refill, Stock};

@@ -15,7 +15,9 @@ mod observe;
 mod roles;
 
 pub use grants_page::grants_page;
-pub use observe::{Identity, Observation, Positions, Replication, grants_show_views, log_is_filtered};
+pub use observe::{
+    Identity, Observation, Positions, Replication, grants_show_views, log_is_filtered, max_connections,
+};
 pub use roles::{Judgement, Known, judge};
 
 #[cfg(test)]

@@ -16,6 +16,14 @@ pub struct Observation {
     pub channels: Vec<Replication>,
     /// Defaults of new sessions.
     pub defaults: BTreeMap<String, String>,
+    /// `max_connections`.
+    pub max_connections: Option<usize>,
+}
+
+/// Reads `max_connections` out of the answer to [`super::queries::identity`].
+#[must_use]
+pub fn max_connections(answer: &Answer) -> Option<usize> {
+    answer.value("max_connections")?.parse().ok()
 }
 
 /// Who a server is.

@@ -8,10 +8,11 @@ pub const fn identity(flavor: Flavor) -> &'static str {
     match flavor {
         Flavor::MySql => {
             "SELECT @@global.server_uuid AS uuid, @@global.server_id AS server_id, \
-             @@global.read_only AS read_only"
+             @@global.read_only AS read_only, @@global.max_connections AS max_connections"
         }
         Flavor::MariaDb => {
-            "SELECT '' AS uuid, @@global.server_id AS server_id, @@global.read_only AS read_only"
+            "SELECT '' AS uuid, @@global.server_id AS server_id, @@global.read_only AS read_only, \
+             @@global.max_connections AS max_connections"
         }
     }
 }

@@ -17,6 +17,7 @@ fn server(number: u64, read_only: bool, source: Option<u64>) -> Observation {
         defaults: ["sql_mode", "old_mode", "collation_server"]
             .map(|name| (name.to_owned(), String::new()))
             .into(),
+        max_connections: None,
     }
 }
 

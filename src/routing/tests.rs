@@ -48,6 +48,7 @@ fn cluster(start: Instant, dates: &[Option<u64>]) -> Topology {
         state,
         as_of,
         since: Some(start),
+        max_connections: None,
     };
     let mut servers = vec![server(0, ServerState::Primary, None)];
     for (id, date) in (1..).zip(dates) {

@@ -135,6 +135,8 @@ impl Labelled {
 #[derive(Clone)]
 pub struct Server {
     pub connect_failures: Counter,
+    /// Refused for want of room.
+    pub full: Counter,
     pub waits: Counter,
     pub wait_timeouts: Counter,
     /// Idle connections, set by whoever knows the pools before the metrics are rendered.
@@ -148,6 +150,7 @@ impl Server {
     pub fn new(registry: &Registry, address: &str) -> Self {
         Self {
             connect_failures: registry.counter(metric::SERVER_CONNECT_FAILURES, &[address]),
+            full: registry.counter(metric::SERVER_FULL, &[address]),
             waits: registry.counter(metric::POOL_WAITS, &[address]),
             wait_timeouts: registry.counter(metric::POOL_TIMEOUTS, &[address]),
             idle: registry.gauge(metric::SERVER_CONNECTIONS_IDLE, &[address]),

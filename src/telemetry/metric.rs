@@ -61,6 +61,8 @@ metrics! {
     SERVER_CONNECTIONS: Counter "headgate_server_connections_total" ["server"];
     /// Connections to a server that could not be opened.
     SERVER_CONNECT_FAILURES: Counter "headgate_server_connect_failures_total" ["server"];
+    /// Connections that a server refused because it, or the account, had no room for more.
+    SERVER_FULL: Counter "headgate_server_full_total" ["server"];
     /// Connections to a server that are open now, idle ones included.
     SERVER_CONNECTIONS_OPEN: Gauge "headgate_server_connections_open" ["server"];
     /// Connections to a server that wait for work in a pool.

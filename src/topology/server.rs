@@ -19,6 +19,8 @@ pub struct Server {
     pub as_of: Option<Instant>,
     /// Since when it has answered without a break: so long it has not gone back.
     pub since: Option<Instant>,
+    /// Its `max_connections`, when it last answered.
+    pub max_connections: Option<usize>,
 }
 
 /// What a server may be used for.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use headgate::lab::Flavor;
+use headgate::lab::{Cluster, DATABASE, Flavor};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -207,15 +207,86 @@ async fn connections_are_kept_ready(flavor: Flavor) {
     headgate.stop().await.unwrap();
 }
 
+/// Many clients of two users in front of a primary that takes few connections: none hears of it. Headgate finds out by
+/// itself how many it may have, or has been told of too many.
+async fn small_servers_refuse_nobody(flavor: Flavor) {
+    let builder = Cluster::builder(flavor).replicas(0).relays(false).performance_schema(false);
+    let cluster = builder.max_connections(8).start().await.unwrap();
+    let (user, app) = ("small", cluster.accounts().app);
+    for sql in [
+        format!("CREATE USER {user} IDENTIFIED BY '{PASSWORD}' WITH MAX_USER_CONNECTIONS 2"),
+        format!("GRANT ALL ON {DATABASE}.* TO {user}"),
+        format!("CREATE TABLE {DATABASE}.small (client INT, turn INT)"),
+    ] {
+        cluster.primary().sql(sql).await.unwrap();
+    }
+    // Somebody else has one of the eight.
+    let other = Options::new(cluster.primary().address(), app.user, app.password).connect().await.unwrap();
+    for flags in [
+        &["--pool-mode", "transaction"][..],
+        &["--pool-mode", "transaction", "--max-connections-per-server", "30"],
+    ] {
+        let headgate = Headgate::start(&cluster, flags).await.unwrap();
+        let mut clients = JoinSet::new();
+        for client in 0..40 {
+            let (user, password) = if client % 2 == 0 { (user, PASSWORD) } else { (app.user, app.password) };
+            let options = Options::new(headgate.address(), user, password).schema(DATABASE);
+            clients.spawn(async move {
+                let mut session = options.connect().await.unwrap();
+                for turn in 0..5 {
+                    ok(&mut session, &format!("INSERT INTO small VALUES ({client}, {turn})")).await;
+                }
+                session.quit().await.unwrap();
+            });
+        }
+        clients.join_all().await;
+        let mut reader = Options::new(headgate.address(), app.user, app.password).connect().await.unwrap();
+        let count = ok(&mut reader, &format!("SELECT COUNT(*) FROM {DATABASE}.small")).await;
+        assert_eq!(count.as_deref(), Some("200"), "{}", headgate.log());
+        ok(&mut reader, &format!("DELETE FROM {DATABASE}.small")).await;
+        reader.quit().await.unwrap();
+        if flags.len() > 2 {
+            assert!(headgate.metric("headgate_server_full_total").await > 0, "nothing was refused");
+            assert!(headgate.log().contains("a server takes no more connections"), "{}", headgate.log());
+        }
+        headgate.stop().await.unwrap();
+    }
+    other.quit().await.unwrap();
+}
+
+/// What the server refuses past the deadline is told as such.
+async fn refusals_of_servers_are_told_in_the_end(flavor: Flavor) {
+    let user = account(flavor, "refused").await;
+    let mut admin = root(cluster(flavor).await).connect().await.unwrap();
+    ok(&mut admin, &format!("ALTER USER {user} WITH MAX_USER_CONNECTIONS 1")).await;
+    let flags = ["--pool-mode", "transaction", "--pool-wait-timeout=500ms"];
+    let headgate = Headgate::start(cluster(flavor).await, &flags).await.unwrap();
+    let mut holder = options(headgate.address(), &user).connect().await.unwrap();
+    let mut session = options(headgate.address(), &user).connect().await.unwrap();
+    ok(&mut holder, "BEGIN").await;
+    ok(&mut holder, ASK).await;
+    let told = session.query(ASK).await.unwrap().error.unwrap();
+    assert!(matches!(told.code, 1226 | 1203), "{told}");
+    ok(&mut holder, "COMMIT").await;
+    ok(&mut session, ASK).await;
+    for session in [holder, session, admin] {
+        session.quit().await.unwrap();
+    }
+    headgate.stop().await.unwrap();
+}
+
 on!(MySql on_mysql:
     modes_by_user_and_listener
     users_have_limits_of_their_own
     a_flood_keeps_nobody_else_waiting
     connections_are_kept_ready
+    small_servers_refuse_nobody
+    refusals_of_servers_are_told_in_the_end
 );
 
 on!(MariaDb on_mariadb:
     modes_by_user_and_listener
     users_have_limits_of_their_own
     connections_are_kept_ready
+    refusals_of_servers_are_told_in_the_end
 );

@@ -108,6 +108,7 @@ fn cluster(flavor: Flavor, now: Instant) -> Topology {
         state,
         as_of,
         since: Some(now),
+        max_connections: None,
     };
     Topology {
         epoch: Epoch(1),

@@ -32,6 +32,7 @@ pub(super) static SERVERS: Table = Table {
             Kind::Integer,
             "Connections to it, in use and idle, Headgate's own not counted.",
         ),
+        column("allowed", "Allowed", Kind::Integer, "How many there may be by now (docs/pooling.md)."),
         column("idle", "Idle", Kind::Integer, "Those of them that wait in a pool."),
     ],
     rows,
@@ -58,6 +59,7 @@ fn rows(view: &View) -> Vec<Vec<Value>> {
             age.map(Value::Integer).into(),
             server.since.map(|since| Value::Integer(ms(since, now))).into(),
             Value::count(view.open(server.id)),
+            Value::count(view.allowed(server.id)),
             Value::count(view.idle(server.id)),
         ]
     });

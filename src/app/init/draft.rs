@@ -93,14 +93,13 @@ impl Draft {
 
     /// Takes of the servers what they have.
     fn fit_pool(&mut self, survey: &Survey) {
-        let default = self.config.pool.max_connections_per_server;
         let fitting = |(server, told): (&'_ Surveyed, &'_ Told)| {
             let limit = told.variable("max_connections");
             let note = format!("{} takes {limit} in all.", server.address);
-            Some((told.fitting_connections(default)?, note))
+            Some((told.fitting_connections()?, note))
         };
         if let Some((fitting, note)) = survey.answering().filter_map(fitting).min() {
-            self.config.pool.max_connections_per_server = fitting;
+            self.config.pool.max_connections_per_server = Some(fitting);
             self.note("pool.max_connections_per_server", &note);
         }
         let patience = survey.answering().filter_map(|(_, told)| told.shortest_wait()).min();
@@ -203,7 +202,7 @@ mod tests {
         config.servers.ca = Some("/etc/headgate/it's \"ours\".pem".into());
         config.control.user = Some("headgate".to_owned());
         config.control.password_file = Some("/etc/headgate/control.password".into());
-        config.pool.max_connections_per_server = 136;
+        config.pool.max_connections_per_server = Some(136);
         let notes = vec![("pool.max_connections_per_server", "db1:3306 takes 151.".to_owned())];
         Draft { config, roles: vec!["primary".to_owned(), "replica".to_owned()], notes }
     }

@@ -118,8 +118,8 @@ pub struct Control {
 pub struct Pool {
     /// Modes, by user and for all others.
     pub users: Users,
-    /// In use and idle.
-    pub max_connections: NonZeroU32,
+    /// In use and idle; what each server takes decides where nothing is set.
+    pub max_connections: Option<NonZeroU32>,
     /// Kept by one worker for one user.
     pub max_idle: u32,
     /// Kept ready for one user at one server.

@@ -258,8 +258,8 @@ impl Resolver<'_> {
             return None;
         }
         let pool = &config.pool;
-        let max_connections = NonZeroU32::new(pool.max_connections_per_server)?;
-        let max_idle = pool.max_idle.min(max_connections.get());
+        let max_connections = pool.max_connections_per_server.and_then(NonZeroU32::new);
+        let max_idle = max_connections.map_or(pool.max_idle, |most| pool.max_idle.min(most.get()));
         Some(Pool {
             users: admission::users(config),
             max_connections,

@@ -47,7 +47,7 @@ fn the_smallest_configuration_is_enough() {
     assert_eq!(settings.front.certificate, None);
     assert_eq!(settings.runtime.workers.get(), 4, "one worker a core");
     assert_eq!(settings.state_dir, PathBuf::from("/var/lib/headgate"));
-    assert_eq!(settings.pool.max_connections.get(), 4_000);
+    assert_eq!(settings.pool.max_connections, None);
     assert_eq!(settings.control.password, PasswordSource::File("/etc/headgate/control.password".into()));
 }
 

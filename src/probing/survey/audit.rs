@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::finding::{Finding, Topic};
 use super::told::{Survey, Told};
 use super::{accounts, cluster, settings};
+use crate::pooling::fitting;
 use crate::probing::Judgement;
 use crate::probing::grants::{Grantee, Need, Weight, statements};
 
@@ -15,8 +16,8 @@ pub struct Plan {
     pub judge_grants: bool,
     /// `routing.split`.
     pub split: bool,
-    /// `pool.max_connections_per_server`.
-    pub max_connections: u32,
+    /// `pool.max_connections_per_server`, where it is set.
+    pub max_connections: Option<u32>,
     /// `pool.idle_timeout`.
     pub idle_timeout: Duration,
     /// `servers.tls` is disabled.
@@ -77,12 +78,11 @@ fn grants(survey: &Survey) -> Vec<Finding> {
 }
 
 impl Told {
-    /// What Headgate should take of this server's connections, where its own default is too many.
+    /// What Headgate should take of this server's connections.
     #[must_use]
-    pub fn fitting_connections(&self, default: u32) -> Option<u32> {
+    pub fn fitting_connections(&self) -> Option<u32> {
         let limit: u64 = self.variable("max_connections").parse().ok()?;
-        let fitting = u32::try_from(settings::fitting_connections(limit)).ok()?;
-        (limit < default.into()).then_some(fitting)
+        u32::try_from(fitting(limit)).ok()
     }
 
     /// After how long this server closes a connection that idles.

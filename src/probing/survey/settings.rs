@@ -3,6 +3,7 @@
 use super::audit::Plan;
 use super::finding::{Finding, Topic};
 use super::told::{Survey, Surveyed, Told};
+use crate::pooling::fitting;
 use crate::probing::Judgement;
 use crate::topology::{Flavor, Hindrance};
 
@@ -119,15 +120,15 @@ fn connections(server: &Surveyed, told: &Told, plan: &Plan) -> Vec<Finding> {
     let mut found = Vec::new();
     let address = &server.address;
     let limit = told.variable("max_connections").parse::<u64>().ok();
-    if let Some(limit) = limit.filter(|limit| *limit < plan.max_connections.into()) {
+    let own = plan.max_connections;
+    if let Some((limit, own)) = limit.zip(own).filter(|(limit, own)| *limit < u64::from(*own)) {
         let what = format!(
-            "max_connections is {limit} on {address}, but Headgate may open {} (pool.max_connections_per_server): \
-             beyond it clients get the server's error 1040",
-            plan.max_connections
+            "max_connections is {limit} on {address}, but Headgate may open {own} (pool.max_connections_per_server): \
+             it may take all there are, and nobody else finds one"
         );
         let remedy = format!(
             "set pool.max_connections_per_server = {}, or raise max_connections there",
-            fitting_connections(limit)
+            fitting(limit)
         );
         found.push(Finding::warning(Topic::Settings, what, remedy));
     }
@@ -142,12 +143,6 @@ fn connections(server: &Surveyed, told: &Told, plan: &Plan) -> Vec<Finding> {
         found.push(Finding::warning(Topic::Settings, what, remedy));
     }
     found
-}
-
-/// What Headgate may take of a server's connections: a tenth is left to others, and at least five.
-#[must_use]
-pub(super) fn fitting_connections(max_connections: u64) -> u64 {
-    max_connections.saturating_sub((max_connections / 10).max(5)).max(1)
 }
 
 fn unlike(survey: &Survey, name: &str, outcome: &str) -> Option<Finding> {

@@ -79,7 +79,7 @@ fn survey(servers: impl IntoIterator<Item = Result<Told, String>>) -> Survey {
 const PLAN: Plan = Plan {
     judge_grants: true,
     split: true,
-    max_connections: 4_000,
+    max_connections: Some(4_000),
     idle_timeout: Duration::from_secs(60),
     tls_disabled: false,
     client_certificate: false,
@@ -258,7 +258,7 @@ fn connections_fit_into_the_servers() {
     );
     check_with(
         |[primary, _]| set(primary, "max_connections", "151"),
-        &Plan { max_connections: 136, ..PLAN },
+        &Plan { max_connections: Some(136), ..PLAN },
         &[],
     );
     check(
@@ -269,11 +269,11 @@ fn connections_fit_into_the_servers() {
     let fits = |limit: &str| {
         let mut told = told(1, None);
         set(&mut told, "max_connections", limit);
-        told.fitting_connections(4_000)
+        told.fitting_connections()
     };
     assert_eq!(
         (fits("151"), fits("4000"), fits("10"), fits("1"), fits("x")),
-        (Some(136), None, Some(5), Some(1), None)
+        (Some(136), Some(3_600), Some(5), Some(1), None)
     );
 }
 

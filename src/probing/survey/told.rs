@@ -89,6 +89,7 @@ impl Told {
                 .filter(compared)
                 .map(|(name, value)| (name.clone(), value.clone()))
                 .collect(),
+            max_connections: self.variable("max_connections").parse().ok(),
         })
     }
 }
