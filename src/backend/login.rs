@@ -93,7 +93,17 @@ impl Connection {
     pub async fn reset(&mut self, purpose: Purpose, limit: Duration) -> Result<(), BackendError> {
         self.command(Command::ResetConnection, &[], limit).await?;
         self.forget_session();
+        self.choose_schema_again(limit).await?;
         self.prepare(purpose, limit).await
+    }
+
+    /// Makes the character set of the schema that of what is loaded and created, as after a login. A reset makes it the
+    /// server's and leaves the schema.
+    pub async fn choose_schema_again(&mut self, limit: Duration) -> Result<(), BackendError> {
+        if let Some(schema) = self.schema.clone() {
+            self.command(Command::InitDb, &schema, limit).await?;
+        }
+        Ok(())
     }
 
     /// A client has had the session reset: it is made ready again.

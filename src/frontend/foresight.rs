@@ -50,10 +50,6 @@ impl Session {
             // Which of them `SET @@name` sets, MariaDB does not report.
             self.login.state.hold_for(Hold::Changed(Changed::Unconfirmed));
         }
-        if self.login.state.variables().get("sql_auto_is_null").is_some_and(|value| value != "OFF") {
-            // What IS NULL finds depends on the last insert.
-            self.login.state.hold_for(Hold::Changed(Changed::Variable));
-        }
         self.login.state.begin_traces(statement, traces, said, stored_code);
         self.traces = traces;
         Ok(Ok(told_call))

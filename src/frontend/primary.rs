@@ -9,7 +9,9 @@ use super::vigil::Alarm;
 use crate::backend::{BackendError, SERVER_LOST};
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
-use crate::session::{Abandoned, Behind, End, Here, Shown, Source, Touched, keeps_diagnostics};
+use crate::session::{
+    Abandoned, Behind, Changed, End, Here, Hold, Shown, Source, Touched, keeps_diagnostics,
+};
 use crate::sql::{Class, Statement, Traces};
 use crate::wire::command::Command;
 use crate::wire::err::ErrPacket;
@@ -278,9 +280,27 @@ impl Session {
         primary.was_reset(limit).await?;
         let generation = self.topology.facts.as_ref().map_or(0, |facts| facts.generation);
         self.login.state.reset(primary.status, generation, clock::now());
+        self.choose_schema_again(limit).await?;
         self.begin_anew().await?;
         if self.login.form.wish == Wish::Everything {
             self.login.form.wish = Wish::Defaults;
+        }
+        Ok(())
+    }
+
+    /// A connection that others will have too is as after a login, where the schema decides what a reset leaves to the
+    /// server.
+    async fn choose_schema_again(&mut self, limit: Duration) -> Result<(), Closing> {
+        let LoggedIn { primary, state, .. } = &mut self.login;
+        if primary.is_pooled()
+            && let Some(connection) = primary.held()
+        {
+            connection.schema = state.schema().map(Into::into);
+            match connection.choose_schema_again(limit).await {
+                // It is gone, and yet the current one here.
+                Err(BackendError::Refused { .. }) => state.hold_for(Hold::Changed(Changed::NotCarried)),
+                chosen => chosen?,
+            }
         }
         Ok(())
     }

@@ -57,7 +57,9 @@ impl State {
                     let big = value == b"18446744073709551615";
                     self.variables.note(b"sql_big_selects", if big { b"ON" } else { b"OFF" });
                 }
-                let carried = self.variables.note(name, value);
+                // What IS NULL finds depends on the last insert then.
+                let remembers = name == b"sql_auto_is_null" && value != b"OFF";
+                let carried = self.variables.note(name, value) && !remembers;
                 if !carried || (name == b"sql_mode" && !self.take_sql_mode(value)) {
                     self.pin(Changed::Variable);
                 }

@@ -95,10 +95,9 @@ impl State {
         (self.named, self.may_hide) = (true, true);
         for name in names {
             match Handling::of(name.as_bytes()) {
-                Handling::Carried | Handling::Local => self.awaited.push(name.clone()),
+                Handling::Carried | Handling::Local | Handling::Pins => self.awaited.push(name.clone()),
                 // Its new value decides whether a transaction is open after the SET.
                 Handling::Mirrored => self.may_open = true,
-                Handling::Pins => self.pin(Changed::Variable),
             }
         }
     }

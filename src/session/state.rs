@@ -238,8 +238,11 @@ impl State {
             Some(_) => self.view.unreported |= end.touched == Touched::Wrote || self.may_hide,
             None => self.view.unreported &= !reports,
         }
-        if end.error.is_some() {
-            self.awaited.clear();
+        if let Some(error) = end.error {
+            let pins = |name: &Name| Handling::of(name.as_bytes()) == Handling::Pins;
+            if std::mem::take(&mut self.awaited).iter().any(pins) && !refuses_set(error) {
+                self.pin(Changed::Variable);
+            }
             return;
         }
         for name in std::mem::take(&mut self.awaited) {
@@ -326,6 +329,13 @@ impl State {
     pub(super) fn pin(&mut self, why: Changed) {
         self.view.changed.get_or_insert(why);
     }
+}
+
+/// Whether an error in a SET is raised while all of its assignments are checked, before the first of them is made
+/// (`sql_set_variables` of either server): a variable that is not there, the server's alone or read only; no right to set
+/// it; a wrong value or type; no such time zone, engine or locale.
+const fn refuses_set(error: u16) -> bool {
+    matches!(error, PARSE_ERROR | 1193 | 1227 | 1228 | 1229 | 1231 | 1232 | 1238 | 1286 | 1298 | 1621 | 1649)
 }
 
 #[cfg(test)]
@@ -549,8 +559,21 @@ mod tests {
 
     #[test]
     fn variables_that_cannot_be_carried_pin() {
+        let now = Instant::now();
+        let ok = end(StatusFlags(2), Source::Primary, Touched::Wrote, now);
         let mut state = fresh(255);
         state.begin(&set(&["timestamp"]));
+        state.observe(Change::Variable { name: b"timestamp", value: b"1.000000" });
+        assert_eq!(state.view().changed, Some(Changed::Variable));
+        let mut state = fresh(255);
+        state.begin(&set(&["timestamp"]));
+        state.settle(ok);
+        assert_eq!(state.view().changed, Some(Changed::Unconfirmed));
+        let report = |value: &'static [u8]| Change::Variable { name: b"sql_auto_is_null", value };
+        let mut state = fresh(255);
+        state.observe(report(b"OFF"));
+        assert_eq!(state.view().changed, None);
+        state.observe(report(b"ON"));
         assert_eq!(state.view().changed, Some(Changed::Variable));
         let mut state = fresh(255);
         state.begin(&Class::Several([set(&["sql_mode"]), Class::PlainRead].into()));
@@ -558,6 +581,24 @@ mod tests {
         let mut state = fresh(255);
         state.begin(&Class::Several([Class::Data, Class::PlainRead].into()));
         assert_eq!(state.view().changed, None);
+    }
+
+    #[test]
+    fn a_set_that_was_refused_pins_nothing() {
+        let now = Instant::now();
+        let check = |names: &[&str], error, expected| {
+            let mut state = fresh(255);
+            state.begin(&set(names));
+            let end = end(StatusFlags(2), Source::Primary, Touched::Wrote, now);
+            state.settle(End { error: Some(error), ..end });
+            assert_eq!(state.view().changed, expected, "{names:?} {error}");
+        };
+        check(&["query_cache_type"], 1193, None);
+        check(&["sql_log_bin"], 1227, None);
+        check(&["time_zone", "timestamp"], 1231, None);
+        // It may have been raised while one was set, after others.
+        check(&["timestamp", "gtid_next"], 1840, Some(Changed::Variable));
+        check(&["time_zone"], 1840, None);
     }
 
     #[test]

@@ -70,6 +70,12 @@ impl Variables {
             return true;
         }
         let list = Arc::make_mut(self.0.get_or_insert_default());
+        let other = ALIASES.iter().find_map(|(one, other)| match name {
+            _ if name == *one => Some(*other),
+            _ if name == *other => Some(*one),
+            _ => None,
+        });
+        list.retain(|(known, _)| Some(*known) != other);
         match list.binary_search_by_key(&name, |(known, _)| known) {
             Ok(at) => {
                 if let Some((_, known)) = list.get_mut(at) {
@@ -137,20 +143,21 @@ impl Variables {
         set.sql()
     }
 
-    /// Puts what differs into a SET.
+    /// Puts what differs into a SET. What goes back comes first, since it may be another name of what is set.
     pub fn put_changes(&self, wanted: &Self, defaults: &Self, set: &mut Assignments) {
-        let mut put = |name: &str, value: &str| set.put(name, value);
-        for (name, value) in wanted.list() {
-            if self.get(name) != Some(value) {
-                put(name, &literal(value));
-            }
-        }
         for (name, _) in self.list() {
             if wanted.get(name).is_none() {
                 // Not DEFAULT: MySQL 9.7 takes that for OFF where a variable stands for its opposite in the server, such
                 // as foreign_key_checks.
                 let global = || format!("@@global.{name}");
-                put(name, &defaults.get(name).map_or_else(global, literal));
+                set.put(name, &defaults.get(name).map_or_else(global, |value| literal(name, value)));
+            }
+        }
+        // Servers set `sql_big_selects` with it.
+        let resized = self.get("max_join_size") != wanted.get("max_join_size");
+        for (name, value) in wanted.list() {
+            if self.get(name) != Some(value) || (resized && *name == "sql_big_selects") {
+                set.put(name, &literal(name, value));
             }
         }
     }
@@ -212,8 +219,12 @@ const fn is_plain(byte: u8) -> bool {
         || matches!(byte, b'_' | b',' | b'+' | b'-' | b':' | b'/' | b'.' | b'=' | b' ' | b'@')
 }
 
-/// Numbers are refused in quotes, words without.
-fn literal(value: &str) -> String {
+/// Numbers are refused in quotes, words without. MariaDB shows an engine for temporary tables that is not chosen as
+/// nothing, and takes no empty name for it.
+fn literal(name: &str, value: &str) -> String {
+    if value.is_empty() && name == "default_tmp_storage_engine" {
+        return "NULL".to_owned();
+    }
     let digits = value.strip_prefix('-').unwrap_or(value);
     let number = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
         && digits.bytes().any(|byte| byte.is_ascii_digit());
@@ -225,9 +236,18 @@ fn literal(value: &str) -> String {
     quoted
 }
 
+/// Two names of one variable, where a server has both. It reports the one that was used; what the other said before
+/// is past.
+const ALIASES: &[(&str, &str)] = &[
+    ("tmp_memory_table_size", "tmp_table_size"),
+    ("transaction_isolation", "tx_isolation"),
+    ("transaction_read_only", "tx_read_only"),
+];
+
 /// Sorted. Of either family; a server reports only what it has.
 pub const CARRIED: &[&str] = &[
     "big_tables",
+    "block_encryption_mode",
     "bulk_insert_buffer_size",
     "cte_max_recursion_depth",
     "default_week_format",
@@ -240,6 +260,7 @@ pub const CARRIED: &[&str] = &[
     "innodb_lock_wait_timeout",
     "innodb_strict_mode",
     "join_buffer_size",
+    "join_cache_level",
     "lc_messages",
     "lc_time_names",
     "lock_wait_timeout",
@@ -253,6 +274,7 @@ pub const CARRIED: &[&str] = &[
     "max_recursive_iterations",
     "max_seeks_for_key",
     "max_sort_length",
+    "max_sp_recursion_depth",
     "max_statement_time",
     "min_examined_row_limit",
     "myisam_sort_buffer_size",
@@ -262,6 +284,7 @@ pub const CARRIED: &[&str] = &[
     "optimizer_prune_level",
     "optimizer_search_depth",
     "optimizer_switch",
+    "optimizer_use_condition_selectivity",
     "query_alloc_block_size",
     "query_prealloc_size",
     "range_alloc_block_size",
@@ -269,6 +292,7 @@ pub const CARRIED: &[&str] = &[
     "read_buffer_size",
     "read_rnd_buffer_size",
     "sort_buffer_size",
+    "sql_auto_is_null",
     "sql_big_selects",
     "sql_buffer_result",
     "sql_mode",
@@ -342,10 +366,50 @@ mod tests {
         check(
             &[("time_zone", "+01:00"), ("sql_mode", "ANSI")],
             &[("sql_mode", "ANSI"), ("max_join_size", "18446744073709551615")],
-            Some("SET SESSION max_join_size=18446744073709551615, time_zone=@@global.time_zone"),
+            Some("SET SESSION time_zone=@@global.time_zone, max_join_size=18446744073709551615"),
         );
         check(&[], &[("long_query_time", "1.500000")], Some("SET SESSION long_query_time=1.500000"));
         check(&[("lc_messages", "fr_FR")], &[], Some("SET SESSION lc_messages='de_DE'"));
+        // The one name goes back before the other is set.
+        check(
+            &[("tmp_memory_table_size", "1024")],
+            &[("tmp_table_size", "2048")],
+            Some("SET SESSION tmp_memory_table_size=@@global.tmp_memory_table_size, tmp_table_size=2048"),
+        );
+        // `max_join_size` sets `sql_big_selects`.
+        check(
+            &[("max_join_size", "9"), ("sql_big_selects", "OFF")],
+            &[("sql_big_selects", "OFF")],
+            Some("SET SESSION max_join_size=@@global.max_join_size, sql_big_selects='OFF'"),
+        );
+        check(
+            &[("max_join_size", "9"), ("sql_big_selects", "ON")],
+            &[("max_join_size", "8"), ("sql_big_selects", "ON")],
+            Some("SET SESSION max_join_size=8, sql_big_selects='ON'"),
+        );
+        check(
+            &[("max_join_size", "9"), ("sql_big_selects", "OFF")],
+            &[],
+            Some(
+                "SET SESSION max_join_size=@@global.max_join_size, sql_big_selects=@@global.sql_big_selects",
+            ),
+        );
+    }
+
+    #[test]
+    fn an_engine_that_is_not_chosen_is_null() {
+        let mut engine = Variables::DEFAULT;
+        assert!(engine.note_local(b"default_tmp_storage_engine", b""));
+        let sql = Variables::DEFAULT.change_to(&engine, &Variables::DEFAULT);
+        assert_eq!(sql.as_deref(), Some("SET SESSION default_tmp_storage_engine=NULL"));
+    }
+
+    #[test]
+    fn of_two_names_the_last_counts() {
+        let known = variables(&[("tmp_table_size", "2048"), ("tmp_memory_table_size", "1024")]);
+        assert!(known.same_as(&variables(&[("tmp_memory_table_size", "1024")])));
+        let known = variables(&[("tmp_memory_table_size", "1024"), ("tmp_table_size", "2048")]);
+        assert!(known.same_as(&variables(&[("tmp_table_size", "2048")])));
     }
 
     #[test]

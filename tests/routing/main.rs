@@ -5,9 +5,11 @@
 //! - [`fresh`]: replicas that are late, and no session reads less than it has written or seen;
 //! - [`frozen`]: replicas that stand still in the middle of a read;
 //! - [`share`]: how many reads the replicas serve;
-//! - [`oracle`]: what Headgate knows of a session is what the server knows.
+//! - [`oracle`]: what Headgate knows of a session is what the server knows;
+//! - [`every_variable`]: that again, of every variable that can be set, where reads run on replicas and where statements
+//!   move between connections to the primary.
 //!
-//! [`corpus`] reads the statements, [`stage`] has the servers.
+//! [`corpus`] reads the statements, [`settable`] finds variables, [`view`] compares them, [`stage`] has the servers.
 
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
@@ -16,9 +18,12 @@
 mod client;
 mod corpus;
 mod decisions;
+mod every_variable;
 mod fresh;
 mod frozen;
 mod guard;
 mod oracle;
+mod settable;
 mod share;
 mod stage;
+mod view;

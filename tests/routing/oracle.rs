@@ -5,9 +5,6 @@
 //!
 //! Beside each session lives another one that changes nothing: what is carried over must not stay behind.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-
 use anyhow::{Context, Result};
 use headgate::lab::Flavor;
 use headgate::wire::command::Command;
@@ -15,86 +12,7 @@ use headgate::wire::command::Command;
 use crate::client::{Connection, Options, Shape};
 use crate::corpus;
 use crate::stage::{Stage, stage, through};
-
-/// What may differ between a session's connections, and why.
-const MAY_DIFFER: &[(&str, &[&str])] = &[
-    (
-        "every server has its own",
-        &[
-            "server_id",
-            "server_uuid",
-            "server_uid",
-            "hostname",
-            "port",
-            "socket",
-            "datadir",
-            "aria_log_dir_path",
-            "wsrep_data_home_dir",
-            "tmpdir",
-            "replica_load_tmpdir",
-            "slave_load_tmpdir",
-            "pid_file",
-            "log_error",
-            "general_log_file",
-            "slow_query_log_file",
-            "log_bin_basename",
-            "log_bin_index",
-            "relay_log",
-            "relay_log_basename",
-            "relay_log_index",
-            "report_host",
-            "report_port",
-            "read_only",
-            "super_read_only",
-        ],
-    ),
-    (
-        "where each server stands",
-        &[
-            "gtid_executed",
-            "gtid_purged",
-            "gtid_binlog_pos",
-            "gtid_binlog_state",
-            "gtid_current_pos",
-            "gtid_slave_pos",
-            "last_gtid",
-        ],
-    ),
-    (
-        "each connection has its own",
-        &["pseudo_thread_id", "timestamp", "rand_seed1", "rand_seed2", "statement_id"],
-    ),
-    (
-        "Headgate's own on every connection",
-        &[
-            "session_track_gtids",
-            "session_track_schema",
-            "session_track_state_change",
-            "session_track_system_variables",
-            "session_track_transaction_info",
-        ],
-    ),
-    ("replica connections are read only", &["transaction_read_only", "tx_read_only"]),
-    (
-        "only about the connection to the primary, or only about writes",
-        &[
-            "default_storage_engine",
-            "storage_engine",
-            "default_tmp_storage_engine",
-            "foreign_key_checks",
-            "interactive_timeout",
-            "unique_checks",
-            "wait_timeout",
-        ],
-    ),
-    // SHOW VARIABLES tells them; a reset sets them to the server's, and a SET to anything, whatever the schema is.
-    // LOAD DATA, CREATE DATABASE and SET CHARACTER SET use them, all of which run on the primary.
-    ("only about what is loaded or created", &["character_set_database", "collation_database"]),
-    (
-        "about the statement before",
-        &["error_count", "warning_count", "identity", "insert_id", "last_insert_id"],
-    ),
-];
+use crate::view::{Between, EVERYTHING, differences, look};
 
 const DEFINITIONS: &[&str] = &[
     "CREATE DATABASE IF NOT EXISTS latin CHARACTER SET latin1",
@@ -166,29 +84,6 @@ const ATTEMPTS: usize = 3;
 /// Differences shown of a test that fails.
 const SHOWN: usize = 30;
 
-type Variables = BTreeMap<String, String>;
-
-/// The session's variables on a replica, or on the primary. `None` where the server would not say.
-async fn variables(connection: &mut Connection, on: &str) -> Result<Option<Variables>> {
-    let reply = connection.query(format!("/* headgate: {on} */ SHOW SESSION VARIABLES")).await?;
-    if reply.error.is_some() {
-        return Ok(None);
-    }
-    let text =
-        |value: &Option<Vec<u8>>| String::from_utf8_lossy(value.as_deref().unwrap_or(b"NULL")).into_owned();
-    let rows = reply.results.first().context("one result")?;
-    let mut found: Variables = rows.iter().map(|row| (text(&row[0]), text(&row[1]))).collect();
-    // What is in force must be what is shown, and the schema is no variable.
-    let effects =
-        format!("/* headgate: {on} */ SELECT @@server_id, DATABASE(), '\\\\', CHARSET('x'), COLLATION('x')");
-    let reply = connection.query(effects).await?;
-    let row = reply.results.first().and_then(|rows| rows.first());
-    if let Some(row) = row.filter(|row| text(&row[0]) == found["server_id"]) {
-        found.insert("(in force)".to_owned(), row.iter().skip(1).map(text).collect::<Vec<_>>().join(", "));
-    }
-    Ok(Some(found))
-}
-
 /// What was found of one session after one statement.
 enum Found {
     /// It stays on the primary.
@@ -200,36 +95,25 @@ enum Found {
 }
 
 /// Asks more than once where the session is on the primary: an error keeps it there for a while only.
-async fn compare(connection: &mut Connection, primary_id: &str) -> Result<Found> {
+async fn compare(connection: &mut Connection, primary: &str) -> Result<Found> {
     for _ in 0..ATTEMPTS {
-        let reply = connection.query("/* headgate: replica */ SELECT @@server_id").await?;
-        if reply.value().is_none_or(|id| id != primary_id) {
-            return compare_once(connection, primary_id).await;
+        let reply = connection.query("/* headgate: replica */ SELECT @@port").await?;
+        if reply.value().is_none_or(|port| port != primary) {
+            return compare_once(connection, primary).await;
         }
     }
     Ok(Found::Pinned)
 }
 
-async fn compare_once(connection: &mut Connection, primary_id: &str) -> Result<Found> {
-    let (Some(replica), Some(primary)) =
-        (variables(connection, "replica").await?, variables(connection, "primary").await?)
-    else {
-        return Ok(Found::Untold);
-    };
-    assert_eq!(primary["server_id"], primary_id, "a hint asked for the primary");
-    if replica["server_id"] == primary_id {
+async fn compare_once(connection: &mut Connection, primary: &str) -> Result<Found> {
+    let seen = look(connection, "replica", EVERYTHING).await?;
+    let expected = look(connection, "primary", EVERYTHING).await?;
+    let (Ok(seen), Ok(expected)) = (seen, expected) else { return Ok(Found::Untold) };
+    assert_eq!(expected["port"], primary, "a hint asked for the primary");
+    if seen["port"] == primary {
         return Ok(Found::Pinned);
     }
-    let may_differ = |name: &str| MAY_DIFFER.iter().any(|(_, names)| names.contains(&name));
-    let mut differences = String::new();
-    for name in replica.keys().chain(primary.keys()).filter(|name| !may_differ(name)) {
-        let (here, there) = (replica.get(name), primary.get(name));
-        // Another replica may have answered the second question.
-        let told = name != "(in force)" || (here.is_some() && there.is_some());
-        if told && here != there && !differences.contains(&format!(" {name}:")) {
-            write!(differences, " {name}: {here:?} on the replica, {there:?} on the primary;")?;
-        }
-    }
+    let differences = differences(&seen, &expected, Between::Servers, &[]);
     Ok(if differences.is_empty() { Found::Same } else { Found::Differs(differences) })
 }
 
@@ -259,7 +143,7 @@ async fn play(
     flavor: Flavor,
     client: &Options,
     script: &Script,
-    primary_id: &str,
+    primary: &str,
     tally: &mut Tally,
 ) -> Result<()> {
     let mut session = client.connect().await?;
@@ -267,7 +151,7 @@ async fn play(
     for (place, step) in script {
         perform(&mut session, step).await.with_context(|| place.clone())?;
         tally.steps += 1;
-        match compare(&mut session, primary_id).await.with_context(|| place.clone())? {
+        match compare(&mut session, primary).await.with_context(|| place.clone())? {
             Found::Pinned => {
                 println!("  {flavor}: pinned after {place}");
                 tally.pinned += 1;
@@ -280,7 +164,7 @@ async fn play(
         }
         // A connection that this leaves to others.
         session.query("SELECT 1 FROM DUAL").await.with_context(|| place.clone())?;
-        match compare(&mut bystander, primary_id).await.with_context(|| place.clone())? {
+        match compare(&mut bystander, primary).await.with_context(|| place.clone())? {
             Found::Same => tally.bystander_compared += 1,
             Found::Pinned | Found::Untold => {}
             Found::Differs(differences) => tally.wrong.push(format!("{place}, bystander:{differences}")),
@@ -296,10 +180,10 @@ async fn mirrors(flavor: Flavor) {
     // A write would keep the session on the primary until a replica has it: that is another test's matter.
     let headgate = stage.headgate(&["--set=routing.consistency=eventual"]).await;
     let client = through(&headgate, stage.cluster.accounts().root);
-    let primary_id = stage.cluster.primary().server_id().to_string();
+    let primary = stage.cluster.primary().direct_address().port().to_string();
     let mut tally = Tally::default();
     for script in scripts(flavor) {
-        play(flavor, &client, &script, &primary_id, &mut tally).await.unwrap();
+        play(flavor, &client, &script, &primary, &mut tally).await.unwrap();
     }
     let Tally { steps, compared, pinned, untold, bystander_compared, wrong } = tally;
     println!(
