@@ -99,6 +99,10 @@ impl Session {
             Copy::Shared => Use { types: &types, session },
             Copy::Home => Use::unbound(self.login.id),
         };
+        if !self.login.state.still_binds(prepared) {
+            // From what the statement is bound to, the connection has to find back to what the session is.
+            self.ask_charsets().await?;
+        }
         self.note_setting();
         let there = match self.prepared_there(prepared, use_of).await {
             Ok(there) => there,

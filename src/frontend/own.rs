@@ -54,8 +54,15 @@ impl Session {
 
     /// Asks the primary for the session's character sets where that may help. False where it does not.
     pub(super) async fn read_charsets(&mut self) -> Result<bool, Closing> {
-        let state = &self.login.state;
-        if !state.must_read_charsets() || !self.may_ask() {
+        if !self.may_ask() {
+            return Ok(false);
+        }
+        self.ask_charsets().await
+    }
+
+    /// As [`Self::read_charsets`], whatever else is open: before a statement that is about to run anyway.
+    pub(super) async fn ask_charsets(&mut self) -> Result<bool, Closing> {
+        if !self.login.state.must_read_charsets() {
             return Ok(false);
         }
         let Ok(answer) = self.ask_primary(CHARSETS).await? else { return Ok(false) };

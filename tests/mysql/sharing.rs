@@ -300,7 +300,36 @@ async fn dropped_schemas_leave_sessions(flavor: Flavor) {
     scene.end().await;
 }
 
+/// A statement is prepared on another connection for a session whose character sets nobody has asked for since they were
+/// set one by one.
+async fn character_sets_are_found_again(flavor: Flavor) {
+    let scene = Scene::begin(flavor, "charsets").await;
+    let (mut one, mut other) = (scene.session().await, scene.session().await);
+    ok(&mut one, "CREATE TABLE t (a INT)").await;
+    // From here on it keeps its connection for a while, in case it asks again.
+    ok(&mut one, "SHOW WARNINGS").await;
+    let id = one.prepare(b"INSERT INTO t VALUES (1)").await.unwrap().statement.unwrap();
+    for begin in ["DO 0", "BEGIN"] {
+        ok(&mut other, "SELECT 1 FROM t FOR UPDATE").await;
+        let mut admin = root(cluster(flavor).await).connect().await.unwrap();
+        let found = format!("SELECT ID FROM information_schema.PROCESSLIST WHERE DB = '{}'", scene.schema);
+        let connection = admin.query(&found).await.unwrap().value().unwrap();
+        ok(&mut admin, &format!("KILL {connection}")).await;
+        admin.quit().await.unwrap();
+        ok(&mut one, begin).await;
+        ok(&mut one, "SET character_set_results = latin1").await;
+        let reply = one.execute(id, 0, &[], &[]).await.unwrap();
+        assert!(reply.error.is_none(), "{begin}: {:?}", reply.error);
+        ok(&mut one, "COMMIT").await;
+    }
+    for session in [one, other] {
+        session.quit().await.unwrap();
+    }
+    scene.end().await;
+}
+
 on!(MySql on_mysql:
+    character_sets_are_found_again
     short_commands_are_nobodys
     released_sessions_end_alone
     named_locks_stay
@@ -313,6 +342,7 @@ on!(MySql on_mysql:
 );
 
 on!(MariaDb on_mariadb:
+    character_sets_are_found_again
     short_commands_are_nobodys
     released_sessions_end_alone
     named_locks_stay
