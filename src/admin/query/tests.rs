@@ -21,6 +21,7 @@ fn rows(table: &Table) -> Vec<Vec<Value>> {
                 number(0),
                 number(9),
                 number(3),
+                number(100),
                 number(1),
             ],
             vec![
@@ -31,6 +32,7 @@ fn rows(table: &Table) -> Vec<Vec<Value>> {
                 Value::Null,
                 number(9),
                 number(2),
+                number(100),
                 number(2),
             ],
         ],
