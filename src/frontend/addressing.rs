@@ -99,10 +99,7 @@ impl Session {
             Copy::Shared => Use { types: &types, session },
             Copy::Home => Use::unbound(self.login.id),
         };
-        if !self.login.state.still_binds(prepared) {
-            // From what the statement is bound to, the connection has to find back to what the session is.
-            self.ask_charsets().await?;
-        }
+        self.ready_to_move(prepared).await?;
         self.note_setting();
         let there = match self.prepared_there(prepared, use_of).await {
             Ok(there) => there,
@@ -114,6 +111,20 @@ impl Session {
             self.statements.settle_down(id, there);
         }
         Ok(Ok(there))
+    }
+
+    /// Makes sure that the session's connection can go to what a statement is bound to, and back.
+    async fn ready_to_move(&mut self, prepared: &Prepared) -> Result<(), Closing> {
+        if self.login.state.still_binds(prepared) {
+            return Ok(());
+        }
+        // What an ERR has hidden would come with the answer to a SET of ours.
+        self.flush_reports().await?;
+        if self.login.state.view().unreported {
+            self.login.state.begin_unknown();
+        }
+        // The way back leads to the session's character sets, which must have a name.
+        self.ask_charsets().await.map(drop)
     }
 
     /// The statement, prepared under what the session was when the client had it prepared (HAZARDS 5).

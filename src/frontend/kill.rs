@@ -85,21 +85,7 @@ impl Session {
         self.count(Target::Primary, Reason::Command);
         let verdict = match &aim {
             Aim::Unknown(id) => self.run_kill(*id, form).await?,
-            Aim::Session(card) => match card.reach.aim_at_primary() {
-                Some(spot) if spot.server == self.login.primary.server() => {
-                    self.run_kill(u64::from(spot.thread_id), form).await?
-                }
-                None if card.pool.mode == Mode::Transaction => match self.stand_in(card).await {
-                    Ok(stand_in) => {
-                        let verdict = self.run_kill(u64::from(stand_in.thread_id()), form).await?;
-                        stand_in.leave();
-                        verdict
-                    }
-                    Err(error) => Err(error.to_client()),
-                },
-                // It is about to end by itself: its primary is none any more.
-                Some(_) | None => Err(no_such_thread(id)),
-            },
+            Aim::Session(card) => self.run_kill_of(card, id, form).await?,
         };
         if let Aim::Session(card) = &aim {
             match &verdict {
@@ -123,6 +109,37 @@ impl Session {
             // speaks as it is asked, cut to 32 bits on MySQL.
             Err(error) if matches!(aim, Aim::Session(_)) => self.refuse(&in_terms_of(id, error)).await,
             Err(error) => self.refuse(&error).await,
+        }
+    }
+
+    /// The primary's verdict about a KILL of a session.
+    async fn run_kill_of(
+        &mut self,
+        card: &Card,
+        id: u64,
+        form: Form,
+    ) -> Result<Result<Answer, ErrPacket>, Closing> {
+        let pooled = card.pool.mode == Mode::Transaction;
+        match card.reach.aim_at_primary() {
+            Some(spot) if spot.server == self.login.primary.server() => {
+                let verdict = self.run_kill(u64::from(spot.thread_id), form).await?;
+                let gone = matches!(&verdict, Err(error) if error.code == NO_SUCH_THREAD);
+                if !gone || !pooled || self.context.shared.roster.card(card.id).is_none() {
+                    return Ok(verdict);
+                }
+                // The session has given that connection up meanwhile, and goes on without.
+            }
+            None if pooled => {}
+            // It is about to end by itself: its primary is none any more.
+            Some(_) | None => return Ok(Err(no_such_thread(id))),
+        }
+        match self.stand_in(card).await {
+            Ok(stand_in) => {
+                let verdict = self.run_kill(u64::from(stand_in.thread_id()), form).await?;
+                stand_in.leave();
+                Ok(verdict)
+            }
+            Err(error) => Ok(Err(error.to_client())),
         }
     }
 
@@ -223,12 +240,13 @@ pub async fn end_statement_of(card: &Card, context: &Context) -> Result<(), Back
     Striker::of(context, card).strike(spot, &end).await
 }
 
-/// Ends the connections of a session that is over in the middle of something: a server does not notice that its
-/// client has gone while it is at work.
+/// Ends what the connections do of a session that is over in the middle of something: a server does not notice that
+/// its client has gone while it is at work. They are closed already, and end with it (`gone` says why it is no KILL of
+/// the connections).
 pub(super) async fn end_connections_of(card: &Card, context: &Context) {
     let striker = Striker::of(context, card);
     for spot in [card.reach.aim_at_replica(), card.reach.aim_at_primary()].into_iter().flatten() {
-        if let Err(error) = striker.strike(spot, &statement(u64::from(spot.thread_id), false, false)).await {
+        if let Err(error) = striker.strike(spot, &statement(u64::from(spot.thread_id), true, false)).await {
             tracing::warn!(session = card.id, server = %spot.server, %error, "what a killed session did may go on");
         }
     }

@@ -12,6 +12,7 @@ mod checkout;
 mod context;
 mod door;
 mod foresight;
+mod gone;
 mod idle;
 mod ids;
 mod kill;

@@ -242,13 +242,13 @@ impl Session {
 
     /// The client has hung up while the primary was at work.
     async fn client_gone(&mut self, abandoned: Abandoned, tracker: &mut Tracker) -> Closing {
-        let Some(primary) = self.login.primary.held() else { return Closing::Quit };
-        let spot = Spot::of(primary);
+        let Some(mut primary) = self.login.primary.held.take() else { return Closing::Quit };
         let done = match abandoned {
-            Abandoned::Ended => self.strike(spot, false, false).await,
+            Abandoned::Ended => self.end_abandoned(&mut primary, tracker).await,
             // However long it takes: its client would have got no limit from the server either.
-            Abandoned::RunOut => relay::outlast(primary, tracker).await,
+            Abandoned::RunOut => relay::outlast(&mut primary, tracker).await,
         };
+        self.login.primary.put(primary);
         if let Err(error) = done {
             tracing::debug!(session = self.login.id, %error, "what a client left behind was not cleared away");
         }

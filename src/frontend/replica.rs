@@ -220,7 +220,7 @@ impl Session {
                 }
                 Ending::Interrupted(Alarm::Gone) => {
                     // Nobody waits for what is only read.
-                    if let Err(error) = self.strike(Spot::of(connection), false, false).await {
+                    if let Err(error) = self.end_abandoned(connection, tracker).await {
                         tracing::debug!(server = %id, %error, "a read whose client has gone was not ended");
                     }
                     return Err(RelayError::Client(std::io::ErrorKind::UnexpectedEof.into()));

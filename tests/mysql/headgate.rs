@@ -25,6 +25,7 @@ pub(crate) struct Headgate {
     watchdog: Child,
     folder: PathBuf,
     address: SocketAddr,
+    admin: SocketAddr,
     http: SocketAddr,
 }
 
@@ -67,7 +68,7 @@ impl Headgate {
             .stdin(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
-        let mut headgate = Self { process, watchdog, folder, address, http };
+        let mut headgate = Self { process, watchdog, folder, address, admin, http };
         headgate.wait_ready(cluster, limit).await?;
         Ok(headgate)
     }
@@ -92,6 +93,11 @@ impl Headgate {
     /// Where clients connect.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     /// Everything it has logged.
@@ -123,6 +129,19 @@ impl Headgate {
             bail!("/metrics answers {head}");
         }
         Ok(body.to_owned())
+    }
+
+    /// What its console answers: a row each, its values apart by blanks.
+    pub(crate) async fn console(&self, sql: &str) -> Result<Vec<String>> {
+        let password = fs::read_to_string(self.folder.join("state/admin-password"))?;
+        let mut console = Options::new(self.admin, "admin", password.trim()).tls(true).connect().await?;
+        let reply = console.query(sql).await?;
+        console.quit().await?;
+        let value = |value: &Option<Vec<u8>>| {
+            value.as_deref().map_or("NULL".into(), String::from_utf8_lossy).into_owned()
+        };
+        let row = |row: &Vec<Option<Vec<u8>>>| row.iter().map(value).collect::<Vec<_>>().join(" ");
+        Ok(reply.results.iter().flatten().map(row).collect())
     }
 
     /// The sum of the samples of `/metrics` whose lines begin so.

@@ -6,6 +6,7 @@
 use anyhow::{Context, Result};
 use headgate::lab::{Cluster, Flavor};
 
+use crate::chance::Chance;
 use crate::client::{Connection, Options};
 use crate::headgate::Headgate;
 use crate::servers::{SCRIPT_USER, cluster, root};
@@ -27,19 +28,6 @@ const FLAGS: &[&str] =
 
 /// A statement and whose it is, in the order of sending.
 type Step = (usize, String);
-
-/// Numbers from a seed (splitmix64).
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % bound as u64).unwrap()
-    }
-}
 
 /// `#` is a small number, `<own>` and `<other>` schemas of the session.
 const STATEMENTS: &[&str] = &[
@@ -96,7 +84,7 @@ const STATEMENTS: &[&str] = &[
 ];
 
 fn plan(seed: u64) -> Vec<Step> {
-    let mut chance = Chance(seed);
+    let mut chance = Chance::new(seed);
     (0..SESSIONS * LENGTH)
         .map(|_| {
             let session = chance.below(SESSIONS);

@@ -1,12 +1,17 @@
 //! KILL, time limits and clients that vanish: the one who is meant ends, and nobody else does (HAZARDS 7, 8).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use headgate::lab::{Cluster, Flavor, Node};
 use headgate::wire::command::Command;
+use headgate::wire::frame::{HEADER, Header};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 use tokio::select;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::client::{Connection, Options, Reply, Shape};
 use crate::headgate::Headgate;
@@ -251,7 +256,7 @@ async fn limits(flavor: Flavor) {
     ask(&mut client, "ROLLBACK").await;
     // Whoever says nothing has to go.
     let begun = Instant::now();
-    let word = tokio::time::timeout(PATIENCE, client.receive_error()).await.unwrap().unwrap();
+    let word = timeout(PATIENCE, client.receive_error()).await.unwrap().unwrap();
     assert!(word.code == 4031 && word.text().contains("limits.client_idle_timeout"), "{word}");
     assert!(client.is_closed().await);
     assert!(begun.elapsed() >= Duration::from_secs(3));
@@ -439,5 +444,53 @@ async fn killed_at_the_replica_itself() {
     drop(client);
     becomes("it is ended with its client", async || running(cluster, user, "numbers d").await == [0, 0])
         .await;
+    headgate.stop().await.unwrap();
+}
+
+/// Clients that go in the middle of long results over TLS: what is left of those does not get into connections that
+/// others open meanwhile (`frontend::gone`).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn vanished_from_others_handshakes() {
+    let cluster = quiet_cluster(Flavor::MySql).await;
+    let user = "kill_handshakes";
+    account(cluster, user).await;
+    let headgate = Headgate::start(cluster, &[]).await.unwrap();
+    let options = Options::new(headgate.address(), user, user).schema(user);
+    let mut vanishing = JoinSet::new();
+    for _ in 0..4 {
+        let options = options.clone();
+        vanishing.spawn(async move {
+            for round in 0..10 {
+                let mut client = options.connect().await.unwrap();
+                client
+                    .send_query("/* headgate: primary */ SELECT REPEAT('v', 4000000) FROM numbers")
+                    .await
+                    .unwrap();
+                sleep(Duration::from_millis(5 + round % 4)).await;
+            }
+        });
+    }
+    let mut greeted = JoinSet::new();
+    let over = Arc::new(AtomicBool::new(false));
+    for _ in 0..8 {
+        let (primary, over) = (cluster.primary().address(), Arc::clone(&over));
+        greeted.spawn(async move {
+            while !over.load(Ordering::Relaxed) {
+                let mut stream = TcpStream::connect(primary).await.unwrap();
+                let mut bytes = vec![0; 64 * 1024];
+                let first = stream.read(&mut bytes).await.unwrap();
+                assert_eq!(
+                    Header::read(&bytes).map(|header| header.len + HEADER),
+                    Some(first),
+                    "the greeting"
+                );
+                let second = timeout(Duration::from_millis(4), stream.read(&mut bytes)).await;
+                assert!(second.is_err(), "a server that has greeted says more: {second:?}");
+            }
+        });
+    }
+    vanishing.join_all().await;
+    over.store(true, Ordering::Relaxed);
+    greeted.join_all().await;
     headgate.stop().await.unwrap();
 }

@@ -13,6 +13,7 @@
 //! - [`variables`]: what is known of session variables is so on every server;
 //! - [`read_only`]: transactions that are declared read only, on replicas;
 //! - [`kill_race`]: all of that at once over shared connections;
+//! - [`soak`]: hundreds of clients over few connections, each of which knows what it must be answered;
 //! - [`stalled`]: clients that do not read their replies;
 //! - [`split`]: writes on the primary, reads on replicas, none of them stale.
 //!
@@ -36,6 +37,7 @@ macro_rules! on {
 }
 
 mod catalog;
+mod chance;
 mod change_user;
 mod client;
 mod compression;
@@ -56,6 +58,7 @@ mod read_only;
 mod script;
 mod servers;
 mod sharing;
+mod soak;
 mod split;
 mod stalled;
 mod transcript;

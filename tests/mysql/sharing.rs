@@ -4,7 +4,7 @@ use headgate::lab::Flavor;
 
 use headgate::wire::capabilities::Capabilities;
 
-use crate::client::{Connection, Options, PLAIN_CLIENT, Shape};
+use crate::client::{Connection, Options, PLAIN_CLIENT, Param, Shape};
 use crate::headgate::Headgate;
 use crate::servers::{SCRIPT_USER, cluster, root};
 
@@ -300,6 +300,43 @@ async fn dropped_schemas_leave_sessions(flavor: Flavor) {
     scene.end().await;
 }
 
+/// What an error has hidden is the session's own, also where a statement of Headgate's own is the next on its connection.
+async fn what_an_error_hides_is_not_lost(flavor: Flavor) {
+    let scene = Scene::begin(flavor, "hidden").await;
+    let schema = scene.schema.clone();
+    let mut admin = root(cluster(flavor).await).connect().await.unwrap();
+    for sql in [
+        format!("CREATE TABLE {schema}.t (a INT PRIMARY KEY)"),
+        format!(
+            "CREATE TRIGGER {schema}.sets BEFORE INSERT ON {schema}.t FOR EACH ROW SET SESSION group_concat_max_len = 333"
+        ),
+    ] {
+        ok(&mut admin, &sql).await;
+    }
+    admin.quit().await.unwrap();
+    for begin in ["DO 0", "BEGIN"] {
+        let (mut one, mut other) = (scene.session().await, scene.session().await);
+        // It will be prepared anew, as what the session is by now.
+        let id = one.prepare(b"/* headgate: primary */ SELECT ? + 1").await.unwrap().statement.unwrap();
+        ok(&mut one, "SET time_zone = '+05:00'").await;
+        ok(&mut one, begin).await;
+        assert_eq!(error_of(&mut one, "INSERT INTO t VALUES (1), (1)").await, 1062);
+        let value = Some(7_i64.to_le_bytes().to_vec());
+        let seven = Param { name: String::new(), kind: 8, unsigned: false, value };
+        assert_eq!(one.execute(id, 0, &[seven], &[]).await.unwrap().value().as_deref(), Some("8"));
+        ok(&mut one, "COMMIT").await;
+        if let Some(error) = other.query("SET group_concat_max_len = 77").await.unwrap().error {
+            // The first one keeps its connection: then nothing can be lost.
+            assert_eq!(error.code, 1040, "{begin}");
+        }
+        assert_eq!(ok(&mut one, "SELECT @@group_concat_max_len").await, "\"333\"", "{begin}");
+        for session in [one, other] {
+            session.quit().await.unwrap();
+        }
+    }
+    scene.end().await;
+}
+
 /// A statement is prepared on another connection for a session whose character sets nobody has asked for since they were
 /// set one by one.
 async fn character_sets_are_found_again(flavor: Flavor) {
@@ -330,6 +367,7 @@ async fn character_sets_are_found_again(flavor: Flavor) {
 
 on!(MySql on_mysql:
     character_sets_are_found_again
+    what_an_error_hides_is_not_lost
     short_commands_are_nobodys
     released_sessions_end_alone
     named_locks_stay
@@ -343,6 +381,7 @@ on!(MySql on_mysql:
 
 on!(MariaDb on_mariadb:
     character_sets_are_found_again
+    what_an_error_hides_is_not_lost
     short_commands_are_nobodys
     released_sessions_end_alone
     named_locks_stay

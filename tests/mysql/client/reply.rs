@@ -31,6 +31,9 @@ pub(crate) struct Reply {
     pub(crate) error: Option<ErrPacket>,
     /// The flags of the last OK or EOF behind rows.
     pub(crate) status: Option<StatusFlags>,
+    /// What the last OK without rows says of rows changed and of the id made for them.
+    pub(crate) affected: u64,
+    pub(crate) insert_id: u64,
     /// The statement's id, where one was prepared.
     pub(crate) statement: Option<u32>,
     /// The statement's result columns, type and unsignedness, where one was prepared or executed.
@@ -93,8 +96,7 @@ impl Connection {
                 Some(&OK) => {
                     reading.reply.note(&packet, &describe_ok(&packet.payload, reading.capabilities)?);
                     reading.reply.results.push(Vec::new());
-                    let status = ok_status(&packet.payload)?;
-                    reading.reply.status = Some(status);
+                    let status = reading.ok(&packet.payload)?;
                     status.contains(StatusFlags::MORE_RESULTS)
                 }
                 Some(&ERR) => return reading.error(&packet),
@@ -258,6 +260,16 @@ impl Reading {
         self.reply.note(packet, &format!("error {error}"));
         self.reply.error = Some(error);
         Ok(())
+    }
+
+    fn ok(&mut self, payload: &[u8]) -> Result<StatusFlags> {
+        let mut cursor = Cursor::new(payload);
+        cursor.u8("head")?;
+        self.reply.affected = cursor.lenenc("affected rows")?;
+        self.reply.insert_id = cursor.lenenc("last insert id")?;
+        let status = StatusFlags(cursor.u16("status")?);
+        self.reply.status = Some(status);
+        Ok(status)
     }
 
     fn row(&mut self, packet: &Packet) -> Result<Row> {
