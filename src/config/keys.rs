@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::choice::{BackendTls, Compression, Consistency, LogFormat, PoolMode, ProxyProtocol, RuntimeModel};
+use super::defaults::{millis, seconds, tcp};
 use super::doorway::Doorway;
 use super::endpoint::Endpoint;
 use super::key::{Key, Reload, settings};
@@ -172,8 +173,7 @@ settings! {
         /// For how long a client has its connection to the primary. `session`: for as long as it lives.
         /// `transaction`: for as long as it needs it, which is a statement, a transaction, or whatever cannot be had
         /// on another connection; thousands of clients then share a few dozen connections. What `clients.users` says
-        /// of the user wins, then what `listen.address` says of the address, then this. A reload counts for clients
-        /// that log in afterwards. docs/pooling.md has more.
+        /// of the user wins, then what `listen.address` says of the address, then this (docs/pooling.md).
         mode: PoolMode {
             default: PoolMode::Session,
             flag: "--pool-mode" "MODE",
@@ -202,17 +202,14 @@ settings! {
             range: 0..=100_000,
             reload: Restart
         }
-        /// Idle connections kept ready by one worker for one user at one server: new ones are opened in the background
-        /// with what its last client has shown, as long as they and all others take less than half of the server's
-        /// places. To the primary where its sessions share connections, to replicas that it reads from; not with
-        /// `servers.proxy_protocol`.
+        /// Idle connections kept ready by one worker for one user at one server, as long as they and all others take
+        /// less than half of its places; not with `servers.proxy_protocol` (docs/pooling.md).
         min_idle: u32 {
             default: 0,
             range: 0..=10_000,
             reload: Restart
         }
-        /// How long after its last session connections are kept ready for a user. For as long Headgate holds, in
-        /// locked memory, what proves the user.
+        /// How long after its last session they are kept; so long what proves the user is held in locked memory.
         min_idle_for: Duration {
             default: seconds(600),
             range: seconds(1)..=seconds(86_400),
@@ -224,9 +221,8 @@ settings! {
             range: seconds(1)..=seconds(86_400),
             reload: Restart
         }
-        /// How long a connection may serve after its login, less up to a quarter, so that connections that were
-        /// opened together do not all go together. A right that is taken away from an account, or a new password,
-        /// holds for all connections after this time.
+        /// How long a connection may serve after its login, less up to a quarter, so that not all go together. A right
+        /// that is taken away, or a new password, holds for all connections after this time.
         max_age: Duration {
             default: seconds(30),
             range: seconds(1)..=seconds(86_400),
@@ -238,8 +234,7 @@ settings! {
             range: 0..=1_000_000,
             reload: Restart
         }
-        /// How long a client waits for a connection when all are in use; then it gets error 1040, or 1226 where all
-        /// that its user may have are.
+        /// How long a client waits for a connection; then it gets error 1040, or 1226 where its user has its fill.
         wait_timeout: Duration {
             default: seconds(10),
             range: millis(1)..=seconds(600),
@@ -401,16 +396,4 @@ settings! {
             reload: Restart
         }
     }
-}
-
-fn tcp(host: &str, port: u16) -> Endpoint {
-    Endpoint::Tcp { host: host.to_owned(), port }
-}
-
-const fn seconds(count: u64) -> Duration {
-    Duration::from_secs(count)
-}
-
-const fn millis(count: u64) -> Duration {
-    Duration::from_millis(count)
 }

@@ -10,6 +10,7 @@
 //! Passwords have no key here: the file names a file that holds one.
 
 mod choice;
+mod defaults;
 mod diff;
 mod doorway;
 mod duration;

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::topology::fitting;
+
 /// After a refusal nothing more is asked for during this time; twice as long after the next one, and so on.
 const HOLD: Duration = Duration::from_millis(500);
 
@@ -31,13 +33,6 @@ pub struct Allowance {
     pub server: Option<usize>,
     /// The last refusal, as long as it counts.
     pub squeeze: Option<Squeeze>,
-}
-
-/// What Headgate takes of a server's connections where nothing else is said: a tenth is left to others, and at least
-/// five, for the control account, for KILL, and for administrators.
-#[must_use]
-pub fn fitting(max_connections: u64) -> u64 {
-    max_connections.saturating_sub((max_connections / 10).max(5)).max(1)
 }
 
 impl Squeeze {

@@ -6,7 +6,7 @@ mod ledger;
 mod refill;
 mod users;
 
-pub use allowance::{Allowance, Squeeze, fitting};
+pub use allowance::{Allowance, Squeeze};
 pub use fit::{Fit, Setting, choose};
 pub use ledger::{Claim, Ledger, Number, Offered, Shortage};
 pub use refill::{Readiness, Refill, Stock};

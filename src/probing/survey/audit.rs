@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::finding::{Finding, Topic};
 use super::told::{Survey, Told};
 use super::{accounts, cluster, settings};
-use crate::pooling::fitting;
 use crate::probing::Judgement;
 use crate::probing::grants::{Grantee, Need, Weight, statements};
+use crate::topology::fitting;
 
 /// What Headgate is configured to do, as far as it matters to the servers.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,9 +3,8 @@
 use super::audit::Plan;
 use super::finding::{Finding, Topic};
 use super::told::{Survey, Surveyed, Told};
-use crate::pooling::fitting;
 use crate::probing::Judgement;
-use crate::topology::{Flavor, Hindrance};
+use crate::topology::{Flavor, Hindrance, fitting};
 
 /// Settings that ought to be alike everywhere, and what comes of it where they are not.
 const ALIKE: [(&str, &str); 2] = [
