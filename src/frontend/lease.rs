@@ -42,7 +42,7 @@ pub(super) struct Lease {
     /// The reason for which it is kept.
     pub(super) keeps: Option<Hold>,
     /// Wakes a session that has waited in line for too long.
-    timer: LazyTimer,
+    patience: LazyTimer,
 }
 
 impl Lease {
@@ -56,7 +56,7 @@ impl Lease {
             pool: None,
             last: None,
             keeps: None,
-            timer: LazyTimer::default(),
+            patience: LazyTimer::default(),
         }
     }
 
@@ -233,14 +233,10 @@ impl Session {
         let id = self.login.primary.server();
         let users = self.context.shared.pool_users();
         let claim = users.claim(&self.login.user);
+        let wait = (patience.left(), &mut self.login.primary.patience);
         let place = match self.context.pool.place_now(id, claim) {
             Ok(place) => place,
-            Err(_) => match self
-                .context
-                .pool
-                .wait_for_connection(id, claim, shelf, patience.left(), &mut self.login.primary.timer)
-                .await?
-            {
+            Err(_) => match self.context.pool.wait_for_connection(id, claim, shelf, wait).await? {
                 Handed::Place(place) => place,
                 Handed::Connection(mut connection) => {
                     connection.uses += 1;

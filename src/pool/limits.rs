@@ -196,7 +196,7 @@ impl ServerLimits {
 mod tests {
     use super::super::places::Handed;
     use super::*;
-    use crate::runtime::clock::LazyTimer;
+    use crate::runtime::clock::{self, LazyTimer};
 
     fn limits(per_server: usize, waiting_room: usize) -> Arc<ServerLimits> {
         let registry = telemetry::Registry::new();
@@ -264,5 +264,48 @@ mod tests {
         let mut turn = limits.queue(id, one, None).unwrap();
         drop(held);
         assert!(matches!(turn.handed(), Some(Handed::Place(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_leaves_the_middle_of_the_line_moves_nobody_else() {
+        let limits = limits(1, 8);
+        let id = ServerId(1);
+        let held = limits.place_now(id, APP).unwrap();
+        let mut line: Vec<_> = (0..5).map(|_| limits.queue(id, APP, None).unwrap()).collect();
+        drop(line.remove(2));
+        drop(line.remove(0));
+        assert_eq!(limits.waiting(id), 3);
+        let mut place = held;
+        for mut turn in line {
+            assert!(turn.handed().is_none());
+            drop(place);
+            place = match turn.handed() {
+                Some(Handed::Place(place)) => place,
+                other => panic!("{other:?}"),
+            };
+        }
+        drop(place);
+        assert_eq!((limits.waiting(id), limits.open(id)), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_timer_serves_many_turns() {
+        let limits = limits(1, 8);
+        let (id, timer) = (ServerId(1), &mut LazyTimer::default());
+        let held = limits.place_now(id, APP).unwrap();
+        let turn = limits.queue(id, APP, None).unwrap();
+        let served = async {
+            clock::sleep(Duration::from_secs(9)).await;
+            drop(held);
+        };
+        let (handed, ()) = tokio::join!(turn.wait(limits.limits().wait, timer), served);
+        assert_eq!(limits.waiting(id), 0);
+        let turn = limits.queue(id, APP, None).unwrap();
+        let begun = clock::now();
+        assert!(turn.wait(limits.limits().wait, timer).await.is_err());
+        let waited = clock::now().saturating_duration_since(begun);
+        assert!(waited >= Duration::from_secs(10) && waited < Duration::from_secs(11), "{waited:?}");
+        drop(handed);
+        assert_eq!((limits.waiting(id), limits.open(id)), (0, 0));
     }
 }

@@ -279,10 +279,9 @@ impl Pool {
         server: ServerId,
         claim: Claim<'_>,
         shelf: &Shelf,
-        limit: Duration,
-        timer: &mut LazyTimer,
+        (limit, timer): (Duration, &mut LazyTimer),
     ) -> Result<Handed, BackendError> {
-        self.wait(server, claim, Some(shelf.address()), limit, timer).await
+        self.wait(server, claim, Some(shelf.address()), (limit, timer)).await
     }
 
     /// Like [`Self::place_now`], but waits for its turn where that fails.
@@ -298,7 +297,7 @@ impl Pool {
         if let Ok(place) = self.place_now(server, claim) {
             return Ok(place);
         }
-        match self.wait(server, claim, None, limit, &mut LazyTimer::default()).await? {
+        match self.wait(server, claim, None, (limit, &mut LazyTimer::default())).await? {
             Handed::Place(place) => Ok(place),
             // None was asked for.
             Handed::Connection(_) => Err(BackendError::Closed),
@@ -310,8 +309,7 @@ impl Pool {
         server: ServerId,
         claim: Claim<'_>,
         shelf: Option<usize>,
-        limit: Duration,
-        timer: &mut LazyTimer,
+        (limit, timer): (Duration, &mut LazyTimer),
     ) -> Result<Handed, BackendError> {
         let turn = self.limits.queue(server, claim, shelf)?;
         // What was put back before this one was in line went to a shelf.

@@ -266,7 +266,8 @@ impl Ledger {
     /// Somebody does not wait any more, if it still did.
     pub fn leave(&mut self, user: &[u8], number: Number) {
         let Some((user, account)) = self.users.get_key_value(user) else { return };
-        let Some(at) = account.line.iter().position(|waiter| waiter.number == number) else { return };
+        // Numbers grow from the front to the back.
+        let Ok(at) = account.line.binary_search_by_key(&number, |waiter| waiter.number) else { return };
         let user = Arc::clone(user);
         self.remove(&user, at);
         self.settle(&user);

@@ -53,6 +53,7 @@ fn other(name: &str, value: &str) -> String {
         "transaction_isolation" | "tx_isolation" => Some("READ-COMMITTED"),
         "updatable_views_with_limit" => Some("NO"),
         "optimizer_switch" => Some("index_merge=off"),
+        "block_encryption_mode" => Some("aes-256-cbc"),
         _ => None,
     };
     if let Some(value) = special {
