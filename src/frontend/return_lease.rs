@@ -7,7 +7,7 @@ use super::session::{Closing, LoggedIn, Session};
 use crate::backend::Connection;
 use crate::pool::Ticket;
 use crate::runtime::clock;
-use crate::session::{Assignments, Hold, State};
+use crate::session::{Assignments, Here, Hold, State};
 use crate::topology::Flavor;
 use crate::wire::command::Command;
 
@@ -25,6 +25,7 @@ impl Session {
             // Whatever has run since, it says what it should.
             return Ok(());
         }
+        let (asked_before, here) = (self.asked_own, self.here);
         // What an ERR has hidden would come with the answer to a question of ours.
         self.flush_reports().await?;
         if self.login.state.has_inserted() {
@@ -38,6 +39,11 @@ impl Session {
             // It reports the variable that it sets, and nothing else: what an ERR has hidden was flushed above.
             connection.query(&set.sql().unwrap_or_default(), LIMIT).await?;
             connection.insert_id = wanted;
+        }
+        if self.login.primary.flavor() == Flavor::MariaDb {
+            // None of these names a table, so that the diagnostics are what they were.
+            self.asked_own = asked_before;
+            self.here = Here { found_rows: false, ..here };
         }
         Ok(())
     }
