@@ -217,14 +217,7 @@ async fn too_many_are_no_harm(flavor: Flavor) {
 /// What changes a session keeps its reads where it is, prepared or not.
 async fn what_pins(flavor: Flavor) {
     let scene = Scene::set(flavor, "prepared_pins").await;
-    let texts: &[&str] = &[
-        "SELECT 1 INTO @b",
-        "SELECT @c := 1",
-        "CREATE TEMPORARY TABLE tt (a INT)",
-        "SET SESSION timestamp = 5",
-        "SET ROLE NONE",
-        "SET autocommit = 0",
-    ];
+    let texts: &[&str] = &["SET SESSION timestamp = 5", "SET ROLE NONE", "SET autocommit = 0"];
     for text in texts {
         let mut session = scene.session().await;
         scene.until_split(&mut session).await;
@@ -243,14 +236,27 @@ async fn what_pins(flavor: Flavor) {
     scene.end().await;
 }
 
+/// What ties a session to the primary by a name, or sets what no plain read sees, leaves its other reads free.
+async fn what_does_not_pin(flavor: Flavor) {
+    let scene = Scene::set(flavor, "prepared_free").await;
+    for text in ["SELECT 1 INTO @b", "SELECT @c := 1", "CREATE TEMPORARY TABLE tt (a INT)"] {
+        let mut session = scene.session().await;
+        let id = session.0.prepare(text.as_bytes()).await.unwrap().statement.unwrap();
+        let reply = session.0.execute(id, 0, &[], &[]).await.unwrap();
+        assert!(reply.error.is_none(), "{text}: {:?}", reply.error);
+        scene.until_split(&mut session).await;
+    }
+    scene.end().await;
+}
+
 on! { MySql on_mysql:
     columns_are_those_that_were_told types_of_others_do_not_count refusals_are_not_shown_to_others
     what_was_sent_ahead_is_sent_once long_executions_have_their_types errors_of_a_prepare_are_shown
-    too_many_are_no_harm what_pins
+    too_many_are_no_harm what_pins what_does_not_pin
 }
 on! { MariaDb on_mariadb:
     columns_are_those_that_were_told types_of_others_do_not_count refusals_are_not_shown_to_others
     what_was_sent_ahead_is_sent_once long_executions_have_their_types bound_to_character_sets_that_are_read_late
     types_count_by_either_name nothing_is_last_after_a_failure errors_of_a_prepare_are_shown
-    too_many_are_no_harm what_pins
+    too_many_are_no_harm what_pins what_does_not_pin
 }

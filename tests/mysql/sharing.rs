@@ -127,7 +127,8 @@ async fn bonds_end(flavor: Flavor) {
         ),
         (&["CREATE TEMPORARY TABLE tmp SELECT a FROM t"], &["DROP TABLE tmp"]),
         (&["LOCK TABLES t WRITE"], &["UNLOCK TABLES"]),
-        (&["PREPARE s FROM 'INSERT INTO t VALUES (3)'", "EXECUTE s"], &["DEALLOCATE PREPARE s"]),
+        // No EXECUTE: other tests define stored code, and what it runs could reach that.
+        (&["PREPARE s FROM 'INSERT INTO t VALUES (3)'"], &["DEALLOCATE PREPARE s"]),
         (&["HANDLER t OPEN AS h", "HANDLER h READ FIRST"], &["HANDLER h CLOSE"]),
         (
             &["XA START 'bonds'", "INSERT INTO t VALUES (4)"],
