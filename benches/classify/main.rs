@@ -18,12 +18,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use headgate::routing::{Policy, Question, decide};
+use headgate::routing::{Dice, Policy, Question, decide};
 use headgate::session::SessionView;
 use headgate::sql::{Dialect, LexMode, classify, digest, mentions};
 use headgate::topology::{
-    Address, Catalog, Collations, Definitions, Epoch, Facts, Flavor, Server, ServerId, ServerState, Topology,
-    ViewBody,
+    Address, Catalog, Collations, Definitions, Epoch, Facts, Flavor, Floor, Server, ServerId, ServerState,
+    Topology, ViewBody,
 };
 use headgate::wire::capabilities::Capabilities;
 
@@ -106,7 +106,11 @@ fn deciding() -> Measured {
             session: &session,
             topology: &topology,
             policy: Policy::default(),
-            rotation,
+            process: Floor::NONE,
+            arrived: now,
+            avoid: None,
+            loads: &(),
+            dice: Dice { turn: rotation, client: 0 },
             now,
         };
         decide(black_box(&question), &mut ())
@@ -142,19 +146,23 @@ fn topology(now: Instant) -> Topology {
         traps: None,
     };
     let server = |id: u16, state| Server {
-        id: ServerId(id),
-        address: Address::Tcp { host: "db".into(), port: id },
         state,
         as_of: Some(now),
         since: now.checked_sub(Duration::from_secs(60)),
-        max_connections: None,
+        ..Server::unknown(ServerId(id), Address::Tcp { host: "db".into(), port: id })
     };
     let servers = vec![
         server(1, ServerState::Primary),
         server(2, ServerState::Replica),
         server(3, ServerState::Replica),
     ];
-    Topology { epoch: Epoch(1), primary: Ok(ServerId(1)), servers, facts: Some(Arc::new(facts)) }
+    Topology {
+        epoch: Epoch(1),
+        primary: Ok(ServerId(1)),
+        servers,
+        facts: Some(Arc::new(facts)),
+        origin: None,
+    }
 }
 
 struct Measured {

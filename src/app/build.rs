@@ -11,13 +11,14 @@ use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
-use super::settings::{BackendLink, CertificateFiles, Front, Settings};
+use super::settings::{BackendLink, CertificateFiles, Front, Settings, Watch};
 use crate::admission::Refusal;
 use crate::auth::{MAX_ENCODED_SECRET, Secret, Throttle, rsa, throttle};
 use crate::backend::{BackendError, Target};
 use crate::config::{BackendTls, RuntimeModel};
 use crate::frontend::{
-    AccountReader, ClientIds, KnownSecrets, Learned, Limits, Live, Parsed, Roster, Shared, Tally,
+    AccountReader, ClientIds, KnownSecrets, Learned, Limits, Live, Loads, Parsed, Roster, Shared, Tally,
+    Written,
 };
 use crate::monitor;
 use crate::net::tls::{self, CertificateSource, ClientSettings, ClientTls, Mode, ServerTls};
@@ -78,6 +79,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         topology: handles.topology,
         freshness_wanted: handles.freshness_wanted,
         changed: handles.changed,
+        troubles: handles.troubles,
         stored_code_wanted,
         server_tls,
         client_tls,
@@ -96,6 +98,8 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         ids: ClientIds::new(settings.front.instance),
         strikes: Semaphore::new(MAX_STRIKES),
         rotation: AtomicU64::new(0),
+        loads: Loads::default(),
+        written: Written::default(),
         roster: Roster::default(),
     });
     let limits = pool::ServerLimits::new(pool_limits(settings)?, server_counters(settings, &registry));
@@ -128,7 +132,8 @@ pub(super) fn live(settings: &Settings, model: RuntimeModel) -> anyhow::Result<L
         RuntimeModel::PerCore => users.unshared(),
     };
     let rules = Arc::new(settings.front.rules.clone());
-    Ok(Live { limits, policy: settings.routing, rules, users: Arc::new(users) })
+    let preferences = Arc::new(settings.preferences.clone());
+    Ok(Live { limits, policy: settings.routing, preferences, rules, users: Arc::new(users) })
 }
 
 fn pool_limits(settings: &Settings) -> anyhow::Result<pool::Limits> {
@@ -147,20 +152,28 @@ fn pool_limits(settings: &Settings) -> anyhow::Result<pool::Limits> {
 }
 
 pub(super) fn watch(settings: &Settings, password: &Secret) -> monitor::Settings {
-    monitor::Settings::new(settings.control.user.clone(), password.duplicate())
+    let Watch { probe_every, late_after, patience } = settings.watch;
+    monitor::Settings {
+        positions_every: probe_every,
+        late: late_after,
+        patience,
+        ..monitor::Settings::new(settings.control.user.clone(), password.duplicate())
+    }
 }
 
-pub(super) fn targets(settings: &Settings, tls: &Arc<ArcSwap<ClientTls>>) -> Vec<Target> {
-    (0..)
-        .zip(&settings.servers)
-        .map(|(number, address)| Target {
+/// The servers and their weights.
+pub(super) fn targets(settings: &Settings, tls: &Arc<ArcSwap<ClientTls>>) -> Vec<(Target, u16)> {
+    let target = |(number, address): (u16, &Address)| {
+        let target = Target {
             server: ServerId(number),
             address: address.clone(),
             tls: Arc::clone(tls),
             timeout: settings.backend.connect_timeout,
             announced: settings.backend.proxy_protocol.then_some(Announced::Itself),
-        })
-        .collect()
+        };
+        (target, settings.weights.get(address).copied().unwrap_or(1))
+    };
+    (0..).zip(&settings.servers).map(target).collect()
 }
 
 /// TLS towards servers, as configured.

@@ -7,6 +7,7 @@ use crate::net::socket::ConnectError;
 use crate::net::tls::TlsError;
 use crate::pooling::Shortage;
 use crate::runtime::clock::Late;
+use crate::topology::Trouble;
 use crate::wire::Malformed;
 use crate::wire::err::ErrPacket;
 
@@ -104,6 +105,35 @@ impl BackendError {
     #[must_use]
     pub const fn is_shortage(&self) -> bool {
         self.is_user_limit() || matches!(self, Self::Refused { error: ErrPacket { code: 1040, .. } })
+    }
+
+    /// What this says of the server.
+    #[must_use]
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::Connect(ConnectError::Unreachable { source, .. })
+                if matches!(source.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) =>
+            {
+                Trouble::Refused
+            }
+            Self::Connect(ConnectError::TimedOut { .. }) | Self::Late { .. } => Trouble::Silent,
+            Self::Connect(_) => Trouble::Unreachable,
+            Self::Io { .. } | Self::Closed | Self::Protocol { .. } => Trouble::Lost,
+            Self::Tls { .. } | Self::Login { .. } | Self::TooOld | Self::NotCarried => Trouble::LoginRefused,
+            Self::Full { .. } => Trouble::TooManyConnections,
+            Self::Header { source } => source.trouble(),
+            Self::Refused { .. } if self.is_shortage() => Trouble::TooManyConnections,
+            Self::Refused { error } => match error.code {
+                // ER_ACCESS_DENIED_ERROR, ER_DBACCESS_DENIED_ERROR, ER_HOST_NOT_PRIVILEGED, ER_ACCOUNT_HAS_BEEN_LOCKED,
+                // ER_HOST_IS_BLOCKED, ER_ACCESS_DENIED_NO_PASSWORD_ERROR, and MariaDB's ER_ACCOUNT_HAS_BEEN_LOCKED.
+                1045 | 1044 | 1130 | 3118 | 1129 | 1698 | 4151 => Trouble::LoginRefused,
+                // ER_OPTION_PREVENTS_STATEMENT, ER_READ_ONLY_MODE.
+                1290 | 1836 => Trouble::ReadOnly,
+                // ER_DISK_FULL, ER_RECORD_FILE_FULL.
+                1021 | 1114 => Trouble::DiskFull,
+                _ => Trouble::Answered,
+            },
+        }
     }
 
     /// The error that a client is shown: the server's own where it sent one.

@@ -125,8 +125,52 @@ choice! {
     Consistency {
         /// Nothing that its own session has written or seen.
         Session = "session",
+        /// Nothing that any session of this Headgate had written when it arrived.
+        Process = "process",
+        /// Nothing that the primary had when it arrived, whoever wrote it.
+        Global = "global",
         /// Whatever is younger than the lag limit, its own session's writes included.
         Eventual = "eventual",
+    }
+}
+
+choice! {
+    /// What becomes of a read while every replica is further behind than allowed.
+    WhenLagging {
+        /// The primary runs it.
+        Primary = "primary",
+        /// The replica that is least behind runs it.
+        Freshest = "freshest",
+        /// It is refused.
+        Error = "error",
+    }
+}
+
+choice! {
+    /// Whether the primary takes a share of the plain reads.
+    PrimaryReads {
+        /// Those that no replica may run.
+        LastResort = "last-resort",
+        /// A share like a replica's.
+        Member = "member",
+        /// None.
+        Never = "never",
+    }
+}
+
+choice! {
+    /// Which of the replicas that are fresh enough gets a read.
+    Balance {
+        /// Of two that chance picks, the one that is expected to answer first.
+        TwoChoices = "two-choices",
+        /// Each in turn.
+        RoundRobin = "round-robin",
+        /// Each in turn, as often as its weight says.
+        Weighted = "weighted",
+        /// Whoever has the fewest statements to run.
+        LeastConnections = "least-connections",
+        /// The same for all connections from one address.
+        ClientAddress = "client-address",
     }
 }
 

@@ -34,7 +34,7 @@ impl Setting for Duration {
     }
 }
 
-fn parse(text: &str) -> Option<Duration> {
+pub(super) fn parse(text: &str) -> Option<Duration> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at_checked(digits)?;
@@ -44,7 +44,7 @@ fn parse(text: &str) -> Option<Duration> {
 }
 
 /// The shortest exact form: the largest unit that leaves a whole number.
-fn text(duration: Duration) -> String {
+pub(super) fn text(duration: Duration) -> String {
     let millis = duration.as_millis();
     let (unit, scale) = UNITS
         .iter()

@@ -1,9 +1,12 @@
-//! The table of keys. A new key is a new entry here and nowhere else.
+//! The table of keys. A new key is a new entry here and nowhere else, so this file is as long as the table.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::choice::{BackendTls, Compression, Consistency, LogFormat, PoolMode, ProxyProtocol, RuntimeModel};
+use super::choice::{
+    BackendTls, Balance, Compression, Consistency, LogFormat, PoolMode, PrimaryReads, ProxyProtocol,
+    RuntimeModel, WhenLagging,
+};
 use super::defaults::{millis, seconds, tcp};
 use super::doorway::Doorway;
 use super::endpoint::Endpoint;
@@ -11,6 +14,7 @@ use super::key::{Key, Reload, settings};
 use super::network::{Network, UserRule};
 use super::on_off::OnOff;
 use super::setting::{Setting, shown, within};
+use super::weight::Weight;
 
 settings! {
     /// Where Headgate accepts connections.
@@ -108,6 +112,11 @@ settings! {
         addresses: Vec<Endpoint> {
             default: Vec::new(),
             flag: "--server" "ADDRESS",
+            reload: Restart
+        }
+        /// How many reads servers get beside others, such as `"db3:3306 weight 4"`; 1 where nothing is said.
+        weights: Option<Vec<Weight>> {
+            default: None,
             reload: Restart
         }
         /// How connections to the servers are protected.
@@ -314,9 +323,46 @@ settings! {
             reload: Live
         }
         /// What a read on a replica may miss. `session`: nothing that its own session has written or seen.
-        /// `eventual`: whatever is younger than `max_lag`, a session's own writes included.
+        /// `process`: nor what any session of this Headgate had written when it arrived. `global`: nothing that the
+        /// primary had when it arrived, whoever wrote it. `eventual`: whatever is younger than `max_lag`, a session's
+        /// own writes included. docs/freshness.md says what each costs.
         consistency: Consistency {
             default: Consistency::Session,
+            reload: Live
+        }
+        /// How long a read waits for a replica that lacks the proof that it is fresh enough, rather than the data;
+        /// then the primary runs it. `0ms`: reads do not wait.
+        freshness_wait: Duration {
+            default: millis(50),
+            range: millis(0)..=seconds(60),
+            reload: Live
+        }
+        /// What becomes of a read while every replica is further behind than `max_lag`. `primary`: the primary runs
+        /// it. `freshest`: the replica that is least behind runs it, if it has what the session has written and seen.
+        /// `error`: it is refused with error 3168.
+        when_lagging: WhenLagging {
+            default: WhenLagging::Primary,
+            reload: Live
+        }
+        /// Whether the primary takes plain reads. `last-resort`: those that no replica may run. `member`: a share like
+        /// a replica's. `never`: none, so that a plain read which no replica may run is refused with error 3168; reads
+        /// in transactions and whatever else needs the primary still run there.
+        primary_reads: PrimaryReads {
+            default: PrimaryReads::LastResort,
+            reload: Live
+        }
+        /// Which of the replicas that are fresh enough gets a read. `two-choices`: of two that chance picks by weight,
+        /// the one that is expected to answer first. `round-robin`: each in turn. `weighted`: each in turn, as often
+        /// as its weight says. `least-connections`: whoever runs the fewest statements for its weight.
+        /// `client-address`: the same for all connections from one address.
+        balance: Balance {
+            default: Balance::TwoChoices,
+            reload: Live
+        }
+        /// For how long a replica that was down gets less than its share, from a twentieth to all of it.
+        warm_up: Duration {
+            default: seconds(10),
+            range: millis(0)..=seconds(3_600),
             reload: Live
         }
         /// Run a transaction begun with START TRANSACTION READ ONLY on a replica, as a whole. One that turns
@@ -324,6 +370,44 @@ settings! {
         read_only_transactions: bool {
             default: true,
             reload: Live
+        }
+        /// Run the reads of a transaction on replicas, each by itself, for as long as it has done nothing but read,
+        /// under REPEATABLE READ too. The transaction then has no snapshot until it does something else, and one read
+        /// may show what the one before did not. Under READ COMMITTED, where that is so on the server itself, it is
+        /// always done.
+        lazy_transactions: bool {
+            default: false,
+            reload: Live
+        }
+    }
+
+    /// How the servers are watched.
+    health: Health {
+        /// How often each server is asked how far it has come, while nothing moves and nobody waits for it.
+        probe_every: Duration {
+            default: millis(250),
+            range: millis(20)..=seconds(60),
+            reload: Restart
+        }
+        /// A server that has not answered for so long is suspect: it gets no new reads.
+        late_after: Duration {
+            default: millis(500),
+            range: millis(20)..=seconds(60),
+            reload: Restart
+        }
+        /// A server that has not answered for so long is down: reads that wait for it run elsewhere. One that refuses
+        /// connections is down at once.
+        down_after: Duration {
+            default: seconds(1),
+            range: millis(50)..=seconds(600),
+            reload: Restart
+        }
+        /// How long a server must answer without a break before it gets reads again; twice as long with every further
+        /// time that it was suspect within a minute, up to half a minute.
+        steady_for: Duration {
+            default: millis(500),
+            range: millis(0)..=seconds(30),
+            reload: Restart
         }
     }
 

@@ -25,13 +25,19 @@ mod reference;
 mod setting;
 mod suggest;
 mod value;
+mod weight;
 
-pub use choice::{BackendTls, Compression, Consistency, LogFormat, PoolMode, ProxyProtocol, RuntimeModel};
+pub use choice::{
+    BackendTls, Balance, Compression, Consistency, LogFormat, PoolMode, PrimaryReads, ProxyProtocol,
+    RuntimeModel, WhenLagging,
+};
 pub use diff::{Change, ReloadPlan, diff};
 pub use doorway::Doorway;
 pub use endpoint::{Endpoint, EndpointError};
 pub use key::{Key, Reload};
-pub use keys::{Clients, Config, Control, KEYS, Limits, Listen, Log, Pool, Routing, Runtime, Servers, State};
+pub use keys::{
+    Clients, Config, Control, Health, KEYS, Limits, Listen, Log, Pool, Routing, Runtime, Servers, State,
+};
 pub use network::{Network, NetworkError, UserRule};
 pub use on_off::OnOff;
 pub use problem::{Place, Problem, Problems};
@@ -39,6 +45,7 @@ pub use read::{FILE_LIMIT, Reading, read};
 pub use reference::reference;
 pub use setting::Form;
 pub use value::Override;
+pub use weight::Weight;
 
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
-use super::choice::PoolMode;
+use super::choice::{Consistency, PoolMode};
+use super::duration;
 use super::setting::{Complaint, Form, Setting, quoted};
 use super::value::{Shape, Value};
 
@@ -126,14 +128,27 @@ pub struct UserRule {
     pub connections: Option<u32>,
     /// For how long its sessions have their connections to the primary.
     pub pool: Option<PoolMode>,
+    /// What their reads may miss.
+    pub consistency: Option<Consistency>,
+    /// The oldest data that their reads may show.
+    pub max_lag: Option<Duration>,
 }
 
 impl UserRule {
     fn parse(text: &str) -> Result<Self, Complaint> {
-        let form = "write NAME from NETWORK, NETWORK max NUMBER connections NUMBER pool MODE; what is not needed may be left out";
+        let form = "write NAME from NETWORK, NETWORK max NUMBER connections NUMBER pool MODE consistency WORD max_lag \
+                    DURATION; what is not needed may be left out";
         let wrong = |what: &str| Complaint::new(format!("{text:?} is not a rule: {what}"), form);
         let (user, rest) = name(text.trim()).ok_or_else(|| wrong("it begins with no name"))?;
-        let mut rule = Self { user, from: Vec::new(), max: None, connections: None, pool: None };
+        let mut rule = Self {
+            user,
+            from: Vec::new(),
+            max: None,
+            connections: None,
+            pool: None,
+            consistency: None,
+            max_lag: None,
+        };
         // A list with or without spaces behind its commas.
         let mut words = rest.split([' ', '\t', ',']).filter(|word| !word.is_empty()).peekable();
         if words.next_if_eq(&"from").is_some() {
@@ -156,10 +171,20 @@ impl UserRule {
             rule.pool =
                 Some(mode.ok_or_else(|| wrong("neither session nor transaction stands behind pool"))?);
         }
+        if words.next_if_eq(&"consistency").is_some() {
+            let named = words.next().and_then(Consistency::of_word);
+            let lacks = "none of session, process, global and eventual stands behind consistency";
+            rule.consistency = Some(named.ok_or_else(|| wrong(lacks))?);
+        }
+        if words.next_if_eq(&"max_lag").is_some() {
+            let read = words.next().and_then(duration::parse);
+            rule.max_lag =
+                Some(read.ok_or_else(|| wrong("no duration such as 500ms stands behind max_lag"))?);
+        }
         match words.next() {
-            Some(word) => {
-                Err(wrong(&format!("{word:?} is none of from, max, connections and pool, in that order")))
-            }
+            Some(word) => Err(wrong(&format!(
+                "{word:?} is none of from, max, connections, pool, consistency and max_lag, in that order"
+            ))),
             None if rest.trim().is_empty() => Err(wrong("it says nothing of its user")),
             None => Ok(rule),
         }
@@ -167,7 +192,7 @@ impl UserRule {
 }
 
 /// The words that end the networks of a rule.
-const BEHIND_NETWORKS: [&str; 3] = ["max", "connections", "pool"];
+const BEHIND_NETWORKS: [&str; 5] = ["max", "connections", "pool", "consistency", "max_lag"];
 
 /// The name at the front of a rule, in single quotes where it has spaces, and what follows it.
 fn name(text: &str) -> Option<(String, &str)> {
@@ -194,7 +219,13 @@ impl fmt::Display for UserRule {
                 write!(f, " {word} {number}")?;
             }
         }
-        self.pool.map_or(Ok(()), |mode| write!(f, " pool {}", mode.word()))
+        if let Some(mode) = self.pool {
+            write!(f, " pool {}", mode.word())?;
+        }
+        if let Some(consistency) = self.consistency {
+            write!(f, " consistency {}", consistency.word())?;
+        }
+        self.max_lag.map_or(Ok(()), |lag| write!(f, " max_lag {}", duration::text(lag)))
     }
 }
 
@@ -287,13 +318,16 @@ mod tests {
         check("app from db1", "it is no IP address");
         check("app max", "no number");
         check("app max 0", "no number");
-        check("app max 5 from ::1", "\"from\" is none of from, max, connections and pool, in that order");
+        check("app max 5 from ::1", "\"from\" is none of from, max, connections, pool, consistency");
         check("app at ::1", "\"at\" is none of");
         check("app connections 0", "behind connections");
         check("app connections 5 max 5", "\"max\" is none of");
         check("app pool", "stands behind pool");
         check("app pool statement", "stands behind pool");
         check("app pool session max 5", "\"max\" is none of");
+        check("app consistency strong", "stands behind consistency");
+        check("app max_lag 5", "stands behind max_lag");
+        check("app max_lag 5s consistency global", "\"consistency\" is none of");
     }
 
     proptest! {

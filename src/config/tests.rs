@@ -220,7 +220,7 @@ fn unknown_names_are_refused_with_the_nearest_known_one() {
         "[zzzzzzzz]",
         &[
             "headgate.toml:1: [zzzzzzzz] is not a table Headgate knows | the tables are listen, clients, servers, control, \
-           pool, limits, routing, admin, runtime, state, log",
+           pool, limits, routing, health, admin, runtime, state, log",
         ],
     );
 }
@@ -298,9 +298,11 @@ fn networks_and_rules_are_complained_about_where_they_stand() {
             "headgate.toml:6: clients.deny: \"db1\" is not a network: it is no IP address | write 192.0.2.0/24, \
              2001:db8::/32, a single address, or unix",
             "headgate.toml:7: clients.users: \"app\" is not a rule: it says nothing of its user | write NAME from \
-             NETWORK, NETWORK max NUMBER connections NUMBER pool MODE; what is not needed may be left out",
+             NETWORK, NETWORK max NUMBER connections NUMBER pool MODE consistency WORD max_lag DURATION; what is not needed \
+             may be left out",
             "headgate.toml:7: clients.users: \"b max 0\" is not a rule: no number of 1 or more stands behind max | \
-             write NAME from NETWORK, NETWORK max NUMBER connections NUMBER pool MODE; what is not needed may be left out",
+             write NAME from NETWORK, NETWORK max NUMBER connections NUMBER pool MODE consistency WORD max_lag DURATION; what is not needed \
+             may be left out",
         ],
     );
     let rules = flag("clients.users", "--set clients.users", &["app from 10.0.0.0/8, ::1 max 5", "b max 1"]);

@@ -5,10 +5,10 @@
 //! sent ahead or a cursor, makes that copy the statement's home, and keeps the connection for as long.
 
 use super::checkout::setting;
+use super::lent::Lent;
 use super::own::LIMIT;
 use super::prepared::Execution;
 use super::relay;
-use super::replica::Lent;
 use super::session::{Closing, LoggedIn, Session};
 use crate::backend::{BackendError, Connection, Purpose, Reading, Use};
 use crate::pooling::{Fit, Setting};

@@ -138,6 +138,7 @@ impl Session {
             tracing::info!(server = %id, %error, "no connection to a replica; the read runs on the primary");
             context.shared.counters.errors.count(error.kind());
             context.pool.limits().failed(id);
+            context.shared.troubles.report(id, error.trouble());
             // One attempt a second tells as much as one a statement, and locks no account.
             shelf.pause_until(clock::now() + READY_LIMIT);
             Reason::ReplicaFailed

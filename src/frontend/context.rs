@@ -1,5 +1,6 @@
 //! What all sessions of a worker share.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -12,18 +13,21 @@ use tokio::sync::{Notify, Semaphore, watch};
 use crate::admission::Rules;
 use crate::auth::{Throttle, rsa};
 use crate::backend::{Purpose, Target};
+use crate::monitor::Troubles;
 use crate::net::tls::{ClientTls, ServerTls};
 use crate::pool::{Key, Pool, Shelf};
 use crate::pooling::Users;
-use crate::routing::Policy;
+use crate::routing::{Policy, Preferences};
 use crate::telemetry::Counters;
 use crate::topology::{ServerId, Topology};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::proxy_protocol::Announced;
 
 use super::accounts::AccountReader;
+use super::freshness::Written;
 use super::ids::ClientIds;
 use super::known::KnownSecrets;
+use super::loads::Loads;
 use super::memory::{Learned, Parsed};
 use super::roster::Roster;
 use super::tally::Tally;
@@ -56,6 +60,8 @@ pub struct Live {
     pub limits: Limits,
     /// Routing settings.
     pub policy: Policy,
+    /// Those of single users.
+    pub preferences: Arc<BTreeMap<Box<[u8]>, Preferences>>,
     /// Who may come in.
     pub rules: Arc<Rules>,
     /// What holds for the connections of users.
@@ -73,6 +79,8 @@ pub struct Shared {
     pub freshness_wanted: Arc<Notify>,
     /// Tells the monitor that defaults, views or accounts may have changed.
     pub changed: Arc<watch::Sender<u64>>,
+    /// Tells the monitor what goes wrong with servers.
+    pub troubles: Troubles,
     /// TLS towards clients.
     pub server_tls: Arc<ServerTls>,
     /// TLS towards servers.
@@ -107,8 +115,12 @@ pub struct Shared {
     pub ids: ClientIds,
     /// For the connections over which statements are ended.
     pub strikes: Semaphore,
-    /// Turns the replicas.
+    /// Counts choices between replicas.
     pub rotation: AtomicU64,
+    /// What the servers have to do.
+    pub loads: Loads,
+    /// What all sessions have written.
+    pub written: Written,
     /// Sessions, for the console.
     pub roster: Roster,
 }

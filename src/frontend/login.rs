@@ -259,6 +259,7 @@ impl Candidate<'_> {
         if primary.sandboxed {
             state.begin_expired();
         }
+        let preferences = shared.live.load().preferences.get(&*request.user).copied().unwrap_or_default();
         Ok(LoggedIn {
             id: self.id,
             secret: held,
@@ -271,6 +272,7 @@ impl Candidate<'_> {
             state,
             nonce: self.nonce,
             client: self.client,
+            preferences,
             _place: place,
             presence,
         })

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::freshness::{self, Report};
 use super::reach::Spot;
 use super::relay::{self, Ending, RelayError, Terms};
 use super::session::{Closing, LoggedIn, Session};
@@ -13,10 +14,11 @@ use crate::session::{
     Abandoned, Behind, Changed, End, Here, Hold, Shown, Source, Touched, keeps_diagnostics,
 };
 use crate::sql::{Class, Statement, Traces};
+use crate::topology::{Mark, Trouble};
 use crate::wire::command::Command;
 use crate::wire::err::ErrPacket;
 use crate::wire::reply::{self, Shape, Tracker};
-use crate::wire::session_track::{Change, Wish};
+use crate::wire::session_track::Wish;
 
 /// A command for the primary.
 #[derive(Debug, Clone, Copy)]
@@ -119,10 +121,15 @@ impl Session {
         }
         // Where the server has hung up on a command, it may have said why first.
         self.vigil.begin(errand.limit, 0);
-        let reply = self.primary_reply(&mut tracker).await;
+        let marks = errand.statement.is_some_and(freshness::ends_with_its_transaction);
+        let mut mark = None;
+        let reply = self.primary_reply(&mut tracker, errand.touched, marks, &mut mark).await;
         match (reply, sent) {
             (Ok(Ending::Delivered(end) | Ending::HeldBack(end, _)), Ok(())) => {
                 self.used_primary = clock::now();
+                if matches!(end.error, Some(1290 | 1836)) {
+                    self.report_primary(Trouble::ReadOnly);
+                }
                 self.look_behind(&errand, &end);
                 self.login.state.settle(End {
                     status: end.status,
@@ -130,6 +137,7 @@ impl Session {
                     insert_id: end.insert_id,
                     source: Source::Primary,
                     touched: errand.touched,
+                    mark,
                     now: self.used_primary,
                 });
                 Ok(Some(tracker))
@@ -140,11 +148,17 @@ impl Session {
             (Ok(Ending::Interrupted(Alarm::Overtime)), Ok(())) => Err(self.leave_overtime(&tracker).await),
             (Ok(_), Err(error)) => Err(error.into()),
             (Err(RelayError::Server(error)), _) => {
+                self.report_primary(Trouble::Lost);
                 self.lose_server(&tracker, &error).await?;
                 Err(RelayError::Server(error).into())
             }
             (Err(error), _) => Err(error.into()),
         }
+    }
+
+    /// Has the primary asked at once whether it still is.
+    fn report_primary(&self, trouble: Trouble) {
+        self.context.shared.troubles.report(self.login.primary.server(), trouble);
     }
 
     /// Notes what the client may ask about a command that has ended.
@@ -181,7 +195,13 @@ impl Session {
 
     /// Relays the primary's reply. Ends a statement that takes too long; an alarm is returned where nothing
     /// could be done about it here.
-    async fn primary_reply(&mut self, tracker: &mut Tracker) -> Result<Ending, RelayError> {
+    async fn primary_reply(
+        &mut self,
+        tracker: &mut Tracker,
+        touched: Touched,
+        marks: bool,
+        mark: &mut Option<Mark>,
+    ) -> Result<Ending, RelayError> {
         let client_write_timeout = self.context.shared.limits().client_write_timeout;
         loop {
             let LoggedIn { primary, state, .. } = &mut self.login;
@@ -190,8 +210,9 @@ impl Session {
             let vigil = &mut self.vigil;
             let lender = pooled.then_some(&**self.context.pool.limits());
             let terms = Terms { client_write_timeout, hold_error: false, vigil, lender };
-            let see = |change: Change<'_>| state.observe(change);
-            match relay::reply(&mut self.client, primary, tracker, terms, see).await? {
+            let (topology, written) = (&*self.topology, &self.context.shared.written);
+            let report = Report { state, topology, written, touched, marks, mark: &mut *mark };
+            match relay::reply(&mut self.client, primary, tracker, terms, report).await? {
                 Ending::Interrupted(Alarm::Overtime) => {
                     let spot = Spot::of(self.login.primary.get()?);
                     if self.end_statement(spot).await.is_err() {

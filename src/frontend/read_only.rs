@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::lent::Lent;
 use super::plan::Plan;
 use super::relay::{self, Ending, RelayError};
-use super::replica::{self, Lent};
+use super::replica;
 use super::session::{Closing, Session};
 use crate::backend::Connection;
 use crate::pool::Shelf;
@@ -261,6 +262,7 @@ impl Session {
             status,
             error,
             insert_id: 0,
+            mark: None,
             source: Source::Replica(id),
             touched,
             now,

@@ -248,13 +248,28 @@ pub(super) async fn more_from_client(client: &mut Link) -> Result<(), RelayError
     }
 }
 
-/// Relays one reply, telling `see` every session-state change it reports.
+/// Hears what a reply reports, before the client gets the bytes that say so.
+pub(super) trait Witness {
+    /// The session's state has changed.
+    fn change(&mut self, change: Change<'_>);
+
+    /// The reply is over.
+    fn end(&mut self, _end: &End) {}
+}
+
+impl<F: FnMut(Change<'_>)> Witness for F {
+    fn change(&mut self, change: Change<'_>) {
+        self(change);
+    }
+}
+
+/// Relays one reply, telling `witness` what it reports.
 pub(super) async fn reply(
     client: &mut Link,
     server: &mut Connection,
     tracker: &mut Tracker,
     terms: Terms<'_>,
-    mut see: impl FnMut(Change<'_>),
+    mut witness: impl Witness,
 ) -> Result<Ending, RelayError> {
     if client.is_compressed() {
         tracker.pause();
@@ -263,7 +278,11 @@ pub(super) async fn reply(
         }
     }
     loop {
+        let mut see = |change: Change<'_>| witness.change(change);
         let step = tracker.advance(&mut server.link.inbox, &mut see).map_err(BackendError::from)?;
+        if let Progress::Complete(end) = &step.progress {
+            witness.end(end);
+        }
         if let Progress::Complete(end @ End { error: Some(_), at_once: true, .. }) = step.progress
             && terms.hold_error
         {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::checkout::READY_LIMIT;
+use super::lent::Lent;
 use super::prepared::Execution;
 use super::primary::{Errand, INTERRUPTED, QUERY_TIMEOUT, too_long};
 use super::reach::Spot;
@@ -13,34 +14,17 @@ use super::relay::{self, Ending, RelayError, Terms};
 use super::session::{Closing, Session};
 use super::vigil::Alarm;
 use crate::backend::{BackendError, Connection, Use};
-use crate::pool::{Shelf, Ticket};
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
 use crate::session::{Behind, End, Source, Touched};
 use crate::sql::{Class, Statement};
-use crate::topology::{ServerId, ServerState};
+use crate::topology::{ServerId, ServerState, Trouble};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::err::ErrPacket;
 use crate::wire::execute;
 use crate::wire::reply::{self, Shape, Tracker};
 use crate::wire::session_track::Change;
 use crate::wire::status::StatusFlags;
-
-/// The replica connection that a session used last.
-#[derive(Debug)]
-pub(super) struct Lent {
-    shelf: Arc<Shelf>,
-    server: ServerId,
-    held: Held,
-}
-
-#[derive(Debug)]
-enum Held {
-    /// Kept, because the client is likely to ask about the statement it ran.
-    Kept(Box<Connection>),
-    /// Back on the shelf, where it may still be found.
-    Returned(Ticket),
-}
 
 impl Session {
     /// Runs the command at the front of the inbox, a plain read or the beginning of a read-only transaction,
@@ -67,6 +51,7 @@ impl Session {
         }
         let mut tracker = Tracker::new(Shape::Results, self.login.form, connection.status);
         let mut clean = true;
+        let _running = self.context.shared.loads.begin(id);
         let reply = self.replica_reply(id, &mut connection, &mut tracker, &mut clean, true).await;
         match reply {
             Ok(Ending::Delivered(end)) => {
@@ -82,6 +67,7 @@ impl Session {
                     insert_id: 0,
                     source,
                     touched: Touched::Saw,
+                    mark: None,
                     now,
                 });
                 if clean && why == Reason::ReadOnlyTransaction && end.error.is_none() {
@@ -116,10 +102,12 @@ impl Session {
                 Ok(Some(Reason::ReplicaRefused))
             }
             Err(RelayError::Server(error)) if tracker.untouched() => {
-                tracing::info!(server = %id, %error, "a replica failed; the read runs on the primary");
+                tracing::info!(server = %id, %error, "a replica failed; the read runs elsewhere");
+                self.context.shared.troubles.report(id, Trouble::Lost);
                 Ok(Some(Reason::ReplicaFailed))
             }
             Err(RelayError::Server(error)) => {
+                self.context.shared.troubles.report(id, Trouble::Lost);
                 relay::discard_command(&mut self.client).await?;
                 self.lose_server(&tracker, &error).await?;
                 Ok(None)
@@ -165,7 +153,7 @@ impl Session {
         self.client.send(held, limit).await.map_err(RelayError::Client)?;
         let (status, error, source) = (end.status, end.error, Source::Replica(id));
         let (touched, now) = (Touched::Saw, clock::now());
-        self.login.state.settle(End { status, error, insert_id: 0, source, touched, now });
+        self.login.state.settle(End { status, error, insert_id: 0, source, touched, mark: None, now });
         Ok(())
     }
 
@@ -201,10 +189,14 @@ impl Session {
         // What may have to be sent elsewhere is still in the inbox.
         let standing = if hold_error { relay::standing(&self.client).len() } else { 0 };
         self.vigil.begin(self.context.shared.limits().statement_timeout, standing);
+        let sent = clock::now();
         loop {
             let ending = match self.begun(id, connection).await? {
                 Some(alarm) => Ending::Interrupted(alarm),
                 None => {
+                    if tracker.untouched() {
+                        self.context.shared.loads.answered(id, clock::now().saturating_duration_since(sent));
+                    }
                     let lender = Some(&**self.context.pool.limits());
                     let terms = Terms { client_write_timeout, hold_error, vigil: &mut self.vigil, lender };
                     let see = |change: Change<'_>| *clean &= is_harmless(&change);
@@ -319,40 +311,6 @@ impl Session {
         match self.lent.take() {
             Some(lent) => self.look_back(lent, &question).await,
             None => self.on_primary(Errand::command(Shape::Results, Touched::Nothing)).await,
-        }
-    }
-
-    /// Lets the last replica connection go, where it was kept.
-    pub(super) fn give_back_lent(&mut self) {
-        if let Some(Lent { shelf, held: Held::Kept(connection), .. }) = self.lent.take() {
-            shelf.put(*connection, clock::now());
-        }
-    }
-}
-
-impl Lent {
-    pub(super) fn new(shelf: Arc<Shelf>, connection: Connection, keep: bool) -> Self {
-        let server = connection.server();
-        let held = if keep {
-            Held::Kept(Box::new(connection))
-        } else {
-            let ticket = Ticket::of(&connection);
-            shelf.put(connection, clock::now());
-            Held::Returned(ticket)
-        };
-        Self { shelf, server, held }
-    }
-
-    /// Whether the connection was kept for the session.
-    pub(super) fn is_kept(&self) -> bool {
-        matches!(self.held, Held::Kept(_))
-    }
-
-    /// The connection, if nobody has used it since.
-    fn take(self) -> Option<Connection> {
-        match self.held {
-            Held::Kept(connection) => Some(*connection),
-            Held::Returned(ticket) => self.shelf.take_again(ticket),
         }
     }
 }

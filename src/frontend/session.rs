@@ -11,13 +11,13 @@ use super::checkout::Shelves;
 use super::context::{Context, Whose};
 use super::idle::Idle;
 use super::lease::Lease;
+use super::lent::Lent;
 use super::login::Former;
 use super::plan::Plan;
 use super::prepared::Execution;
 use super::reach::Reach;
 use super::read_only::ReadOnly;
 use super::relay::{self, RelayError};
-use super::replica::Lent;
 use super::roster::{Card, Presence};
 use super::tally::Place;
 use super::vigil::Vigil;
@@ -25,7 +25,7 @@ use crate::auth::Nonce;
 use crate::backend::{BackendError, Connection, Purpose};
 use crate::net::link::Link;
 use crate::pool::Shelf;
-use crate::routing::{Reason, Target};
+use crate::routing::{Preferences, Reason, Target};
 use crate::runtime::clock;
 use crate::runtime::locked::LockedBytes;
 use crate::runtime::shutdown;
@@ -56,6 +56,8 @@ pub(super) struct LoggedIn {
     pub(super) nonce: Nonce,
     /// Where the client is; nothing for Unix sockets.
     pub(super) client: Option<SocketAddr>,
+    /// What its user has of routing settings.
+    pub(super) preferences: Preferences,
     /// Its place among those of its user.
     pub(super) _place: Place<Box<[u8]>>,
     /// Its card on the roster.
@@ -128,6 +130,8 @@ pub(super) struct Session {
     pub(super) published: watch::Receiver<Arc<Topology>>,
     /// The snapshot that the present statement is decided on.
     pub(super) topology: Arc<Topology>,
+    /// When the present statement arrived.
+    pub(super) arrived: Instant,
     pub(super) idle: Idle,
     /// Looks on while a server is at work.
     pub(super) vigil: Vigil,
@@ -172,6 +176,7 @@ impl Session {
             read_only: None,
             published,
             topology,
+            arrived: clock::now(),
             idle: Idle::new(shutdown),
             vigil: Vigil::default(),
             lookout,
@@ -374,7 +379,7 @@ impl Session {
         self.login.presence.count(target, reason, clock::now());
         let statements = &self.context.shared.counters.statements;
         match target {
-            Target::Primary => statements.primary.count(reason.index()),
+            Target::Primary | Target::Nowhere => statements.primary.count(reason.index()),
             Target::Replica(_) => statements.replica.count(reason.index()),
         }
     }

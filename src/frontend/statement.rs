@@ -1,6 +1,5 @@
 //! COM_QUERY: read the statement, decide where it runs, run it there.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -9,21 +8,20 @@ use super::primary::Errand;
 use super::read_only::Next;
 use super::relay;
 use super::session::{Closing, Session};
-use crate::routing::{self, Decision, Question, Reason, Target};
+use crate::backend::NO_SERVER;
+use crate::routing::{self, Consistency, Decision, Dice, Question, Reason, Target};
 use crate::runtime::clock;
 use crate::session::{Abandoned, Touched};
 use crate::sql::{self, Bond, Class, LexMode, RouteHint, Statement, Temporaries, TransactionKind, Unclear};
-use crate::topology::Catalog;
+use crate::topology::{Catalog, Floor, ServerId};
 use crate::wire::capabilities::Capabilities;
+use crate::wire::err::ErrPacket;
 use crate::wire::frame::{HEADER, Header};
 use crate::wire::reply::Shape;
 use crate::wire::session_track::Wish;
 
 /// The longest statement that is read before it is sent on. Longer ones go to the primary unread.
 pub(super) const LONGEST_READ: usize = 256 * 1024;
-
-/// How long a plain read waits for proof that a replica has what its session has seen.
-const FRESHNESS_WAIT: Duration = Duration::from_millis(20);
 
 /// The command that a statement comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,29 +83,61 @@ impl Session {
         }
         // It may have another text by now.
         let Some(header) = Header::read(&self.client.inbox) else { return Err(Closing::Quit) };
-        let mut decision = self.decide(&statement, header);
+        self.arrived = clock::now();
+        let mut decision = self.decide(&statement, header, None);
         let learned = match decision.reason {
             Reason::CharsetUnknown => self.read_charsets().await?,
             Reason::Unreported => self.have_reported().await?,
             _ => false,
         };
         if learned {
-            decision = self.decide(&statement, header);
+            decision = self.decide(&statement, header, None);
         }
         if decision.worth_waiting {
             decision = self.wait_for_freshness(&statement, header, decision).await;
         }
-        let mut reason = decision.reason;
-        if let Target::Replica(id) = decision.target {
-            match self.on_replica(id, reason).await? {
-                None => return Ok(()),
-                Some(fallback) => {
-                    self.context.shared.counters.retries.increment(1);
-                    reason = fallback;
+        self.carry_out(&statement, header, decision).await
+    }
+
+    /// Runs the statement where it was decided; a read that a replica failed, on another one or on the primary.
+    async fn carry_out(
+        &mut self,
+        statement: &Statement,
+        header: Header,
+        decision: Decision,
+    ) -> Result<(), Closing> {
+        let Target::Replica(first) = decision.target else {
+            return self.without_replica(statement, decision.target, decision.reason).await;
+        };
+        let Some(mut reason) = self.on_replica(first, decision.reason).await? else { return Ok(()) };
+        let retries = &self.context.shared.counters.retries;
+        retries.increment(1);
+        if reason == Reason::ReplicaFailed {
+            let second = self.decide(statement, header, Some(first));
+            match second.target {
+                Target::Replica(id) => match self.on_replica(id, second.reason).await? {
+                    None => return Ok(()),
+                    Some(fallback) => reason = fallback,
+                },
+                Target::Nowhere => {
+                    return self.without_replica(statement, Target::Nowhere, second.reason).await;
                 }
+                Target::Primary => {}
             }
         }
-        self.query_on_primary(&statement, reason, Shape::Results).await
+        self.query_on_primary(statement, reason, Shape::Results).await
+    }
+
+    async fn without_replica(
+        &mut self,
+        statement: &Statement,
+        target: Target,
+        reason: Reason,
+    ) -> Result<(), Closing> {
+        if target == Target::Nowhere {
+            return self.refuse(&nowhere(reason)).await;
+        }
+        self.query_on_primary(statement, reason, Shape::Results).await
     }
 
     /// Runs the statement at the front of the inbox on the primary.
@@ -235,12 +265,15 @@ impl Session {
         LexMode { parameters: self.executing.is_some(), ..mode }
     }
 
-    fn decide(&self, statement: &Statement, header: Header) -> Decision {
+    /// Decides where a statement runs; not on `avoid`, which has just failed it.
+    pub(super) fn decide(&self, statement: &Statement, header: Header, avoid: Option<ServerId>) -> Decision {
         let topology = &self.topology;
         let state = &self.login.state;
         let shared = &self.context.shared;
         let now = clock::now();
         let (text, mode) = (self.text(header), self.lex_mode());
+        let policy = self.policy();
+        let consistency = statement.hints.consistency.map_or(policy.consistency, Into::into);
         let question = Question {
             statement,
             text,
@@ -250,8 +283,15 @@ impl Session {
             known_to_write: may_leave(statement) && shared.learned.knows(|| Some(sql::digest(text?, mode))),
             session: state.view(),
             topology,
-            policy: shared.live.load().policy,
-            rotation: if may_leave(statement) { shared.rotation.fetch_add(1, Ordering::Relaxed) } else { 0 },
+            policy,
+            process: if consistency >= Consistency::Process { shared.written.floor() } else { Floor::NONE },
+            arrived: self.arrived,
+            avoid,
+            loads: &shared.loads,
+            dice: Dice {
+                turn: if may_leave(statement) { shared.rotation.fetch_add(1, Ordering::Relaxed) } else { 0 },
+                client: self.address_number(),
+            },
             now,
         };
         let mut decision = routing::decide(&question, &mut ());
@@ -261,32 +301,12 @@ impl Session {
             let question = Question { relations: Some(&*relations), ..question };
             decision = routing::decide(&question, &mut ());
         }
-        if matches!(decision.reason, Reason::Wrote | Reason::Seen) {
+        if decision.worth_waiting || matches!(decision.reason, Reason::Wrote | Reason::Seen) {
             shared.freshness_wanted.notify_one();
         }
         // The server closes what idles; a read now and then keeps the primary connection alive.
         if self.idles_long(now) && decision.target != Target::Primary {
             return Decision { target: Target::Primary, reason: Reason::KeepAlive, worth_waiting: false };
-        }
-        decision
-    }
-
-    /// Waits, for a short time only, until a replica is known to have what the session has seen.
-    async fn wait_for_freshness(
-        &mut self,
-        statement: &Statement,
-        header: Header,
-        mut decision: Decision,
-    ) -> Decision {
-        let deadline = clock::now() + FRESHNESS_WAIT;
-        while decision.worth_waiting {
-            let left = deadline.saturating_duration_since(clock::now());
-            let changed = clock::within(left, self.published.changed()).await;
-            if !matches!(changed, Ok(Ok(()))) {
-                break;
-            }
-            self.topology = Arc::clone(&self.published.borrow_and_update());
-            decision = self.decide(statement, header);
         }
         decision
     }
@@ -300,6 +320,15 @@ impl Session {
             self.context.pool.limits().age(clock::now());
         }
     }
+}
+
+/// The answer to a read that no replica may run and that the operator keeps off the primary.
+fn nowhere(reason: Reason) -> ErrPacket {
+    let text = format!(
+        "no replica may run this read now ({reason}), and Headgate is told to keep it off the primary \
+         (routing.when_lagging, routing.primary_reads)"
+    );
+    ErrPacket::own(NO_SERVER, b"HY000", &text)
 }
 
 /// Whether a statement takes a turn of the replicas. All others leave the count that sessions share alone.
@@ -325,6 +354,7 @@ fn touched(class: &Class) -> Touched {
             Touched::Nothing
         }
         Class::Transaction(TransactionKind::BeginReadOnly) => Touched::Saw,
+        Class::Transaction(_) => Touched::Turned,
         _ => Touched::Wrote,
     }
 }

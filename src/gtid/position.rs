@@ -28,6 +28,20 @@ impl MariaDbPosition {
     }
 }
 
+impl MariaDbPosition {
+    /// How many domains there are.
+    #[must_use]
+    pub fn domains(&self) -> usize {
+        self.domains.len()
+    }
+
+    /// The last sequence number of a domain; 0 where there is none.
+    #[must_use]
+    pub fn sequence(&self, domain: u32) -> u64 {
+        self.domains.get(&domain).map_or(0, |(_, sequence)| *sequence)
+    }
+}
+
 impl FromStr for MariaDbPosition {
     type Err = BadGtid;
 

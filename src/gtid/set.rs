@@ -56,6 +56,36 @@ impl GtidSet {
         left
     }
 
+    /// The number of the last transaction, where all are of one server and have no tag.
+    #[must_use]
+    pub fn last_of_only(&self, uuid: &str) -> Option<u64> {
+        self.sources.get(uuid).filter(|_| self.sources.len() == 1)?.last().map(|(_, last)| *last)
+    }
+
+    /// True when all transactions, if there are any, are of this server and have no tag.
+    #[must_use]
+    pub fn is_of_only(&self, uuid: &str) -> bool {
+        self.sources.keys().all(|source| source == uuid)
+    }
+
+    /// The highest number up to which this set lacks no transaction of `uuid` that `of` has; beyond what `of` has, up to
+    /// which it has all. Nothing where it lacks one of any other server.
+    #[must_use]
+    pub fn complete_to(&self, uuid: &str, of: &Self) -> Option<u64> {
+        let lacking = of.without(self);
+        if !lacking.is_of_only(uuid) {
+            return None;
+        }
+        if let Some((first, _)) = lacking.sources.get(uuid).and_then(|ranges| ranges.first()) {
+            return Some(first - 1);
+        }
+        let known = of.sources.get(uuid).and_then(|ranges| ranges.last()).map_or(0, |(_, last)| *last);
+        let held = self.sources.get(uuid).map_or(&[][..], Vec::as_slice);
+        // The next one counts only if it follows at once.
+        let onwards = held.iter().find(|(first, last)| *first <= known.saturating_add(1) && *last > known);
+        Some(onwards.map_or(known, |(_, last)| *last))
+    }
+
     /// True when there is no transaction in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {

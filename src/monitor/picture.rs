@@ -3,21 +3,30 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::entry::Entry;
 use crate::gtid::Position;
-use crate::probing::{Identity, Judgement, Known, Observation, Positions, judge};
-use crate::topology::{Address, Epoch, Facts, History, NoPrimary, Server, ServerId, ServerState, Topology};
+use crate::probing::{Judgement, Known, Observation, Positions, judge};
+use crate::topology::{
+    Address, Epoch, Facts, History, NoPrimary, Origin, Patience, Server, ServerId, Topology, Trouble,
+};
 
-/// What a prober has seen.
+/// What has been seen of a server.
 #[derive(Debug)]
 pub(super) enum Seen {
     /// Who the server is and from whom it replicates; asked at this time.
     Observation(Instant, Box<Observation>),
+    /// It did not say who it is.
+    Unobserved(Instant, String),
     /// How far it has come; asked at this time.
-    Positions(Instant, Positions),
+    Positions(Instant, Box<Positions>),
     /// What the primary says of its defaults; without a generation yet.
     Facts(Box<Facts>),
-    /// It could not be asked, at this time.
-    Problem(Instant, String),
+    /// It was asked at the first time, and has not answered by the second.
+    Late(Instant, Instant),
+    /// It could not be asked, at this time. Its connection is gone.
+    Problem(Instant, Trouble, String),
+    /// A client had trouble with it, at this time.
+    Client(Instant, Trouble),
 }
 
 /// Everything known, from which snapshots are made.
@@ -28,54 +37,27 @@ pub(super) struct Picture {
     topology: Topology,
     /// The last primary, which stays the one whose reign it is while nobody takes writes.
     reigning: Option<ServerId>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    id: ServerId,
-    address: Address,
-    /// Who it was when it last answered.
-    identity: Option<Identity>,
-    now: Result<Box<Observation>, String>,
-    applied: Option<Position>,
-    /// Since when it has answered without a break.
-    since: Option<Instant>,
-    /// Since when it has not answered, and how long that was when it was last tried.
-    silent_since: Option<Instant>,
-    silent_for: Duration,
-}
-
-impl Entry {
-    fn was_asked(&self) -> bool {
-        self.now.as_ref().err().is_none_or(|why| why != NOT_ASKED)
-    }
+    /// Somebody writes on the primary under another name than its own.
+    mixed: bool,
+    /// A server may be another than it was, and is to be asked who it is.
+    doubt: bool,
 }
 
 impl Picture {
-    pub(super) fn new(servers: &[(ServerId, Address)]) -> Self {
-        let unknown = |(id, address): &(ServerId, Address)| Server {
-            id: *id,
-            address: address.clone(),
-            state: ServerState::NotServing(crate::topology::NotServing::Unknown),
-            as_of: None,
-            since: None,
-            max_connections: None,
+    /// Servers of which nothing is known, with their weights.
+    pub(super) fn new(servers: &[(ServerId, Address, u16)], patience: Patience) -> Self {
+        let unknown = |(id, address, weight): &(ServerId, Address, u16)| Server {
+            weight: *weight,
+            ..Server::unknown(*id, address.clone())
         };
-        let entry = |(id, address): &(ServerId, Address)| Entry {
-            id: *id,
-            address: address.clone(),
-            identity: None,
-            now: Err(NOT_ASKED.to_owned()),
-            applied: None,
-            since: None,
-            silent_since: None,
-            silent_for: Duration::ZERO,
-        };
+        let entry = |(id, address, _): &(ServerId, Address, u16)| Entry::new(*id, address.clone(), patience);
         Self {
             servers: servers.iter().map(entry).collect(),
             history: History::default(),
             topology: Topology::unknown(servers.iter().map(unknown).collect()),
             reigning: None,
+            mixed: false,
+            doubt: false,
         }
     }
 
@@ -84,49 +66,87 @@ impl Picture {
         self.servers.iter().all(Entry::was_asked)
     }
 
-    /// Takes in what a prober has seen.
+    /// Whether a server is to be asked who it is. It is told once.
+    pub(super) const fn takes_doubt(&mut self) -> bool {
+        std::mem::replace(&mut self.doubt, false)
+    }
+
+    /// Takes in what has been seen.
     pub(super) fn see(&mut self, server: ServerId, seen: Seen) {
         let is_primary = self.topology.primary == Ok(server);
         let Some(entry) = self.servers.iter_mut().find(|entry| entry.id == server) else { return };
         match seen {
             Seen::Observation(asked, observation) => {
-                // Whoever comes back, or is somebody else now, may have less than before.
-                if entry.now.is_err() || entry.identity.as_ref() != Some(&observation.identity) {
-                    entry.applied = None;
-                    entry.since = Some(asked);
-                }
-                entry.silent_since = None;
-                entry.identity = Some(observation.identity.clone());
-                entry.now = Ok(observation);
+                entry.observe(asked, observation);
                 self.judge();
             }
-            Seen::Problem(at, problem) => {
-                entry.applied = None;
-                entry.silent_for = at.saturating_duration_since(*entry.silent_since.get_or_insert(at));
-                entry.now = Err(problem);
+            Seen::Unobserved(at, problem) => {
+                entry.unobserved(at, problem);
                 self.judge();
             }
-            Seen::Positions(asked, positions) if is_primary => self.history.note(asked, positions.committed),
-            Seen::Positions(_, positions) => entry.applied = Some(positions.applied),
+            Seen::Late(asked, at) => {
+                entry.troubled(asked, at, Trouble::Silent, LATE.to_owned());
+                self.judge();
+            }
+            Seen::Problem(at, trouble, problem) => {
+                entry.troubled(at, at, trouble, problem);
+                entry.breaks();
+                self.judge();
+            }
+            Seen::Client(at, trouble) => {
+                entry.client_troubled(at, trouble);
+                self.doubt |= trouble == Trouble::ReadOnly;
+            }
+            Seen::Positions(asked, positions) => self.see_positions(server, asked, *positions),
             Seen::Facts(facts) if is_primary => self.learn(*facts),
             Seen::Facts(_) => {}
         }
     }
 
+    fn see_positions(&mut self, server: ServerId, asked: Instant, positions: Positions) {
+        let Some(entry) = self.servers.iter_mut().find(|entry| entry.id == server) else { return };
+        if entry.answered(asked, &positions) {
+            self.doubt = true;
+            self.judge();
+        }
+        if self.topology.primary == Ok(server) {
+            return self.note(server, asked, positions);
+        }
+        let origin = self.topology.origin.as_deref().map(|origin| (origin, self.topology.epoch));
+        if let Some(entry) = self.servers.iter_mut().find(|entry| entry.id == server) {
+            entry.has_applied(asked, positions.applied, &self.history, origin);
+        }
+    }
+
+    /// Notes where the primary is.
+    fn note(&mut self, server: ServerId, asked: Instant, positions: Positions) {
+        let identity =
+            self.servers.iter().find(|entry| entry.id == server).and_then(|entry| entry.identity.as_ref());
+        let Some(identity) = identity else { return };
+        let origin = match &positions.committed {
+            Position::MySql(_) => Origin::MySql { uuid: identity.uuid.clone() },
+            Position::MariaDb(_) => Origin::MariaDb {
+                domain: positions.domain,
+                server: u32::try_from(identity.server_id).unwrap_or(0),
+            },
+        };
+        if let Some(before) = self.history.newest() {
+            self.mixed |= !origin.alone_between(before, &positions.committed);
+        }
+        if self.mixed {
+            self.topology.origin = None;
+        } else if self.topology.origin.as_deref() != Some(&origin) {
+            self.topology.origin = Some(Arc::new(origin));
+        }
+        self.history.note(asked, positions.committed);
+    }
+
     /// The picture as it is now.
     pub(super) fn snapshot(&mut self) -> Arc<Topology> {
         for server in &mut self.topology.servers {
-            let entry = self.servers.iter().find(|entry| entry.id == server.id);
-            server.since = entry.and_then(|entry| entry.since);
-            let told = entry.and_then(|entry| entry.now.as_ref().ok()?.max_connections);
-            server.max_connections = told.or(server.max_connections);
-            let applied = entry.and_then(|entry| entry.applied.as_ref());
-            server.as_of = match server.state {
-                ServerState::Replica => {
-                    applied.and_then(|applied| self.history.date(applied, Position::contains))
-                }
-                ServerState::Primary | ServerState::NotServing(_) => None,
-            };
+            if let Some(entry) = self.servers.iter().find(|entry| entry.id == server.id) {
+                entry.show(server, &self.history);
+            }
         }
         Arc::new(self.topology.clone())
     }
@@ -161,6 +181,8 @@ impl Picture {
         {
             // Positions of another reign cannot be compared.
             self.history.clear();
+            self.servers.iter_mut().for_each(Entry::forget_positions);
+            (self.topology.origin, self.mixed) = (None, false);
             self.topology.epoch = Epoch(self.topology.epoch.0 + 1);
             self.reigning = Some(id);
         }
@@ -199,7 +221,7 @@ impl Picture {
 /// is there.
 const GRACE: Duration = Duration::from_secs(6);
 
-const NOT_ASKED: &str = "not asked yet";
+const LATE: &str = "it does not answer in time";
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "any moment serves as a beginning")]
@@ -207,7 +229,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::probing::Replication;
+    use crate::probing::{Identity, Replication};
+    use crate::topology::ServerState;
 
     fn observed(number: u64, source: Option<u64>) -> Box<Observation> {
         let channel = |source: u64| Replication {
@@ -225,7 +248,8 @@ mod tests {
 
     fn picture(start: Instant) -> Picture {
         let address = |port| Address::Tcp { host: "db".into(), port };
-        let mut picture = Picture::new(&[(ServerId(0), address(1)), (ServerId(1), address(2))]);
+        let servers = [(ServerId(0), address(1), 1), (ServerId(1), address(2), 1)];
+        let mut picture = Picture::new(&servers, Patience::default());
         picture.see(ServerId(0), Seen::Observation(start, observed(1, None)));
         picture.see(ServerId(1), Seen::Observation(start, observed(2, Some(1))));
         picture
@@ -238,12 +262,13 @@ mod tests {
         assert_eq!(picture.snapshot().primary, Ok(ServerId(0)));
         for seconds in [1, 3, 6] {
             let at = start + Duration::from_secs(seconds);
-            picture.see(ServerId(0), Seen::Problem(at, "late".into()));
+            picture.see(ServerId(0), Seen::Problem(at, Trouble::Refused, "late".into()));
             let snapshot = picture.snapshot();
             assert_eq!(snapshot.primary, Ok(ServerId(0)), "after {seconds} s");
             assert_eq!(snapshot.server(ServerId(1)).unwrap().state, ServerState::Replica);
         }
-        picture.see(ServerId(0), Seen::Problem(start + Duration::from_secs(7), "late".into()));
+        picture
+            .see(ServerId(0), Seen::Problem(start + Duration::from_secs(7), Trouble::Refused, "late".into()));
         let silent = vec!["db:1".to_owned()];
         assert_eq!(picture.snapshot().primary, Err(NoPrimary::NoneWritable { silent }));
         picture.see(ServerId(0), Seen::Observation(start + Duration::from_secs(8), observed(1, None)));
@@ -251,22 +276,84 @@ mod tests {
         assert_eq!(picture.snapshot().epoch, Epoch(1));
     }
 
+    fn positions(text: &str, number: u64) -> Box<Positions> {
+        let set: crate::gtid::GtidSet = text.replace('u', U).parse().unwrap();
+        Box::new(Positions {
+            committed: Position::MySql(set.clone()),
+            applied: Position::MySql(set),
+            read_only: number > 1,
+            uuid: format!("u{number}"),
+            domain: 0,
+        })
+    }
+
+    const U: &str = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+
     #[test]
     fn who_comes_back_has_no_date_until_it_is_asked_again() {
         let start = Instant::now();
         let mut picture = picture(start);
-        let positions = || {
-            let set: crate::gtid::GtidSet = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5".parse().unwrap();
-            Positions { committed: Position::MySql(set.clone()), applied: Position::MySql(set) }
-        };
-        picture.see(ServerId(0), Seen::Positions(start, positions()));
-        picture.see(ServerId(1), Seen::Positions(start, positions()));
+        picture.see(ServerId(0), Seen::Positions(start, positions("u:1-5", 1)));
+        picture.see(ServerId(1), Seen::Positions(start, positions("u:1-5", 2)));
         let as_of = |picture: &mut Picture| picture.snapshot().server(ServerId(1)).unwrap().as_of;
         assert_eq!(as_of(&mut picture), Some(start));
-        picture.see(ServerId(1), Seen::Problem(start, "gone".into()));
-        picture.see(ServerId(1), Seen::Observation(start, observed(2, Some(1))));
-        assert_eq!(as_of(&mut picture), None);
-        picture.see(ServerId(1), Seen::Positions(start, positions()));
-        assert_eq!(as_of(&mut picture), Some(start));
+        for trouble in [Trouble::Lost, Trouble::Refused] {
+            picture.see(ServerId(1), Seen::Problem(start, trouble, "gone".into()));
+            assert_eq!(as_of(&mut picture), None, "{trouble}");
+            // What it had been asked for on the connection that broke comes late.
+            picture.see(ServerId(1), Seen::Positions(start, positions("u:1-5", 2)));
+            assert_eq!(as_of(&mut picture), None, "{trouble}");
+            picture.see(ServerId(1), Seen::Observation(start, observed(2, Some(1))));
+            assert_eq!(as_of(&mut picture), None, "{trouble}");
+            picture.see(ServerId(1), Seen::Positions(start, positions("u:1-5", 2)));
+            assert_eq!(as_of(&mut picture), Some(start), "{trouble}");
+        }
+    }
+
+    #[test]
+    fn a_slow_answer_makes_a_replica_suspect_and_silence_takes_it_out() {
+        let start = Instant::now();
+        let mut picture = picture(start);
+        let late = |ms| Seen::Late(start, start + Duration::from_millis(ms));
+        let seen = |picture: &mut Picture| {
+            let snapshot = picture.snapshot();
+            let server = snapshot.server(ServerId(1)).unwrap();
+            (server.health.word(), server.state == ServerState::Replica)
+        };
+        assert_eq!(seen(&mut picture), ("up", true));
+        picture.see(ServerId(1), late(500));
+        assert_eq!(seen(&mut picture), ("suspect", true), "what runs there goes on");
+        picture.see(ServerId(1), late(1000));
+        assert_eq!(seen(&mut picture), ("down", false));
+    }
+
+    #[test]
+    fn a_primary_that_turns_read_only_takes_no_writes_from_the_next_answer_on() {
+        let start = Instant::now();
+        let mut picture = picture(start);
+        assert!(!picture.takes_doubt());
+        let mut frozen = positions("u:1-5", 1);
+        frozen.read_only = true;
+        picture.see(ServerId(0), Seen::Positions(start, frozen));
+        assert_eq!(picture.snapshot().primary, Err(NoPrimary::NoneWritable { silent: Vec::new() }));
+        assert!(picture.takes_doubt());
+        picture.see(ServerId(0), Seen::Positions(start, positions("u:1-5", 1)));
+        assert_eq!(
+            (picture.snapshot().primary.clone(), picture.snapshot().epoch),
+            (Ok(ServerId(0)), Epoch(1))
+        );
+    }
+
+    #[test]
+    fn marks_count_while_the_primary_alone_writes() {
+        let start = Instant::now();
+        let mut picture = Picture::new(&[], Patience::default());
+        assert_eq!(picture.snapshot().mark(b"x"), None);
+        picture = self::picture(start);
+        // The primary of these tests has no real UUID, so its own transactions are another's.
+        picture.see(ServerId(0), Seen::Positions(start, positions("u:1-5", 1)));
+        assert!(picture.snapshot().origin.is_some());
+        picture.see(ServerId(0), Seen::Positions(start, positions("u:1-6", 1)));
+        assert_eq!(picture.snapshot().origin, None);
     }
 }

@@ -1,4 +1,5 @@
-//! Asks one server, over a connection of its own.
+//! Asks one server who it is, whom it follows and what is set there, over a connection of its own. How far it has
+//! come is asked on another one ([`super::pulse`]), since some of this takes its time.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,38 +9,28 @@ use tokio::sync::{mpsc, watch};
 
 use super::definitions::Reading;
 use super::picture::Seen;
-use super::run::Settings;
-use crate::backend::{BackendError, Connection, Credentials, Purpose, Target};
+use super::pulse::describe;
+use super::run::{COLLATION_NAME, Settings, open};
+use crate::backend::{BackendError, Connection, Target};
 use crate::probing::{
-    Identity, Observation, Positions, Replication, grants_show_views, log_is_filtered, max_connections,
-    queries,
+    Identity, Observation, Replication, grants_show_views, log_is_filtered, max_connections, queries,
 };
 use crate::runtime::clock;
 use crate::topology::{Catalog, Collations, Facts, Flavor, Hindrance, ServerId, Topology};
 use crate::wire::answer::Answer;
-use crate::wire::capabilities::Capabilities;
 use crate::wire::err::ErrPacket;
 use crate::wire::greeting::Greeting;
 
-/// Taken off the time at which a position was asked for. A transaction can be seen a moment before its
-/// GTID is in the set that is asked for (`gtid_executed` follows the engine's commit), so a read may
-/// have seen what a position asked for at the same moment lacks.
-const SETTLING: Duration = Duration::from_millis(5);
-
 /// ER_PARSE_ERROR: the server does not know the statement.
 const PARSE_ERROR: u16 = 1064;
-
-/// utf8mb4_general_ci, known to every server.
-const COLLATION: u16 = 45;
-const COLLATION_NAME: &str = "utf8mb4_general_ci";
 
 /// What a prober works with.
 pub(super) struct Prober {
     pub(super) target: Target,
     pub(super) settings: Arc<Settings>,
     pub(super) seen: mpsc::Sender<(ServerId, Seen)>,
-    /// Counts up when positions are wanted now.
-    pub(super) hurry: watch::Receiver<u64>,
+    /// Counts up when the server may be another than it was.
+    pub(super) doubted: watch::Receiver<u64>,
     /// Counts up when defaults, views or accounts may have changed.
     pub(super) changed: watch::Receiver<u64>,
     pub(super) topology: watch::Receiver<Arc<Topology>>,
@@ -49,31 +40,13 @@ impl Prober {
     /// Asks until nobody listens any more.
     pub(super) async fn run(mut self) {
         while !self.seen.is_closed() {
-            let problem = match self.open().await {
+            let problem = match open(&self.target, &self.settings).await {
                 Ok(connection) => self.watch(connection).await,
                 Err(error) => error,
             };
-            let text = match &problem {
-                BackendError::Refused { error } => format!("the control account was refused: {error}"),
-                other => other.to_string(),
-            };
-            if self.seen.send((self.target.server, Seen::Problem(clock::now(), text))).await.is_err() {
-                return;
-            }
+            self.tell(Seen::Unobserved(clock::now(), describe(&problem))).await;
             clock::sleep(self.settings.retry).await;
         }
-    }
-
-    async fn open(&self) -> Result<Connection, BackendError> {
-        let credentials = Credentials {
-            user: self.settings.user.as_bytes(),
-            secret: &self.settings.secret,
-            schema: None,
-            collation: COLLATION,
-            capabilities: Capabilities::default(),
-            attributes: &[(b"program_name".to_vec(), b"headgate".to_vec())],
-        };
-        Connection::open(&self.target, credentials, Purpose::Control).await
     }
 
     /// Asks in turn until the connection fails; says why.
@@ -96,23 +69,17 @@ impl Prober {
                     knows_facts = false;
                     status_due = now;
                 }
-                let is_primary = self.topology.borrow().primary == Ok(self.target.server);
-                if is_primary && !knows_facts {
-                    let facts = self.ask_facts(&mut connection, defaults.clone(), &mut reading).await?;
-                    self.tell(Seen::Facts(Box::new(facts))).await;
-                    knows_facts = true;
-                }
                 if now >= status_due {
                     let asked = clock::now();
                     let observation = self.ask_status(&mut connection, defaults.clone()).await?;
                     self.tell(Seen::Observation(asked, Box::new(observation))).await;
                     status_due = now + self.settings.status_every;
                 }
-                let asked = clock::now();
-                let flavor = connection.flavor();
-                let answer = self.ask(&mut connection, queries::positions(flavor)).await?;
-                if let Ok(positions) = Positions::read(flavor, &answer) {
-                    self.tell(Seen::Positions(asked.checked_sub(SETTLING).unwrap_or(asked), positions)).await;
+                let is_primary = self.topology.borrow().primary == Ok(self.target.server);
+                if is_primary && !knows_facts {
+                    let facts = self.ask_facts(&mut connection, defaults.clone(), &mut reading).await?;
+                    self.tell(Seen::Facts(Box::new(facts))).await;
+                    knows_facts = true;
                 }
                 Ok(())
             }
@@ -120,23 +87,33 @@ impl Prober {
             if let Err(problem) = asked {
                 return problem;
             }
-            if self.pause(status_due).await.is_err() {
-                return BackendError::Closed;
+            match self.pause(status_due, knows_facts).await {
+                Ok(true) => status_due = clock::now(),
+                Ok(false) => {}
+                Err(_) => return BackendError::Closed,
             }
         }
     }
 
-    /// Waits for the next round: until somebody is in a hurry, something changed, or it is time.
-    async fn pause(&mut self, status_due: Instant) -> Result<(), watch::error::RecvError> {
-        let pace = self.settings.positions_every.min(status_due.saturating_duration_since(clock::now()));
+    /// Waits for the next round: until it is time, something changed, or the server has become the primary. True where
+    /// it is to be asked at once who it is.
+    async fn pause(
+        &mut self,
+        status_due: Instant,
+        knows_facts: bool,
+    ) -> Result<bool, watch::error::RecvError> {
+        let me = self.target.server;
+        let left = status_due.saturating_duration_since(clock::now());
+        let reigns = |topology: &Arc<Topology>| topology.primary == Ok(me) && !knows_facts;
         tokio::select! {
-            hurry = self.hurry.changed() => hurry,
+            doubted = self.doubted.changed() => doubted.map(|()| true),
             changed = self.changed.changed() => {
                 // Still unseen for the round that follows.
                 self.changed.mark_changed();
-                changed
+                changed.map(|()| false)
             }
-            () = clock::sleep(pace) => Ok(()),
+            reigns = self.topology.wait_for(reigns) => reigns.map(|_| false),
+            () = clock::sleep(left) => Ok(false),
         }
     }
 

@@ -8,10 +8,12 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::picture::{Picture, Seen};
 use super::prober::Prober;
+use super::pulse::Pulse;
 use crate::auth::Secret;
-use crate::backend::Target;
+use crate::backend::{BackendError, Connection, Credentials, Purpose, Target};
 use crate::runtime::{clock, tasks};
-use crate::topology::{NotServing, ServerId, ServerState, Topology};
+use crate::topology::{Health, NotServing, Patience, ServerId, ServerState, Topology, Trouble};
+use crate::wire::capabilities::Capabilities;
 
 /// How the servers are watched.
 #[derive(Debug)]
@@ -22,6 +24,10 @@ pub struct Settings {
     pub secret: Secret,
     /// For each question.
     pub deadline: Duration,
+    /// A server that has not said within this how far it has come is suspect.
+    pub late: Duration,
+    /// How soon servers are given up and believed again.
+    pub patience: Patience,
     /// Pause after a failure.
     pub retry: Duration,
     /// How often positions are asked for while nobody waits for them.
@@ -45,9 +51,11 @@ impl Settings {
             user,
             secret,
             deadline: Duration::from_secs(3),
-            retry: Duration::from_secs(1),
+            late: Duration::from_millis(500),
+            patience: Patience::default(),
+            retry: Duration::from_millis(500),
             positions_every: Duration::from_millis(250),
-            positions_pause: Duration::from_millis(3),
+            positions_pause: Duration::from_millis(2),
             status_every: Duration::from_secs(1),
             defaults_every: Duration::from_secs(10),
             stored_code_wanted: Arc::default(),
@@ -64,40 +72,85 @@ pub struct Handles {
     pub freshness_wanted: Arc<Notify>,
     /// Counts up when defaults, views or accounts may have changed.
     pub changed: Arc<watch::Sender<u64>>,
+    /// Hears what goes wrong with servers while they serve clients.
+    pub troubles: Troubles,
+}
+
+/// Tells the monitor what goes wrong with servers while they serve clients.
+#[derive(Debug, Clone)]
+pub struct Troubles {
+    seen: mpsc::Sender<(ServerId, Seen)>,
+    hurry: Arc<watch::Sender<u64>>,
+}
+
+impl Troubles {
+    /// A connection to a server could not be opened, broke, or answered what shows that the server has changed. The
+    /// server is asked at once.
+    pub fn report(&self, server: ServerId, trouble: Trouble) {
+        // Where so much has been seen that this finds no room, the monitor knows already.
+        let _ = self.seen.try_send((server, Seen::Client(clock::now(), trouble)));
+        self.hurry.send_modify(|count| *count += 1);
+    }
 }
 
 /// Starts watching, and returns when every server has been asked once.
-pub async fn start(targets: Vec<Target>, settings: Settings) -> Handles {
-    let known: Vec<_> = targets.iter().map(|target| (target.server, target.address.clone())).collect();
-    let mut picture = Picture::new(&known);
+pub async fn start(targets: Vec<(Target, u16)>, settings: Settings) -> Handles {
+    let known: Vec<_> =
+        targets.iter().map(|(target, weight)| (target.server, target.address.clone(), *weight)).collect();
+    let mut picture = Picture::new(&known, settings.patience);
     let (publish, mut topology) = watch::channel(picture.snapshot());
-    let (hurry, _) = watch::channel(0);
+    let hurry = Arc::new(watch::channel(0).0);
+    let (doubt, _) = watch::channel(0);
     let changed = Arc::new(watch::Sender::new(0));
     let (send, seen) = mpsc::channel(64);
     let settings = Arc::new(settings);
-    for target in targets {
+    for (target, _) in targets {
+        let pulse = Pulse {
+            target: target.clone(),
+            settings: Arc::clone(&settings),
+            seen: send.clone(),
+            hurry: hurry.subscribe(),
+        };
         let prober = Prober {
             target,
             settings: Arc::clone(&settings),
             seen: send.clone(),
-            hurry: hurry.subscribe(),
+            doubted: doubt.subscribe(),
             changed: changed.subscribe(),
             topology: topology.clone(),
         };
+        tasks::spawn("pulse", pulse.run());
         tasks::spawn("prober", prober.run());
     }
     let freshness_wanted = Arc::new(Notify::new());
-    tasks::spawn("pacer", pace(Arc::clone(&freshness_wanted), hurry, settings.positions_pause));
+    tasks::spawn("pacer", pace(Arc::clone(&freshness_wanted), Arc::clone(&hurry), settings.positions_pause));
     let (complete, completed) = tokio::sync::oneshot::channel();
-    tasks::spawn("monitor", keep(picture, seen, publish, complete));
+    tasks::spawn("monitor", keep(picture, seen, publish, doubt, complete));
     // The monitor ends only with the process.
     let _ = completed.await;
     topology.mark_unchanged();
-    Handles { topology, freshness_wanted, changed }
+    Handles { topology, freshness_wanted, changed, troubles: Troubles { seen: send, hurry } }
 }
 
+/// A connection in the name of the control account.
+pub(super) async fn open(target: &Target, settings: &Settings) -> Result<Connection, BackendError> {
+    let credentials = Credentials {
+        user: settings.user.as_bytes(),
+        secret: &settings.secret,
+        schema: None,
+        collation: COLLATION,
+        capabilities: Capabilities::default(),
+        attributes: &[(b"program_name".to_vec(), b"headgate".to_vec())],
+    };
+    Connection::open(target, credentials, Purpose::Control).await
+}
+
+/// utf8mb4_general_ci, known to every server.
+const COLLATION: u16 = 45;
+pub(super) const COLLATION_NAME: &str = "utf8mb4_general_ci";
+
 /// Turns any number of waiting sessions into questions at a bounded rate.
-async fn pace(wanted: Arc<Notify>, hurry: watch::Sender<u64>, pause: Duration) {
+async fn pace(wanted: Arc<Notify>, hurry: Arc<watch::Sender<u64>>, pause: Duration) {
     loop {
         wanted.notified().await;
         if hurry.is_closed() {
@@ -112,6 +165,7 @@ async fn keep(
     mut picture: Picture,
     mut seen: mpsc::Receiver<(ServerId, Seen)>,
     publish: watch::Sender<Arc<Topology>>,
+    doubt: watch::Sender<u64>,
     complete: tokio::sync::oneshot::Sender<()>,
 ) {
     let mut complete = Some(complete);
@@ -120,6 +174,9 @@ async fn keep(
         picture.see(server, what);
         while let Ok((server, what)) = seen.try_recv() {
             picture.see(server, what);
+        }
+        if picture.takes_doubt() {
+            doubt.send_modify(|count| *count += 1);
         }
         let snapshot = picture.snapshot();
         publish.send_replace(Arc::clone(&snapshot));
@@ -149,11 +206,19 @@ fn report(before: &Topology, after: &Topology) {
         }
     }
     for server in &after.servers {
-        let old = before.server(server.id).map(|server| &server.state);
-        if old == Some(&server.state) {
+        let known = before.server(server.id);
+        let address = &server.address;
+        if let Some(old) = known.map(|server| server.health).filter(|old| *old != server.health) {
+            match server.health {
+                Health::Up => tracing::info!(%address, "answers steadily again"),
+                Health::Suspect(why) if old == Health::Up => tracing::warn!(%address, %why, "is suspect"),
+                Health::Suspect(_) => {}
+                Health::Down(why) => tracing::warn!(%address, %why, "is down"),
+            }
+        }
+        if known.map(|server| &server.state) == Some(&server.state) {
             continue;
         }
-        let address = &server.address;
         match &server.state {
             ServerState::NotServing(NotServing::Unknown) => {}
             ServerState::Primary => tracing::info!(%address, "serves as primary"),

@@ -55,6 +55,12 @@ pub struct Replication {
 }
 
 impl Identity {
+    /// Whether it is the same server, whatever its role is now.
+    #[must_use]
+    pub fn is_same_server(&self, other: &Self) -> bool {
+        (&self.uuid, self.server_id) == (&other.uuid, other.server_id)
+    }
+
     /// Reads the answer to [`super::queries::identity`].
     #[must_use]
     pub fn read(answer: &Answer) -> Option<Self> {
@@ -62,8 +68,7 @@ impl Identity {
         Some(Self {
             uuid: answer.value("uuid")?.to_ascii_lowercase(),
             server_id: answer.value("server_id")?.parse().ok()?,
-            // Newer MariaDB has more values than 0 and 1; all but these two refuse writes.
-            read_only: !matches!(read_only, "0" | "OFF"),
+            read_only: is_read_only(read_only),
         })
     }
 }
@@ -112,6 +117,11 @@ impl Replication {
     }
 }
 
+/// Newer MariaDB has more values than 0 and 1; all but these two refuse writes.
+fn is_read_only(value: &str) -> bool {
+    !matches!(value, "0" | "OFF")
+}
+
 /// How far a server has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Positions {
@@ -119,6 +129,12 @@ pub struct Positions {
     pub committed: Position,
     /// What it has applied as a replica.
     pub applied: Position,
+    /// It refuses writes of ordinary accounts.
+    pub read_only: bool,
+    /// `server_uuid`; empty on MariaDB.
+    pub uuid: String,
+    /// `gtid_domain_id`; 0 on MySQL.
+    pub domain: u32,
 }
 
 impl Positions {
@@ -128,15 +144,21 @@ impl Positions {
     /// Where a text is no position.
     pub fn read(flavor: Flavor, answer: &Answer) -> Result<Self, BadGtid> {
         let text = |column| answer.value(column).unwrap_or_default();
-        Ok(match flavor {
+        let (committed, applied) = match flavor {
             Flavor::MySql => {
                 let executed = Position::MySql(text("committed").parse()?);
-                Self { committed: executed.clone(), applied: executed }
+                (executed.clone(), executed)
             }
-            Flavor::MariaDb => Self {
-                committed: Position::MariaDb(text("committed").parse()?),
-                applied: Position::MariaDb(text("applied").parse()?),
-            },
+            Flavor::MariaDb => {
+                (Position::MariaDb(text("committed").parse()?), Position::MariaDb(text("applied").parse()?))
+            }
+        };
+        Ok(Self {
+            committed,
+            applied,
+            read_only: is_read_only(text("read_only")),
+            uuid: text("uuid").to_ascii_lowercase(),
+            domain: text("domain").parse().unwrap_or(0),
         })
     }
 }

@@ -30,12 +30,18 @@ pub const fn replication(flavor: Flavor) -> &'static str {
 pub const OLD_REPLICATION: &str = "SHOW SLAVE STATUS";
 
 /// How far the server has come: what replicas can come to have of it, and what it has applied itself.
-/// MySQL has one set for both.
+/// MySQL has one set for both. Beside it what shows at once that the server's role has changed.
 #[must_use]
 pub const fn positions(flavor: Flavor) -> &'static str {
     match flavor {
-        Flavor::MySql => "SELECT @@global.gtid_executed AS committed, '' AS applied",
-        Flavor::MariaDb => "SELECT @@global.gtid_binlog_pos AS committed, @@global.gtid_slave_pos AS applied",
+        Flavor::MySql => {
+            "SELECT @@global.gtid_executed AS committed, '' AS applied, @@global.read_only AS read_only, \
+             @@global.server_uuid AS uuid, 0 AS domain"
+        }
+        Flavor::MariaDb => {
+            "SELECT @@global.gtid_binlog_pos AS committed, @@global.gtid_slave_pos AS applied, \
+             @@global.read_only AS read_only, '' AS uuid, @@global.gtid_domain_id AS domain"
+        }
     }
 }
 

@@ -1,45 +1,15 @@
 //! The decision.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::balance::{self, Candidate, Dice, Loads};
+use super::fresh::{Needs, Refused};
+use super::policy::{Policy, PrimaryReads, WhenLagging};
 use super::reach::{Text, reaches_unknown};
 use super::reason::Reason;
-use crate::session::SessionView;
+use crate::session::{Isolation, SessionView};
 use crate::sql::{Class, LexMode, Relations, RouteHint, Statement, TransactionKind};
-use crate::topology::{Facts, Hindrance, Server, ServerId, Topology};
-
-/// What an operator has decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
-    /// Send plain reads to replicas at all.
-    pub split: bool,
-    /// The oldest data that a read may show.
-    pub max_lag: Duration,
-    /// What a read may miss.
-    pub consistency: Consistency,
-    /// Run transactions that are declared read only on a replica.
-    pub read_only_transactions: bool,
-}
-
-/// What a read on a replica may miss.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Consistency {
-    /// Nothing that its own session has written or seen.
-    Session,
-    /// Whatever is younger than the lag limit, its own session's writes included.
-    Eventual,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            split: true,
-            max_lag: Duration::from_secs(10),
-            consistency: Consistency::Session,
-            read_only_transactions: true,
-        }
-    }
-}
+use crate::topology::{Facts, Floor, Hindrance, Server, ServerId, Topology};
 
 /// Where a statement runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +18,8 @@ pub enum Target {
     Primary,
     /// On a connection to this replica.
     Replica(ServerId),
+    /// Nowhere: no replica may run it, and the operator keeps it off the primary.
+    Nowhere,
 }
 
 /// A target and its reason.
@@ -57,23 +29,9 @@ pub struct Decision {
     pub target: Target,
     /// Why.
     pub reason: Reason,
-    /// Some replica has all that the session wrote and lacks only the proof that it has what the
-    /// session has seen. The next look at the servers is likely to bring it, so a short wait may keep
-    /// a session that only reads from staying on the primary for ever.
+    /// Some replica lacks the proof that it is fresh enough, rather than the data. The next looks at the servers are
+    /// likely to bring it.
     pub worth_waiting: bool,
-}
-
-/// Why a replica was passed over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
-    /// Its data has no date.
-    Undated,
-    /// Its data is older than allowed.
-    Lag(Duration),
-    /// It may lack what the session has written.
-    Wrote,
-    /// It may lack what the session has seen.
-    Seen,
 }
 
 /// Hears about replicas that were passed over. `()` hears nothing and costs nothing.
@@ -94,7 +52,7 @@ impl Trace for Vec<(ServerId, Refused)> {
 }
 
 /// A statement, and everything that decides where it runs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Question<'a> {
     /// What it is.
     pub statement: &'a Statement,
@@ -114,8 +72,16 @@ pub struct Question<'a> {
     pub topology: &'a Topology,
     /// What an operator has decided.
     pub policy: Policy,
-    /// Turns the replicas.
-    pub rotation: u64,
+    /// What all sessions of this Headgate have written.
+    pub process: Floor,
+    /// When it arrived.
+    pub arrived: Instant,
+    /// A replica that has just failed it.
+    pub avoid: Option<ServerId>,
+    /// What the servers have to do.
+    pub loads: &'a dyn Loads,
+    /// What a choice between servers depends on beside them.
+    pub dice: Dice,
     /// The time.
     pub now: Instant,
 }
@@ -133,30 +99,72 @@ pub fn decide(question: &Question<'_>, trace: &mut impl Trace) -> Decision {
     if let Some(reason) = must_stay(question) {
         return primary(reason);
     }
-    let mut outlook = Reason::NoReplica;
-    let mut count = 0;
+    let needs = Needs::of(question);
+    if needs.is_unreadable() {
+        return primary(Reason::HintUnreadable);
+    }
+    let mut outlook: Option<Refused> = None;
+    let mut worth_waiting = false;
+    let mut passes = false;
     for server in question.topology.replicas() {
-        match passes(server, question) {
-            Ok(()) => count += 1,
+        match needs.pass(server, question) {
+            Ok(()) => passes = true,
             Err(why) => {
                 trace.refused(server.id, why);
-                outlook = nearer(outlook, why);
+                worth_waiting |= needs.is_near(server, why, question);
+                if outlook.is_none_or(|known| known.nearness() < why.nearness()) {
+                    outlook = Some(why);
+                }
             }
         }
     }
-    if count == 0 {
-        return Decision { worth_waiting: outlook == Reason::Seen, ..primary(outlook) };
+    if passes {
+        return among(question, &needs);
     }
+    Decision { worth_waiting, ..without_replica(question, &needs, outlook) }
+}
+
+/// One of the servers that may have it.
+fn among(question: &Question<'_>, needs: &Needs) -> Decision {
+    let Question { topology, policy, now, .. } = question;
+    let candidate = |server: &Server| {
+        let share = u32::from(server.weight.max(1)).saturating_mul(server.warmth(policy.warm_up, *now));
+        Candidate { server: server.id, share: share.max(1) }
+    };
     // Few replicas pass, so going through them again needs no list.
-    let turn = usize::try_from(question.rotation % count).unwrap_or(0);
-    let mut passing = question.topology.replicas().filter(|server| passes(server, question).is_ok());
-    match passing.nth(turn) {
-        Some(server) => Decision {
-            target: Target::Replica(server.id),
-            reason: reason_elsewhere(question),
-            worth_waiting: false,
-        },
-        None => primary(outlook),
+    let passing = topology.replicas().filter(|server| needs.pass(server, question).is_ok());
+    let member = topology.primary().filter(|_| policy.primary_reads == PrimaryReads::Member);
+    let candidates = passing.chain(member).map(candidate);
+    let chosen = balance::choose(policy.balance, candidates, question.loads, question.dice);
+    let (target, reason) = match chosen {
+        Some(server) if topology.primary != Ok(server) => {
+            (Target::Replica(server), reason_elsewhere(question))
+        }
+        _ => (Target::Primary, Reason::PrimaryTurn),
+    };
+    Decision { target, reason, worth_waiting: false }
+}
+
+/// What becomes of a read that no replica may run as things are.
+fn without_replica(question: &Question<'_>, needs: &Needs, outlook: Option<Refused>) -> Decision {
+    let Question { topology, policy, .. } = question;
+    let reason = outlook.map_or(Reason::NoReplica, Refused::reason);
+    let lags = matches!(outlook, Some(Refused::Lag(_) | Refused::Lagged(_)));
+    let target = match policy.when_lagging {
+        WhenLagging::Freshest if lags => {
+            let behind = |server: &&Server| {
+                matches!(needs.pass(server, question), Err(Refused::Lag(_) | Refused::Lagged(_)))
+            };
+            let freshest = topology.replicas().filter(behind).max_by_key(|server| server.as_of);
+            freshest.map_or(Target::Primary, |server| Target::Replica(server.id))
+        }
+        WhenLagging::Error if lags => Target::Nowhere,
+        _ if policy.primary_reads == PrimaryReads::Never => Target::Nowhere,
+        _ => Target::Primary,
+    };
+    match target {
+        Target::Replica(_) => Decision { target, reason: Reason::Freshest, worth_waiting: false },
+        _ => Decision { target, reason, worth_waiting: false },
     }
 }
 
@@ -166,19 +174,13 @@ fn reason_elsewhere(question: &Question<'_>) -> Reason {
     if let Class::Transaction(_) = statement.class {
         return Reason::ReadOnlyTransaction;
     }
+    if question.session.in_transaction || !question.session.autocommit {
+        return Reason::LazyTransaction;
+    }
     let is_plain = |facts: &Facts| reaches_unknown(statement, question.sight(), facts).is_none();
     match statement.hints.route {
         Some(_) if !topology.facts.as_deref().is_some_and(is_plain) => Reason::HintReplica,
         _ => Reason::PlainRead,
-    }
-}
-
-/// Of two obstacles, the one that is nearer to being overcome.
-fn nearer(known: Reason, why: Refused) -> Reason {
-    match (known, why) {
-        (_, Refused::Seen) | (Reason::Seen, _) => Reason::Seen,
-        (_, Refused::Wrote) | (Reason::Wrote, _) => Reason::Wrote,
-        (_, Refused::Undated | Refused::Lag(_)) => Reason::Lag,
     }
 }
 
@@ -225,10 +227,11 @@ fn must_stay(question: &Question<'_>) -> Option<Reason> {
     let checks = [
         (question.known_to_write, Reason::KnownToWrite),
         (!policy.split, Reason::SplitOff),
-        (session.in_transaction || session.in_xa, Reason::InTransaction),
+        (session.in_xa, Reason::InTransaction),
         (question.reads_temporary, Reason::TemporaryTable),
         (session.tables_locked, Reason::TablesLocked),
-        (!session.autocommit, Reason::AutocommitOff),
+        (session.in_transaction && !may_be_lazy(question, facts), Reason::InTransaction),
+        (!session.autocommit && !may_be_lazy(question, facts), Reason::AutocommitOff),
         (session.next_transaction_set, Reason::NextTransaction),
         (is_isolated_otherwise(question, facts), Reason::Isolation),
         (session.changed.is_some(), Reason::SessionChanged),
@@ -251,39 +254,34 @@ fn must_stay(question: &Question<'_>) -> Option<Reason> {
     })
 }
 
+/// The isolation level of the session's transactions.
+fn isolation(session: &SessionView, facts: &Facts) -> Option<Isolation> {
+    let default = || {
+        let names = ["transaction_isolation", "tx_isolation"];
+        let level = names.iter().find_map(|name| facts.defaults.get(*name));
+        level.map_or(Some(Isolation::RepeatableRead), |level| Isolation::of_word(level.as_bytes()))
+    };
+    session.isolation.or_else(default)
+}
+
 /// Whether the transaction that begins has another isolation level than REPEATABLE READ. Only there is all of it
 /// one snapshot, so that the replica needs to be fresh enough at its beginning only; under SERIALIZABLE its reads
 /// would lock, and hold up replication.
 fn is_isolated_otherwise(question: &Question<'_>, facts: &Facts) -> bool {
-    let default = || {
-        let names = ["transaction_isolation", "tx_isolation"];
-        let level = names.iter().find_map(|name| facts.defaults.get(*name));
-        level.is_none_or(|level| level == "REPEATABLE-READ")
-    };
     matches!(question.statement.class, Class::Transaction(_))
-        && !question.session.repeatable_read.unwrap_or_else(default)
+        && isolation(question.session, facts) != Some(Isolation::RepeatableRead)
 }
 
-/// Whether a replica is fresh enough for the session.
-#[inline]
-fn passes(server: &Server, question: &Question<'_>) -> Result<(), Refused> {
-    let Question { session, policy, now, .. } = question;
-    let as_of = server.as_of.ok_or(Refused::Undated)?;
-    let age = now.saturating_duration_since(as_of);
-    if age > question.statement.hints.max_lag.unwrap_or(policy.max_lag) {
-        return Err(Refused::Lag(age));
-    }
-    if policy.consistency == Consistency::Eventual {
-        return Ok(());
-    }
-    if session.wrote.is_some_and(|wrote| as_of < wrote) {
-        return Err(Refused::Wrote);
-    }
-    // A replica that has not been away does not go back, so who has shown it can show it again.
-    let unbroken = session.seen.zip(server.since).is_some_and(|(seen, since)| seen >= since);
-    let showed_it = session.last_replica == Some(server.id) && unbroken;
-    if !showed_it && session.seen.is_some_and(|seen| as_of < seen) {
-        return Err(Refused::Seen);
-    }
-    Ok(())
+/// Whether a read of the transaction that is open, or that it would open, may run elsewhere: the transaction has done
+/// nothing but read, and each of its reads is a snapshot by itself, or the operator has said that it may be
+/// (HAZARDS 16).
+fn may_be_lazy(question: &Question<'_>, facts: &Facts) -> bool {
+    let Question { session, statement, policy, .. } = question;
+    session.only_read
+        && matches!(statement.class, Class::PlainRead | Class::Calls)
+        && match isolation(session, facts) {
+            Some(Isolation::ReadCommitted) => true,
+            Some(Isolation::RepeatableRead) => policy.lazy_transactions,
+            _ => false,
+        }
 }

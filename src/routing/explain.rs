@@ -3,10 +3,13 @@
 use std::fmt;
 use std::time::Instant;
 
-use super::decide::{Decision, Policy, Question, Refused, Target, decide};
+use super::balance::Dice;
+use super::decide::{Decision, Question, Target, decide};
+use super::fresh::Refused;
+use super::policy::Policy;
 use crate::session::{Changed, SessionView, State};
 use crate::sql::{LexMode, Statement, classify, relations};
-use crate::topology::{Collations, Server, ServerId, ServerState, Topology};
+use crate::topology::{Collations, Floor, Server, ServerId, ServerState, Topology};
 use crate::wire::status::StatusFlags;
 
 /// A decision with everything that led to it.
@@ -75,7 +78,11 @@ pub fn explain(
         session,
         topology,
         policy,
-        rotation: 0,
+        process: Floor::NONE,
+        arrived: now,
+        avoid: None,
+        loads: &(),
+        dice: Dice { turn: 0, client: 0 },
         now,
     };
     let mut refused: Vec<(ServerId, Refused)> = Vec::new();
@@ -100,7 +107,7 @@ pub fn explain(
     let servers = topology.servers.iter().map(candidate).collect();
     let pins = match decision.target {
         Target::Primary => session.changed.or_else(|| pins(&statement)),
-        Target::Replica(_) => None,
+        Target::Replica(_) | Target::Nowhere => None,
     };
     Explanation { statement, decision, pins, servers }
 }
@@ -118,6 +125,7 @@ impl Explanation {
     pub fn target(&self) -> String {
         match self.decision.target {
             Target::Primary => "primary".to_owned(),
+            Target::Nowhere => "no server".to_owned(),
             Target::Replica(id) => {
                 let address =
                     self.servers.iter().find(|server| server.id == id).map(|server| &server.address);
@@ -159,17 +167,6 @@ impl fmt::Display for Verdict {
             Self::NotServing(why) => f.write_str(why),
             Self::PassedOver(why) => why.fmt(f),
             Self::NotAsked => f.write_str("not considered"),
-        }
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Undated => f.write_str("how old its data is, is not known"),
-            Self::Lag(age) => write!(f, "its data is {} ms old", age.as_millis()),
-            Self::Wrote => f.write_str("it may lack what the session has written"),
-            Self::Seen => f.write_str("it may lack what the session has seen"),
         }
     }
 }

@@ -1,13 +1,19 @@
 //! Which server a statement runs on, and why. Pure.
 
+mod balance;
 mod decide;
 mod explain;
+mod fresh;
+mod policy;
 mod reach;
 pub mod read_only;
 mod reason;
 
-pub use decide::{Consistency, Decision, Policy, Question, Refused, Target, Trace, decide};
+pub use balance::{Dice, Load, Loads};
+pub use decide::{Decision, Question, Target, Trace, decide};
 pub use explain::{Candidate, Explanation, Verdict, explain};
+pub use fresh::Refused;
+pub use policy::{Balance, Consistency, Policy, Preferences, PrimaryReads, WhenLagging};
 pub use reach::{Text, calls_only_pure, is_plain, may_read_impure_view};
 pub use reason::Reason;
 

@@ -11,6 +11,10 @@ pub enum Reason {
     ReadOnlyTransaction,
     /// A comment says that a replica may run it.
     HintReplica,
+    /// Its transaction has only read so far, and the replica is fresh enough.
+    LazyTransaction,
+    /// All replicas lag, and this one is the least behind (`routing.when_lagging`).
+    Freshest,
     /// It writes data.
     Write,
     /// It changes the schema.
@@ -95,6 +99,16 @@ pub enum Reason {
     Wrote,
     /// No replica is known to have what the session has seen.
     Seen,
+    /// No replica is known to have what other sessions of this Headgate have written.
+    Process,
+    /// No replica is known to have all that the primary had when the read arrived.
+    Global,
+    /// No replica is known to have the position that a comment names.
+    After,
+    /// No replica has answered steadily of late.
+    Suspect,
+    /// The primary takes part in plain reads, and it was its turn.
+    PrimaryTurn,
     /// The session's primary connection has idled so long that the server might close it.
     KeepAlive,
     /// A replica was chosen, but had no free connection.
@@ -107,10 +121,12 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 49] = [
+    pub const ALL: [Self; 56] = [
         Self::PlainRead,
         Self::ReadOnlyTransaction,
         Self::HintReplica,
+        Self::LazyTransaction,
+        Self::Freshest,
         Self::Write,
         Self::Ddl,
         Self::Account,
@@ -153,6 +169,11 @@ impl Reason {
         Self::Lag,
         Self::Wrote,
         Self::Seen,
+        Self::Process,
+        Self::Global,
+        Self::After,
+        Self::Suspect,
+        Self::PrimaryTurn,
         Self::KeepAlive,
         Self::ReplicaBusy,
         Self::ReplicaFailed,
@@ -160,7 +181,13 @@ impl Reason {
     ];
 
     /// The reasons for which a replica runs a statement.
-    pub const ON_REPLICAS: [Self; 3] = [Self::PlainRead, Self::ReadOnlyTransaction, Self::HintReplica];
+    pub const ON_REPLICAS: [Self; 5] = [
+        Self::PlainRead,
+        Self::ReadOnlyTransaction,
+        Self::HintReplica,
+        Self::LazyTransaction,
+        Self::Freshest,
+    ];
 
     /// The label in metrics.
     #[must_use]
@@ -169,6 +196,8 @@ impl Reason {
             Self::PlainRead => "plain_read",
             Self::ReadOnlyTransaction => "read_only_transaction",
             Self::HintReplica => "hint_replica",
+            Self::LazyTransaction => "lazy_transaction",
+            Self::Freshest => "freshest",
             Self::Write => "write",
             Self::Ddl => "ddl",
             Self::Account => "account",
@@ -211,6 +240,11 @@ impl Reason {
             Self::Lag => "lag",
             Self::Wrote => "wrote",
             Self::Seen => "seen",
+            Self::Process => "process",
+            Self::Global => "global",
+            Self::After => "after",
+            Self::Suspect => "suspect",
+            Self::PrimaryTurn => "primary_turn",
             Self::KeepAlive => "keep_alive",
             Self::ReplicaBusy => "replica_busy",
             Self::ReplicaFailed => "replica_failed",
@@ -233,6 +267,8 @@ impl fmt::Display for Reason {
                 "a transaction that is declared read only; the replica is fresh enough"
             }
             Self::HintReplica => "a comment says that a replica may run it; the replica is fresh enough",
+            Self::LazyTransaction => "its transaction has only read so far; the replica is fresh enough",
+            Self::Freshest => "all replicas lag; this one is the least behind (routing.when_lagging)",
             Self::Write => "it writes data",
             Self::Ddl => "it changes the schema",
             Self::Account => "it changes accounts or privileges",
@@ -245,7 +281,7 @@ impl fmt::Display for Reason {
             Self::StoredFunction => "it calls a function that is not built in and not known to only read",
             Self::HintPrimary => "a comment asks for the primary",
             Self::HintUnreadable => {
-                "its /* headgate: … */ comment cannot be understood; primary, replica and max_lag=… are known"
+                "its /* headgate: … */ comment cannot be understood; primary, replica, max_lag=…, consistency=… and after=… are known"
             }
             Self::KnownToWrite => "a replica has refused the like of it before, because it writes",
             Self::DeclaredInVain => {
@@ -289,6 +325,11 @@ impl fmt::Display for Reason {
             Self::Lag => "no replica is within the lag limit (routing.max_lag)",
             Self::Wrote => "no replica is known to have what the session has written",
             Self::Seen => "no replica is known to have what the session has seen",
+            Self::Process => "no replica is known to have what other sessions of this Headgate have written",
+            Self::Global => "no replica is known to have all that the primary had when the read arrived",
+            Self::After => "no replica is known to have the position that the comment names",
+            Self::Suspect => "no replica has answered steadily of late",
+            Self::PrimaryTurn => "the primary takes part in plain reads (routing.primary_reads)",
             Self::KeepAlive => "the session's primary connection must not idle any longer",
             Self::ReplicaBusy => "the replica had no free connection",
             Self::ReplicaFailed => "the replica failed before it answered",

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
-use crate::session::{Changed, SessionView};
+use crate::gtid::Position;
+use crate::session::{Changed, Isolation, SessionView};
 use crate::sql::{Class, Dialect, LexMode, Name, NotPlain, Statement, TransactionKind, Unclear, classify};
 use crate::topology::{
-    Address, Catalog, Collations, Definitions, Epoch, Facts, Flavor, FunctionBody, Hindrance, NotServing,
-    Server, ServerId, ServerState, Topology, ViewBody,
+    Address, Catalog, Collations, Definitions, Epoch, Facts, Flavor, Floor, FunctionBody, Health, Hindrance,
+    Lag, Mark, NotServing, Reported, Server, ServerId, ServerState, Topology, Trouble, ViewBody,
 };
 use crate::wire::capabilities::Capabilities;
 
@@ -43,12 +44,11 @@ fn facts() -> Facts {
 /// A primary and replicas with the given dates, in milliseconds after `start`.
 fn cluster(start: Instant, dates: &[Option<u64>]) -> Topology {
     let server = |id: u16, state, as_of| Server {
-        id: ServerId(id),
-        address: Address::Tcp { host: "db".into(), port: id },
         state,
         as_of,
         since: Some(start),
-        max_connections: None,
+        lag: Some(Lag { behind: Duration::ZERO, at: start }),
+        ..Server::unknown(ServerId(id), Address::Tcp { host: "db".into(), port: id })
     };
     let mut servers = vec![server(0, ServerState::Primary, None)];
     for (id, date) in (1..).zip(dates) {
@@ -56,7 +56,13 @@ fn cluster(start: Instant, dates: &[Option<u64>]) -> Topology {
         servers.push(server(id, ServerState::Replica, as_of));
     }
     servers.push(server(99, ServerState::NotServing(NotServing::NoSource), Some(start)));
-    Topology { epoch: Epoch(1), primary: Ok(ServerId(0)), servers, facts: Some(Arc::new(facts())) }
+    Topology {
+        epoch: Epoch(1),
+        primary: Ok(ServerId(0)),
+        servers,
+        facts: Some(Arc::new(facts())),
+        origin: None,
+    }
 }
 
 const CLEAN: SessionView = SessionView::fresh(1);
@@ -70,7 +76,7 @@ fn question<'a>(
     rotation: u64,
     now: Instant,
 ) -> Question<'a> {
-    let policy = Policy::default();
+    let policy = Policy { balance: Balance::RoundRobin, ..Policy::default() };
     Question {
         statement,
         text: Some(b"SELECT a FROM t"),
@@ -81,7 +87,11 @@ fn question<'a>(
         session,
         topology,
         policy,
-        rotation,
+        process: Floor::NONE,
+        arrived: now,
+        avoid: None,
+        loads: &(),
+        dice: Dice { turn: rotation, client: 0 },
         now,
     }
 }
@@ -97,7 +107,8 @@ fn reasons_stand_at_their_index_and_have_their_own_labels() {
     for (index, reason) in Reason::ALL.iter().enumerate() {
         assert_eq!(reason.index(), index);
     }
-    assert_eq!(Reason::ON_REPLICAS[..], Reason::ALL[..3], "both are counted by the same index");
+    let on_replicas = Reason::ON_REPLICAS.len();
+    assert_eq!(Reason::ON_REPLICAS[..], Reason::ALL[..on_replicas], "both are counted by the same index");
 }
 
 /// `UPDATE_DOCS=1` writes the table anew.
@@ -196,16 +207,16 @@ fn a_transaction_that_is_not_one_snapshot_stays_on_the_primary() {
         let defaults = BTreeMap::from([("transaction_isolation".to_owned(), default.to_owned())]);
         let facts = Some(Arc::new(Facts { defaults, ..facts() }));
         let topology = Topology { facts, ..cluster(now, &[Some(0)]) };
-        let session = SessionView { repeatable_read: own, ..CLEAN };
+        let session = SessionView { isolation: own, ..CLEAN };
         assert_eq!(route(class, &session, &topology, 0, now).reason, reason, "{default} {own:?}");
     };
     check(&begin, "REPEATABLE-READ", None, Reason::ReadOnlyTransaction);
-    check(&begin, "REPEATABLE-READ", Some(false), Reason::Isolation);
+    check(&begin, "REPEATABLE-READ", Some(Isolation::ReadCommitted), Reason::Isolation);
     check(&begin, "SERIALIZABLE", None, Reason::Isolation);
     check(&begin, "READ-COMMITTED", None, Reason::Isolation);
-    check(&begin, "SERIALIZABLE", Some(true), Reason::ReadOnlyTransaction);
+    check(&begin, "SERIALIZABLE", Some(Isolation::RepeatableRead), Reason::ReadOnlyTransaction);
     // Alone a read is its own snapshot, and locks nothing.
-    check(&Class::PlainRead, "SERIALIZABLE", Some(false), Reason::PlainRead);
+    check(&Class::PlainRead, "SERIALIZABLE", Some(Isolation::Serializable), Reason::PlainRead);
 }
 
 #[test]
@@ -230,7 +241,7 @@ fn the_replica_that_showed_it_can_show_it_again() {
     let start = Instant::now();
     let now = start + Duration::from_millis(100);
     let topology = cluster(start, &[Some(10), Some(10)]);
-    let seen = Some(start + Duration::from_millis(50));
+    let seen = Floor::of(None, start + Duration::from_millis(50));
     let session = SessionView { seen, last_replica: Some(ServerId(2)), ..CLEAN };
     for rotation in 0..4 {
         let decision = route(&Class::PlainRead, &session, &topology, rotation, now);
@@ -241,7 +252,76 @@ fn the_replica_that_showed_it_can_show_it_again() {
     assert_eq!((decision.reason, decision.worth_waiting), (Reason::Seen, true));
     let wrote = SessionView { wrote: seen, ..session };
     let decision = route(&Class::PlainRead, &wrote, &topology, 0, now);
-    assert_eq!((decision.reason, decision.worth_waiting), (Reason::Wrote, false));
+    assert_eq!((decision.reason, decision.worth_waiting), (Reason::Wrote, true));
+}
+
+#[test]
+fn a_transaction_that_only_reads_may_read_elsewhere_where_each_read_stands_alone() {
+    let now = Instant::now();
+    let topology = cluster(now, &[Some(0)]);
+    let check = |isolation, lazy_transactions, session: SessionView, reason| {
+        let session = SessionView { isolation: Some(isolation), ..session };
+        let read = Statement::of(Class::PlainRead);
+        let mut question = question(&read, &session, &topology, 0, now);
+        question.policy.lazy_transactions = lazy_transactions;
+        assert_eq!(decide(&question, &mut ()).reason, reason, "{isolation:?} {lazy_transactions}");
+    };
+    let open = SessionView { in_transaction: true, ..CLEAN };
+    let implicit = SessionView { autocommit: false, ..CLEAN };
+    for session in [open, implicit] {
+        check(Isolation::ReadCommitted, false, session, Reason::LazyTransaction);
+        check(Isolation::RepeatableRead, true, session, Reason::LazyTransaction);
+    }
+    check(Isolation::RepeatableRead, false, open, Reason::InTransaction);
+    check(Isolation::RepeatableRead, false, implicit, Reason::AutocommitOff);
+    check(Isolation::Serializable, true, open, Reason::InTransaction);
+    check(Isolation::ReadCommitted, true, SessionView { only_read: false, ..open }, Reason::InTransaction);
+    check(Isolation::ReadCommitted, true, SessionView { in_xa: true, ..open }, Reason::InTransaction);
+    let write = Statement::of(Class::Data);
+    let session = SessionView { isolation: Some(Isolation::ReadCommitted), ..open };
+    let decision = decide(&question(&write, &session, &topology, 0, now), &mut ());
+    assert_eq!(decision.target, Target::Primary);
+}
+
+#[test]
+fn a_position_that_a_comment_names_must_be_there() {
+    const U: &str = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+    let now = Instant::now();
+    let mut topology = cluster(now, &[Some(0)]);
+    let set = format!("{U}:1-7").parse().unwrap();
+    topology.servers[1].applied = Some(Arc::new(Position::MySql(set)));
+    let check = |after: &str, reason| {
+        let text = format!("SELECT /* headgate: after={after} */ a FROM t");
+        let statement = classify(text.as_bytes(), MODE);
+        let question =
+            Question { text: Some(text.as_bytes()), ..question(&statement, &CLEAN, &topology, 0, now) };
+        assert_eq!(decide(&question, &mut ()).reason, reason, "{text}");
+    };
+    check(&format!("'{U}:1-7'"), Reason::PlainRead);
+    check(&format!("{U}:5"), Reason::PlainRead);
+    check(&format!("'{U}:1-8'"), Reason::After);
+    check(&format!("'{U}:1-3,{U}:tag:1'"), Reason::After);
+    check("'nonsense'", Reason::HintUnreadable);
+    check("''", Reason::HintUnreadable);
+}
+
+#[test]
+fn a_hint_says_what_one_read_may_miss() {
+    let start = Instant::now();
+    let now = start + Duration::from_millis(100);
+    let topology = cluster(start, &[Some(10)]);
+    let session = SessionView { wrote: Floor::of(None, start + Duration::from_millis(50)), ..CLEAN };
+    let check = |consistency: &str, reason| {
+        let text = format!("/* headgate: consistency={consistency} */ SELECT a FROM t");
+        let statement = classify(text.as_bytes(), MODE);
+        let question =
+            Question { text: Some(text.as_bytes()), ..question(&statement, &session, &topology, 0, now) };
+        assert_eq!(decide(&question, &mut ()).reason, reason, "{text}");
+    };
+    check("eventual", Reason::PlainRead);
+    check("SESSION", Reason::Wrote);
+    check("global", Reason::Wrote);
+    check("strong", Reason::HintUnreadable);
 }
 
 #[test]
@@ -274,6 +354,34 @@ fn any_class() -> impl Strategy<Value = Class> {
 
 type Moment = Option<u64>;
 
+/// A replica, in milliseconds and numbers.
+#[derive(Debug, Clone)]
+struct Made {
+    as_of: Option<u64>,
+    reached: Option<(u64, u64)>,
+    suspect: bool,
+    peak: u64,
+}
+
+fn any_replica() -> impl Strategy<Value = Made> {
+    let as_of = proptest::option::weighted(0.9, 0_u64..20_000);
+    let reached = proptest::option::of((0_u64..2, 0_u64..10));
+    (as_of, reached, proptest::bool::weighted(0.2), prop_oneof![3 => Just(0), 1 => 0_u64..20_000])
+        .prop_map(|(as_of, reached, suspect, peak)| Made { as_of, reached, suspect, peak })
+}
+
+fn any_floor() -> impl Strategy<Value = (Option<u64>, Option<(u64, u64, u64)>)> {
+    (proptest::option::of(0_u64..20_000), proptest::option::of((0_u64..2, 0_u64..10, 0_u64..20_000)))
+}
+
+fn any_when_lagging() -> impl Strategy<Value = WhenLagging> {
+    prop_oneof![Just(WhenLagging::Primary), Just(WhenLagging::Freshest), Just(WhenLagging::Error)]
+}
+
+fn any_primary_reads() -> impl Strategy<Value = PrimaryReads> {
+    prop_oneof![Just(PrimaryReads::LastResort), Just(PrimaryReads::Member), Just(PrimaryReads::Never)]
+}
+
 proptest! {
     #[test]
     fn only_clean_plain_reads_leave_and_only_for_fresh_replicas(
@@ -288,7 +396,9 @@ proptest! {
         let start = Instant::now();
         let now = start + Duration::from_secs(20);
         let topology = cluster(start, &dates);
-        let at = |moment: Moment| moment.map(|ms| start + Duration::from_millis(ms % 20_000));
+        let at = |moment: Moment| {
+            moment.map_or(Floor::NONE, |ms| Floor::of(None, start + Duration::from_millis(ms % 20_000)))
+        };
         let session = SessionView {
             in_transaction,
             autocommit,
@@ -308,9 +418,78 @@ proptest! {
             prop_assert_eq!(&server.state, &ServerState::Replica);
             let as_of = server.as_of.unwrap();
             prop_assert!(now - as_of <= Policy::default().max_lag);
-            prop_assert!(session.wrote.is_none_or(|wrote| as_of >= wrote));
-            prop_assert!(session.last_replica == Some(id) || session.seen.is_none_or(|seen| as_of >= seen));
+            prop_assert!(session.wrote.is_met(Some(as_of), None));
+            prop_assert!(session.last_replica == Some(id) || session.seen.is_met(Some(as_of), None));
         }
+    }
+
+    /// Whatever the servers are and whatever is asked for, a replica that gets a read has what it must have.
+    #[test]
+    fn below_the_floor_nothing_is_read(
+        replicas in proptest::collection::vec(any_replica(), 1..5),
+        floors in proptest::array::uniform3(any_floor()),
+        consistency in prop_oneof![
+            Just(Consistency::Eventual),
+            Just(Consistency::Session),
+            Just(Consistency::Process),
+            Just(Consistency::Global),
+        ],
+        (max_lag, patience) in (100_u64..20_000, 0_u64..100),
+        (when_lagging, primary_reads) in (any_when_lagging(), any_primary_reads()),
+        (avoid, arrived, turn) in (proptest::option::of(1_u16..5), 0_u64..20_000, any::<u64>()),
+    ) {
+        let start = Instant::now();
+        let later = |ms| start + Duration::from_millis(ms);
+        let now = later(20_000);
+        let mut topology = cluster(start, &vec![None; replicas.len()]);
+        for (server, made) in topology.servers.iter_mut().skip(1).zip(&replicas) {
+            server.as_of = made.as_of.map(later);
+            server.reached = made.reached.map(|(epoch, number)| Mark { epoch: Epoch(epoch), number });
+            server.health = if made.suspect { Health::Suspect(Trouble::Silent) } else { Health::Up };
+            server.lag_peak = Duration::from_millis(made.peak);
+        }
+        let [wrote, seen, process] = floors.map(|(at, mark)| Floor {
+            at: at.map(later),
+            mark: mark.map(|(epoch, number, at)| Reported { mark: Mark { epoch: Epoch(epoch), number }, at: later(at) }),
+        });
+        let session = SessionView { wrote, seen, ..CLEAN };
+        let read = Statement::of(Class::PlainRead);
+        let policy = Policy {
+            consistency,
+            max_lag: Duration::from_millis(max_lag),
+            freshness_wait: Duration::from_millis(patience),
+            when_lagging,
+            primary_reads,
+            ..Policy::default()
+        };
+        let question = Question {
+            policy,
+            process,
+            arrived: later(arrived),
+            avoid: avoid.map(ServerId),
+            ..question(&read, &session, &topology, turn, now)
+        };
+        let decision = decide(&question, &mut ());
+        match decision.target {
+            Target::Replica(id) => {
+                let server = topology.server(id).unwrap();
+                prop_assert_eq!(server.health, Health::Up);
+                prop_assert!(Some(id.0) != avoid);
+                let as_of = server.as_of.unwrap();
+                let lags = now - as_of > policy.max_lag || server.lag_peak > policy.max_lag;
+                prop_assert!(!lags || decision.reason == Reason::Freshest);
+                prop_assert!(decision.reason != Reason::Freshest || when_lagging == WhenLagging::Freshest);
+                let met = |floor: &Floor| floor.is_met(server.as_of, server.reached);
+                prop_assert!(consistency < Consistency::Session || (met(&wrote) && met(&seen)));
+                prop_assert!(consistency < Consistency::Process || met(&process));
+                prop_assert!(consistency < Consistency::Global || as_of >= question.arrived);
+            }
+            Target::Primary => prop_assert!(primary_reads != PrimaryReads::Never),
+            Target::Nowhere => {
+                prop_assert!(primary_reads == PrimaryReads::Never || when_lagging == WhenLagging::Error);
+            }
+        }
+        prop_assert!(!decision.worth_waiting || patience > 0);
     }
 
     #[test]

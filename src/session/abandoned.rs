@@ -31,7 +31,7 @@ impl Abandoned {
     pub const fn command(touched: Touched) -> Self {
         match touched {
             Touched::Nothing | Touched::Saw => Self::Ended,
-            Touched::Wrote => Self::RunOut,
+            Touched::Wrote | Touched::Turned => Self::RunOut,
         }
     }
 }

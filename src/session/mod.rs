@@ -23,4 +23,4 @@ pub use prepared::{Prepared, Statements};
 pub use state::State;
 pub use user_variables::UserVariables;
 pub use variables::{Assignments, CARRIED, Handling, Variables, levels};
-pub use view::{Changed, SessionView};
+pub use view::{Changed, Isolation, SessionView};

@@ -3,7 +3,7 @@
 use super::hold::Hold;
 use super::state::State;
 use super::variables::{Handling, seconds};
-use super::view::Changed;
+use super::view::{Changed, Isolation};
 use crate::sql::{LexMode, is_local_schema};
 use crate::wire::session_track::Change;
 
@@ -50,7 +50,8 @@ impl State {
             Handling::Mirrored => {}
             Handling::Carried => {
                 if matches!(name, b"transaction_isolation" | b"tx_isolation") {
-                    self.view.repeatable_read = Some(value == b"REPEATABLE-READ");
+                    // A level without a name is no level that a read may leave its connection under.
+                    self.view.isolation = Isolation::of_word(value).or(Some(Isolation::Serializable));
                 }
                 if name == b"max_join_size" {
                     // Servers set the one with the other, and report one of them.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::topology::ServerId;
+use crate::topology::{Mark, ServerId};
 use crate::wire::status::StatusFlags;
 
 /// Where a reply came from.
@@ -23,6 +23,8 @@ pub enum Touched {
     Saw,
     /// It may have changed some.
     Wrote,
+    /// It began or ended a transaction: as good as nothing where that has only read, else as a write.
+    Turned,
 }
 
 /// How a statement ended.
@@ -38,6 +40,8 @@ pub struct End {
     pub source: Source,
     /// What the session may have done.
     pub touched: Touched,
+    /// The transaction that the server reported, where nothing was read after it.
+    pub mark: Option<Mark>,
     /// When the last byte of the reply had come.
     pub now: Instant,
 }

@@ -29,6 +29,8 @@ impl State {
 
     fn begin_one(&mut self, class: &Class) {
         self.may_open = false;
+        // What is read for the primary's sake may lock, and a level of its own decides how a transaction reads.
+        self.view.only_read &= !matches!(class, Class::PrimaryRead(_)) && !self.view.next_transaction_set;
         match class {
             Class::Other(_) | Class::SetGlobal | Class::Calls => self.pin(Changed::Statement),
             Class::Bond(bond) => self.begin_bond(bond),

@@ -15,7 +15,7 @@ use super::user_variables::UserVariables;
 use super::variables::{Handling, Variables};
 use super::view::{Changed, SessionView};
 use crate::sql::{LexMode, Name, is_local_schema};
-use crate::topology::{Collations, Facts};
+use crate::topology::{Collations, Facts, Floor};
 use crate::wire::status::StatusFlags;
 
 /// The mirror of one session.
@@ -203,12 +203,19 @@ impl State {
 
     /// The reply is over.
     pub fn settle(&mut self, end: End) {
-        if end.touched != Touched::Nothing {
-            self.view.seen = Some(end.now);
+        let touched = match end.touched {
+            Touched::Turned if self.view.only_read => Touched::Nothing,
+            Touched::Turned => Touched::Wrote,
+            touched => touched,
+        };
+        let end = End { touched, ..end };
+        if touched != Touched::Nothing {
+            self.view.seen = Floor::of(end.mark.filter(|_| touched == Touched::Wrote), end.now);
             self.view.last_replica = None;
         }
-        if end.touched == Touched::Wrote {
-            self.view.wrote = Some(end.now);
+        if touched == Touched::Wrote {
+            self.view.wrote = self.view.seen;
+            self.view.only_read = false;
         }
         match end.source {
             // A ping there shows nothing, and the primary may have shown something since.
@@ -258,6 +265,7 @@ impl State {
             self.pin(Changed::Transaction);
         }
         self.view.in_transaction = open || self.reads_elsewhere;
+        self.view.only_read |= !open;
         self.view.autocommit = end.status.contains(StatusFlags::AUTOCOMMIT);
     }
 
@@ -294,7 +302,7 @@ impl State {
 
     /// The client was another user before, and does not forget what it saw and wrote as that.
     pub fn goes_on(&mut self, now: Instant) {
-        (self.view.wrote, self.view.seen) = (Some(now), Some(now));
+        (self.view.wrote, self.view.seen) = (Floor::of(None, now), Floor::of(None, now));
         self.view.defined = Some(now);
     }
 
@@ -314,8 +322,8 @@ impl State {
             local_schema: self.view.local_schema,
             declared_in_vain: self.view.declared_in_vain,
             // A transaction may have been rolled back or its locks released: as good as a write.
-            wrote: Some(now),
-            seen: Some(now),
+            wrote: Floor::of(None, now),
+            seen: Floor::of(None, now),
             defined: self.view.defined,
             ..SessionView::fresh(generation)
         };
@@ -341,6 +349,7 @@ const fn refuses_set(error: u16) -> bool {
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "any moment serves as a beginning")]
 mod tests {
+    use super::super::view::Isolation;
     use super::*;
     use crate::sql::{Class, Dialect, Name, TransactionKind, Unclear};
     use crate::topology::ServerId;
@@ -358,7 +367,7 @@ mod tests {
     }
 
     fn end(status: StatusFlags, source: Source, touched: Touched, now: Instant) -> End {
-        End { status, error: None, insert_id: 0, source, touched, now }
+        End { status, error: None, insert_id: 0, source, touched, mark: None, now }
     }
 
     #[test]
@@ -493,10 +502,13 @@ mod tests {
         let mut state = fresh(255);
         state.settle(end(StatusFlags(2), replica, Touched::Saw, start));
         state.settle(end(StatusFlags(2), replica, Touched::Nothing, later));
-        assert_eq!((state.view().seen, state.view().last_replica), (Some(start), Some(ServerId(2))));
+        assert_eq!(
+            (state.view().seen, state.view().last_replica),
+            (Floor::of(None, start), Some(ServerId(2)))
+        );
         state.settle(end(StatusFlags(2), Source::Primary, Touched::Saw, start));
         state.settle(end(StatusFlags(2), replica, Touched::Nothing, later));
-        assert_eq!((state.view().seen, state.view().last_replica), (Some(start), None));
+        assert_eq!((state.view().seen, state.view().last_replica), (Floor::of(None, start), None));
     }
 
     #[test]
@@ -510,12 +522,12 @@ mod tests {
         assert_eq!((state.wait_timeout(), state.view().changed), (Some(Duration::from_secs(7)), None));
         for name in ["transaction_isolation", "tx_isolation"] {
             state.observe(report(name, "SERIALIZABLE"));
-            assert_eq!(state.view().repeatable_read, Some(false));
+            assert_eq!(state.view().isolation, Some(Isolation::Serializable));
             state.observe(report(name, "REPEATABLE-READ"));
-            assert_eq!(state.view().repeatable_read, Some(true));
+            assert_eq!(state.view().isolation, Some(Isolation::RepeatableRead));
         }
         state.reset(StatusFlags(2), 1, Instant::now());
-        assert_eq!((state.wait_timeout(), state.view().repeatable_read), (None, None));
+        assert_eq!((state.wait_timeout(), state.view().isolation), (None, None));
     }
 
     #[test]
@@ -527,7 +539,7 @@ mod tests {
         state.settle(end(StatusFlags(3), Source::Primary, Touched::Wrote, start));
         assert!(state.view().in_transaction);
         state.settle(end(StatusFlags(2), Source::Primary, Touched::Saw, later));
-        assert_eq!((state.view().wrote, state.view().seen), (Some(start), Some(later)));
+        assert_eq!((state.view().wrote, state.view().seen), (Floor::of(None, start), Floor::of(None, later)));
         state.settle(end(StatusFlags(0), Source::Replica(ServerId(2)), Touched::Saw, later));
         assert_eq!((state.view().autocommit, state.view().last_replica), (true, Some(ServerId(2))));
         state.settle(end(StatusFlags(2), Source::Primary, Touched::Saw, later));

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use crate::topology::ServerId;
+use crate::topology::{Floor, ServerId};
 
 /// Why a session's reads stay on its primary connection until it is reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,33 @@ pub enum Changed {
     Replication,
 }
 
+/// An isolation level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// READ UNCOMMITTED.
+    ReadUncommitted,
+    /// READ COMMITTED: each statement reads a snapshot of its own.
+    ReadCommitted,
+    /// REPEATABLE READ: the first read takes the snapshot of all.
+    RepeatableRead,
+    /// SERIALIZABLE: reads lock.
+    Serializable,
+}
+
+impl Isolation {
+    /// Reads the value of `transaction_isolation`.
+    #[must_use]
+    pub fn of_word(word: &[u8]) -> Option<Self> {
+        let known = [
+            (&b"READ-UNCOMMITTED"[..], Self::ReadUncommitted),
+            (b"READ-COMMITTED", Self::ReadCommitted),
+            (b"REPEATABLE-READ", Self::RepeatableRead),
+            (b"SERIALIZABLE", Self::Serializable),
+        ];
+        known.iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|(_, level)| *level)
+    }
+}
+
 /// What routing needs to know of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionView {
@@ -39,8 +66,11 @@ pub struct SessionView {
     pub next_transaction_set: bool,
     /// Transactions that are declared read only run on the primary all the same: one of them needed it.
     pub declared_in_vain: bool,
-    /// Whether its own isolation level is REPEATABLE READ, where it has set one.
-    pub repeatable_read: Option<bool>,
+    /// The isolation level of its transactions, where it has set one.
+    pub isolation: Option<Isolation>,
+    /// The transaction that is open, or would be opened by the next statement, has done nothing but read, and was not
+    /// given an isolation level of its own.
+    pub only_read: bool,
     /// It has temporary tables.
     pub temporary_tables: bool,
     /// It has locked tables.
@@ -57,10 +87,10 @@ pub struct SessionView {
     pub unreported: bool,
     /// The generation of defaults that the session began with.
     pub generation: u64,
-    /// When the session last did something that may have written.
-    pub wrote: Option<Instant>,
-    /// When the session last saw data anywhere.
-    pub seen: Option<Instant>,
+    /// What the session may have written.
+    pub wrote: Floor,
+    /// What the session may have seen, written or read anywhere.
+    pub seen: Floor,
     /// The replica that showed it, if it was one. It cannot have gone back since.
     pub last_replica: Option<ServerId>,
     /// When the session last changed the schema.
@@ -76,7 +106,8 @@ impl SessionView {
             autocommit: true,
             next_transaction_set: false,
             declared_in_vain: false,
-            repeatable_read: None,
+            isolation: None,
+            only_read: true,
             temporary_tables: false,
             tables_locked: false,
             in_xa: false,
@@ -85,8 +116,8 @@ impl SessionView {
             local_schema: false,
             unreported: false,
             generation,
-            wrote: None,
-            seen: None,
+            wrote: Floor::NONE,
+            seen: Floor::NONE,
             last_replica: None,
             defined: None,
         }

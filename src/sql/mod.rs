@@ -44,7 +44,8 @@ pub use mode::{Dialect, LexMode, charset_is_safe, is_other_grammar};
 pub use relations::{Relations, relations};
 pub use splice::with_row_count;
 pub use statement::{
-    Bond, Class, Hints, Kill, Name, NotPlain, RouteHint, Statement, TableName, Then, TransactionKind, Unclear,
+    Bond, Class, ConsistencyHint, Hints, Kill, Name, NotPlain, RouteHint, Span, Statement, TableName, Then,
+    TransactionKind, Unclear,
 };
 pub use traces::{Leaves, Traces, is_plain_call, leaves_traces, traces};
 pub use words::is_local_schema;

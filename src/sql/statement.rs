@@ -164,13 +164,64 @@ pub struct Hints {
     pub route: Option<RouteHint>,
     /// `max_lag=500ms`: the oldest data that this read may show.
     pub max_lag: Option<Duration>,
+    /// `consistency=session`: what this read may miss.
+    pub consistency: Option<ConsistencyHint>,
+    /// `after='0-1-7'`: a position that this read must find. Where in the statement it stands.
+    pub after: Option<Span>,
     /// A hint was there that cannot be understood, or two that contradict each other.
     pub unreadable: bool,
 }
 
 impl Hints {
     /// No hint.
-    pub const NONE: Self = Self { route: None, max_lag: None, unreadable: false };
+    pub const NONE: Self =
+        Self { route: None, max_lag: None, consistency: None, after: None, unreadable: false };
+}
+
+/// What a read may miss, in the words of `routing.consistency`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConsistencyHint {
+    Eventual,
+    Session,
+    Process,
+    Global,
+}
+
+impl ConsistencyHint {
+    /// Reads a word, whatever its case.
+    pub(super) fn of_word(word: &[u8]) -> Option<Self> {
+        let known = [
+            (&b"eventual"[..], Self::Eventual),
+            (b"session", Self::Session),
+            (b"process", Self::Process),
+            (b"global", Self::Global),
+        ];
+        known.iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|(_, named)| *named)
+    }
+}
+
+/// A part of a statement's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    start: u32,
+    len: u32,
+}
+
+impl Span {
+    /// Where `part` lies, if it is a part of `whole` that is not empty.
+    pub(super) fn within(part: &[u8], whole: &[u8]) -> Option<Self> {
+        let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
+        let lies_within = !part.is_empty() && start + part.len() <= whole.len();
+        let span = Self { start: u32::try_from(start).ok()?, len: u32::try_from(part.len()).ok()? };
+        lies_within.then_some(span)
+    }
+
+    /// The part of the text.
+    #[must_use]
+    pub fn of(self, whole: &[u8]) -> Option<&[u8]> {
+        let start = usize::try_from(self.start).ok()?;
+        whole.get(start..start.checked_add(usize::try_from(self.len).ok()?)?)
+    }
 }
 
 /// Which server a hint asks for.

@@ -4,6 +4,8 @@
 //! time (release build, two cores). A statement costs a handful of them beside some 50 µs, so counters
 //! of our own for each worker were not worth having. Bytes are counted once a statement, not once a read.
 
+use std::time::Duration;
+
 use metrics::{Counter, Gauge};
 
 use super::metric;
@@ -29,8 +31,9 @@ pub struct Counters {
     pub refusals: Labelled,
     pub traffic: Traffic,
     pub statements: Statements,
-    /// Reads run again on the primary.
+    /// Reads run again elsewhere.
     pub retries: Counter,
+    freshness: Freshness,
     pub errors: Labelled,
 }
 
@@ -65,8 +68,27 @@ impl Counters {
                 replica: Labelled::new(labels.replica_reasons, statements("replica")),
             },
             retries: registry.counter(metric::RETRIES, &[]),
+            freshness: Freshness {
+                waits: registry.counter(metric::FRESHNESS_WAITS, &[]),
+                waited: registry.counter(metric::FRESHNESS_WAITED, &[]),
+            },
             errors: Labelled::new(labels.errors, |kind| registry.counter(metric::ERRORS, &[kind])),
         }
+    }
+}
+
+/// Waits for a replica that is about to be fresh enough.
+struct Freshness {
+    waits: Counter,
+    /// In microseconds.
+    waited: Counter,
+}
+
+impl Counters {
+    /// A read has waited so long for a replica to be fresh enough.
+    pub fn freshness_wait(&self, waited: Duration) {
+        self.freshness.waits.increment(1);
+        self.freshness.waited.increment(u64::try_from(waited.as_micros()).unwrap_or(u64::MAX));
     }
 }
 

@@ -53,8 +53,12 @@ metrics! {
     BYTES_TO_CLIENTS: Counter "headgate_client_sent_bytes_total" [];
     /// Statements by the kind of server that got them and the reason why.
     STATEMENTS: Counter "headgate_statements_total" ["target", "reason"];
-    /// Reads that a replica could not answer and that ran again on the primary.
+    /// Reads that a replica could not answer and that ran again elsewhere.
     RETRIES: Counter "headgate_read_retries_total" [];
+    /// Reads that waited for a replica to be fresh enough.
+    FRESHNESS_WAITS: Counter "headgate_freshness_waits_total" [];
+    /// How long they waited, together, in microseconds.
+    FRESHNESS_WAITED: Counter "headgate_freshness_waited_microseconds_total" [];
     /// Errors that Headgate itself had to report or to deal with, by kind.
     ERRORS: Counter "headgate_errors_total" ["kind"];
     /// Connections opened to a server.

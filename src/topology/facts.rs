@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::catalog::Catalog;
 use super::traps::Traps;
+use crate::gtid::{BadGtid, Position};
 use crate::sql::{self, Dialect, LexMode};
 use crate::wire::capabilities::Capabilities;
 
@@ -59,6 +60,18 @@ impl Flavor {
             Self::MariaDb => Dialect::MariaDb,
         }
     }
+}
+
+/// Reads a position in the form of a flavor.
+///
+/// # Errors
+/// Where the text is none.
+pub fn position(flavor: Flavor, text: &[u8]) -> Result<Position, BadGtid> {
+    let text = String::from_utf8_lossy(text);
+    Ok(match flavor {
+        Flavor::MySql => Position::MySql(text.parse()?),
+        Flavor::MariaDb => Position::MariaDb(text.parse()?),
+    })
 }
 
 /// Character sets and collations by the ids that login requests use.

@@ -7,7 +7,7 @@
 //! happened before some moment may go where `as_of` is no earlier than that moment.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The primary's recent positions.
 #[derive(Debug, Clone)]
@@ -19,6 +19,54 @@ pub struct History<P> {
 /// Notes kept. When they run out, every second old one is dropped, so the newest stay close together
 /// and a replica that lags for long can still be dated, if coarsely.
 const KEPT: usize = 256;
+
+/// A note that is no older says where the primary is now.
+const CURRENT: Duration = Duration::from_secs(1);
+
+/// How far a replica was behind the primary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lag {
+    /// So much later a transaction was there than on the primary. An idle primary leaves nobody behind.
+    pub behind: Duration,
+    /// When the replica was asked.
+    pub at: Instant,
+}
+
+/// The greatest lag of late.
+#[derive(Debug, Clone, Default)]
+pub struct Peak {
+    /// Oldest and greatest first; each is greater than all after it.
+    peaks: VecDeque<Lag>,
+}
+
+/// For so long a lag is remembered: a replica that was behind a limit serves again when it has been within it this
+/// long.
+const REMEMBERED: Duration = Duration::from_secs(2);
+
+impl Peak {
+    /// Takes in a lag.
+    pub fn note(&mut self, lag: Lag) {
+        while self.peaks.back().is_some_and(|known| known.behind <= lag.behind) {
+            self.peaks.pop_back();
+        }
+        self.peaks.push_back(lag);
+        let old = |known: &Lag| lag.at.saturating_duration_since(known.at) > REMEMBERED;
+        while self.peaks.front().is_some_and(old) {
+            self.peaks.pop_front();
+        }
+    }
+
+    /// The greatest lag remembered.
+    #[must_use]
+    pub fn greatest(&self) -> Duration {
+        self.peaks.front().map_or(Duration::ZERO, |lag| lag.behind)
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.peaks.clear();
+    }
+}
 
 impl<P> Default for History<P> {
     fn default() -> Self {
@@ -50,6 +98,31 @@ impl<P: PartialEq> History<P> {
         self.notes.iter().rev().find(|(_, noted)| contains(replica, noted)).map(|(at, _)| *at)
     }
 
+    /// How far behind the primary a replica was when it was asked at `asked`: nothing, if it has all that the primary is
+    /// known to have had shortly before; else somewhere between the last position that it contains and the next.
+    #[must_use]
+    pub fn lag(&self, replica: &P, asked: Instant, contains: impl Fn(&P, &P) -> bool) -> Option<Lag> {
+        let held = self.notes.iter().rposition(|(_, noted)| contains(replica, noted))?;
+        let (as_of, _) = self.notes.get(held)?;
+        let behind = match self.notes.get(held + 1) {
+            None if asked.saturating_duration_since(*as_of) <= CURRENT => Duration::ZERO,
+            // The primary has not been asked of late.
+            None => asked.saturating_duration_since(*as_of),
+            Some((next, _)) => {
+                let most = asked.saturating_duration_since(*as_of);
+                let least = asked.saturating_duration_since(*next);
+                (most + least) / 2
+            }
+        };
+        Some(Lag { behind, at: asked })
+    }
+
+    /// Where the primary was when it was last asked.
+    #[must_use]
+    pub fn newest(&self) -> Option<&P> {
+        self.notes.back().map(|(_, position)| position)
+    }
+
     /// Forgets everything: another server is the primary now.
     pub fn clear(&mut self) {
         self.notes.clear();
@@ -79,7 +152,44 @@ mod tests {
         assert_eq!(history.date(&4, i32::ge), None);
     }
 
+    #[test]
+    fn lag_lies_between_two_notes() {
+        let start = Instant::now();
+        let mut history = History::default();
+        for (ms, position) in [(0, 5), (100, 6), (200, 7), (300, 7)] {
+            history.note(later(start, ms), position);
+        }
+        let lag = |replica: i32, asked| {
+            history.lag(&replica, later(start, asked), i32::ge).map(|lag| lag.behind.as_millis())
+        };
+        assert_eq!(lag(7, 500), Some(0));
+        assert_eq!(lag(8, 500), Some(0));
+        assert_eq!(lag(5, 500), Some(450));
+        // As of 100 ms; what it lacks was there at 300 ms at the latest.
+        assert_eq!(lag(6, 500), Some(300));
+        assert_eq!(lag(4, 500), None);
+        // Nobody knows what the primary has done since.
+        assert_eq!(lag(7, 5_300), Some(5_000));
+    }
+
     proptest! {
+        /// The peak is the greatest of the last two seconds.
+        #[test]
+        fn the_peak_is_the_greatest_of_late(lags in proptest::collection::vec((0_u64..900, 0_u64..1000), 1..60)) {
+            let start = Instant::now();
+            let mut peak = Peak::default();
+            let mut noted = Vec::new();
+            let mut now = 0;
+            for (pause, behind) in lags {
+                now += pause;
+                let lag = Lag { behind: Duration::from_millis(behind), at: later(start, now) };
+                peak.note(lag);
+                noted.push(lag);
+                let late = noted.iter().filter(|known| lag.at - known.at <= REMEMBERED);
+                prop_assert_eq!(Some(peak.greatest()), late.map(|known| known.behind).max());
+            }
+        }
+
         /// The primary commits transaction n at `commits[n]`. Whoever is dated as of t has every
         /// transaction committed before t.
         #[test]

@@ -6,7 +6,9 @@
 mod address;
 mod catalog;
 mod facts;
+mod floor;
 mod freshness;
+mod health;
 mod ids;
 mod room;
 mod server;
@@ -15,8 +17,10 @@ mod traps;
 
 pub use address::{Address, BadAddress};
 pub use catalog::{Catalog, Definitions, FunctionBody, ViewBody};
-pub use facts::{Collations, Facts, Flavor, Hindrance};
-pub use freshness::History;
+pub use facts::{Collations, Facts, Flavor, Hindrance, position};
+pub use floor::{Floor, Mark, Origin, Reported};
+pub use freshness::{History, Lag, Peak};
+pub use health::{Health, Patience, Pulse, Trouble};
 pub use ids::{Epoch, ServerId};
 pub use room::fitting;
 pub use server::{NotServing, Server, ServerState};

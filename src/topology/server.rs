@@ -1,9 +1,14 @@
 //! One server as last seen.
 
 use std::fmt;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use super::floor::Mark;
+use super::freshness::Lag;
+use super::health::Health;
 use super::ids::ServerId;
+use crate::gtid::Position;
 use crate::topology::Address;
 
 /// A server in a snapshot.
@@ -15,12 +20,60 @@ pub struct Server {
     pub address: Address,
     /// What it may be used for.
     pub state: ServerState,
+    /// Whether it can be relied on.
+    pub health: Health,
+    /// How many of the reads it gets beside others: its share is its weight among all weights.
+    pub weight: u16,
+    /// When it last came back after it was down.
+    pub warming_since: Option<Instant>,
     /// A replica has everything that was committed before this time. Unknown is not fresh.
     pub as_of: Option<Instant>,
+    /// A replica has this transaction of the primary's and all before it.
+    pub reached: Option<Mark>,
+    /// How far a replica has come.
+    pub applied: Option<Arc<Position>>,
+    /// How far a replica was behind when it was last asked. Nothing where that cannot be told.
+    pub lag: Option<Lag>,
+    /// The furthest it has been behind of late.
+    pub lag_peak: Duration,
     /// Since when it has answered without a break: so long it has not gone back.
     pub since: Option<Instant>,
     /// Its `max_connections`, when it last answered.
     pub max_connections: Option<usize>,
+}
+
+impl Server {
+    /// A server that nobody has asked yet.
+    #[must_use]
+    pub const fn unknown(id: ServerId, address: Address) -> Self {
+        Self {
+            id,
+            address,
+            state: ServerState::NotServing(NotServing::Unknown),
+            health: Health::Up,
+            weight: 1,
+            warming_since: None,
+            as_of: None,
+            reached: None,
+            applied: None,
+            lag: None,
+            lag_peak: Duration::ZERO,
+            since: None,
+            max_connections: None,
+        }
+    }
+
+    /// How much of its weight counts while it warms up, in thousandths: from a twentieth to all of it.
+    #[must_use]
+    pub fn warmth(&self, warm_up: Duration, now: Instant) -> u32 {
+        let Some(since) = self.warming_since else { return 1000 };
+        let gone = now.saturating_duration_since(since);
+        if gone >= warm_up {
+            return 1000;
+        }
+        let share = gone.as_micros() * 1000 / warm_up.as_micros().max(1);
+        u32::try_from(share).unwrap_or(1000).clamp(50, 1000)
+    }
 }
 
 /// What a server may be used for.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::facts::Facts;
+use super::floor::{Mark, Origin};
 use super::ids::{Epoch, ServerId};
 use super::server::{Server, ServerState};
 
@@ -18,6 +19,9 @@ pub struct Topology {
     pub servers: Vec<Server>,
     /// What the primary has told of itself. Kept while it is away.
     pub facts: Option<Arc<Facts>>,
+    /// Under what name the primary writes. Nothing where others write beside it under names of their own, so that the
+    /// number of a transaction says nothing of the others.
+    pub origin: Option<Arc<Origin>>,
 }
 
 /// Why no server takes writes.
@@ -82,13 +86,27 @@ impl Topology {
     /// Before the first look.
     #[must_use]
     pub const fn unknown(servers: Vec<Server>) -> Self {
-        Self { epoch: Epoch(0), primary: Err(NoPrimary::Unknown), servers, facts: None }
+        Self { epoch: Epoch(0), primary: Err(NoPrimary::Unknown), servers, facts: None, origin: None }
+    }
+
+    /// The transaction that the primary reports with an OK: the GTIDs of MySQL's session tracking, or MariaDB's
+    /// `last_gtid`. Nothing where it says nothing of the transactions before it.
+    #[must_use]
+    pub fn mark(&self, reported: &[u8]) -> Option<Mark> {
+        let number = self.origin.as_ref()?.number(reported)?;
+        Some(Mark { epoch: self.epoch, number })
     }
 
     /// A server by its number.
     #[must_use]
     pub fn server(&self, id: ServerId) -> Option<&Server> {
         self.servers.iter().find(|server| server.id == id)
+    }
+
+    /// The primary, where there is one.
+    #[must_use]
+    pub fn primary(&self) -> Option<&Server> {
+        self.primary.as_ref().ok().and_then(|id| self.server(*id))
     }
 
     /// Servers that may serve reads.

@@ -103,18 +103,17 @@ fn server_flavor(flavor: Flavor) -> ServerFlavor {
 /// A primary and one replica whose data is as of now.
 fn cluster(flavor: Flavor, now: Instant) -> Topology {
     let server = |id: u16, state, as_of| Server {
-        id: ServerId(id),
-        address: Address::Tcp { host: "db".into(), port: id },
         state,
         as_of,
         since: Some(now),
-        max_connections: None,
+        ..Server::unknown(ServerId(id), Address::Tcp { host: "db".into(), port: id })
     };
     Topology {
         epoch: Epoch(1),
         primary: Ok(ServerId(0)),
         servers: vec![server(0, ServerState::Primary, None), server(1, ServerState::Replica, Some(now))],
         facts: Some(Arc::new(facts(flavor))),
+        origin: None,
     }
 }
 

@@ -9,10 +9,11 @@ mod admission;
 mod model;
 mod password;
 mod resolve;
+mod routing;
 mod source;
 
 pub use model::{
-    Admin, BackendLink, CertificateFiles, Control, Doorway, Front, Log, Pool, Runtime, Settings,
+    Admin, BackendLink, CertificateFiles, Control, Doorway, Front, Log, Pool, Runtime, Settings, Watch,
 };
 pub use password::{
     ADMINISTRATOR_PASSWORD_VARIABLE, CONTROL_PASSWORD_VARIABLE, PasswordError, PasswordSource,

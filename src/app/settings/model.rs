@@ -1,5 +1,6 @@
 //! The settings as the composition root hands them on. Plain values: no live objects, no secrets.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -9,8 +10,8 @@ use super::password::PasswordSource;
 use crate::admission::Rules;
 use crate::config::{BackendTls, LogFormat, RuntimeModel};
 use crate::pooling::{Mode, Users};
-use crate::routing::Policy;
-use crate::topology::Address;
+use crate::routing::{Policy, Preferences};
+use crate::topology::{Address, Patience};
 use crate::wire::capabilities::Capabilities;
 
 /// Everything Headgate needs to know before it starts.
@@ -27,10 +28,27 @@ pub struct Settings {
     pub control: Control,
     pub pool: Pool,
     pub routing: Policy,
+    /// What single users have of it.
+    pub preferences: BTreeMap<Box<[u8]>, Preferences>,
+    /// How the servers are watched.
+    pub watch: Watch,
+    /// Weights of servers that have one of their own.
+    pub weights: BTreeMap<Address, u16>,
     pub runtime: Runtime,
     /// Where Headgate keeps what it makes for itself. May not exist yet.
     pub state_dir: PathBuf,
     pub log: Log,
+}
+
+/// How the servers are watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watch {
+    /// How often each is asked how far it has come.
+    pub probe_every: Duration,
+    /// One that has not answered for so long is suspect.
+    pub late_after: Duration,
+    /// How soon servers are given up and believed again.
+    pub patience: Patience,
 }
 
 /// The administration console.

@@ -8,8 +8,8 @@ use super::model::{
     Admin, BackendLink, CertificateFiles, Control, Doorway, Front, Log, Pool, Runtime, Settings,
 };
 use super::password::{CONTROL_PASSWORD_VARIABLE, PasswordSource};
+use super::routing;
 use crate::config::{self, BackendTls, Endpoint, Place, Problem, Problems, Reading};
-use crate::routing::{Consistency, Policy};
 use crate::telemetry::logging;
 use crate::topology::Address;
 use crate::wire::capabilities::Capabilities;
@@ -63,7 +63,7 @@ pub fn resolve(reading: &Reading, surroundings: &Surroundings) -> Result<Setting
 }
 
 /// The file's form of an address is the file's own: it always names a port and reads back as written.
-fn address(endpoint: Endpoint) -> Address {
+pub(super) fn address(endpoint: Endpoint) -> Address {
     match endpoint {
         Endpoint::Tcp { host, port } => Address::Tcp { host, port },
         Endpoint::Unix { path } => Address::Unix(path),
@@ -101,15 +101,10 @@ impl Resolver<'_> {
             backend,
             control: control?,
             pool: self.pool()?,
-            routing: Policy {
-                split: config.routing.split,
-                max_lag: config.routing.max_lag,
-                consistency: match config.routing.consistency {
-                    config::Consistency::Session => Consistency::Session,
-                    config::Consistency::Eventual => Consistency::Eventual,
-                },
-                read_only_transactions: config.routing.read_only_transactions,
-            },
+            routing: routing::policy(config),
+            preferences: routing::preferences(config),
+            watch: routing::watch(self),
+            weights: routing::weights(self),
             runtime: Runtime {
                 model: config.runtime.model,
                 workers: usize::try_from(config.runtime.workers)

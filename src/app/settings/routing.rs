@@ -1,0 +1,93 @@
+//! Routing and the watch over the servers, from their keys.
+
+use std::collections::BTreeMap;
+
+use super::model::Watch;
+use super::resolve::{Resolver, address};
+use crate::config;
+use crate::routing::{Balance, Consistency, Policy, Preferences, PrimaryReads, WhenLagging};
+use crate::topology::{Address, Patience};
+
+/// What an operator has decided about routing.
+pub(super) fn policy(config: &config::Config) -> Policy {
+    let routing = &config.routing;
+    Policy {
+        split: routing.split,
+        max_lag: routing.max_lag,
+        consistency: consistency(routing.consistency),
+        freshness_wait: routing.freshness_wait,
+        when_lagging: match routing.when_lagging {
+            config::WhenLagging::Primary => WhenLagging::Primary,
+            config::WhenLagging::Freshest => WhenLagging::Freshest,
+            config::WhenLagging::Error => WhenLagging::Error,
+        },
+        primary_reads: match routing.primary_reads {
+            config::PrimaryReads::LastResort => PrimaryReads::LastResort,
+            config::PrimaryReads::Member => PrimaryReads::Member,
+            config::PrimaryReads::Never => PrimaryReads::Never,
+        },
+        balance: match routing.balance {
+            config::Balance::TwoChoices => Balance::TwoChoices,
+            config::Balance::RoundRobin => Balance::RoundRobin,
+            config::Balance::Weighted => Balance::Weighted,
+            config::Balance::LeastConnections => Balance::LeastConnections,
+            config::Balance::ClientAddress => Balance::ClientAddress,
+        },
+        warm_up: routing.warm_up,
+        read_only_transactions: routing.read_only_transactions,
+        lazy_transactions: routing.lazy_transactions,
+    }
+}
+
+const fn consistency(word: config::Consistency) -> Consistency {
+    match word {
+        config::Consistency::Eventual => Consistency::Eventual,
+        config::Consistency::Session => Consistency::Session,
+        config::Consistency::Process => Consistency::Process,
+        config::Consistency::Global => Consistency::Global,
+    }
+}
+
+/// What single users have of it.
+pub(super) fn preferences(config: &config::Config) -> BTreeMap<Box<[u8]>, Preferences> {
+    let of_user = |rule: &config::UserRule| {
+        let preferences =
+            Preferences { consistency: rule.consistency.map(consistency), max_lag: rule.max_lag };
+        (Box::from(rule.user.as_bytes()), preferences)
+    };
+    let says_something = |(_, preferences): &(_, Preferences)| *preferences != Preferences::default();
+    config.clients.users.iter().flatten().map(of_user).filter(says_something).collect()
+}
+
+/// How the servers are watched.
+pub(super) fn watch(resolver: &mut Resolver<'_>) -> Watch {
+    let health = &resolver.reading.config.health;
+    let watch = Watch {
+        probe_every: health.probe_every,
+        late_after: health.late_after,
+        patience: Patience {
+            down_after: health.down_after,
+            steady: health.steady_for,
+            ..Patience::default()
+        },
+    };
+    if health.late_after > health.down_after {
+        let what = format!(
+            "health.late_after is longer than health.down_after: a server would be down before it is suspect"
+        );
+        resolver.problem("health.late_after", what, "set it to half of health.down_after or less");
+    }
+    watch
+}
+
+/// The weights of servers that have one.
+pub(super) fn weights(resolver: &mut Resolver<'_>) -> BTreeMap<Address, u16> {
+    let mut weights = BTreeMap::new();
+    for one in resolver.reading.config.servers.weights.iter().flatten() {
+        if weights.insert(address(one.server.clone()), one.weight).is_some() {
+            let what = format!("servers.weights names {} twice", one.server);
+            resolver.problem("servers.weights", what, "leave one of them out");
+        }
+    }
+    weights
+}

@@ -1,0 +1,100 @@
+//! What the servers have to do for the clients of this Headgate, for the choice between replicas.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::routing::{self, Load};
+use crate::topology::ServerId;
+
+/// What all servers have to do.
+#[derive(Debug, Default)]
+pub struct Loads(ArcSwap<Vec<(ServerId, Arc<Gauge>)>>);
+
+#[derive(Debug, Default)]
+struct Gauge {
+    running: AtomicU32,
+    /// Nanoseconds to the first byte: each new reply counts an eighth.
+    latency: AtomicU64,
+}
+
+/// How much of the average a new reply replaces.
+const NEWS: u64 = 8;
+
+impl Loads {
+    /// Counts a statement at a server until the answer is dropped.
+    pub(super) fn begin(&self, server: ServerId) -> Running {
+        let gauge = self.gauge(server);
+        gauge.running.fetch_add(1, Ordering::Relaxed);
+        Running(gauge)
+    }
+
+    /// A server began to answer after so long.
+    pub(super) fn answered(&self, server: ServerId, after: Duration) {
+        let gauge = self.gauge(server);
+        let after = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
+        let known = gauge.latency.load(Ordering::Relaxed);
+        // Two that end at the same time may lose one of the two: it is an estimate.
+        let news = if known == 0 { after } else { known - known / NEWS + after / NEWS };
+        gauge.latency.store(news, Ordering::Relaxed);
+    }
+
+    fn gauge(&self, server: ServerId) -> Arc<Gauge> {
+        let find = |all: &[(ServerId, Arc<Gauge>)]| {
+            all.iter().find(|(id, _)| *id == server).map(|(_, gauge)| Arc::clone(gauge))
+        };
+        if let Some(known) = find(&self.0.load()) {
+            return known;
+        }
+        self.0.rcu(|all| {
+            let mut all = Vec::clone(all);
+            if find(&all).is_none() {
+                all.push((server, Arc::default()));
+            }
+            all
+        });
+        find(&self.0.load()).unwrap_or_default()
+    }
+}
+
+impl routing::Loads for Loads {
+    fn of(&self, server: ServerId) -> Load {
+        let all = self.0.load();
+        let Some((_, gauge)) = all.iter().find(|(id, _)| *id == server) else { return Load::default() };
+        Load {
+            running: gauge.running.load(Ordering::Relaxed),
+            latency: Duration::from_nanos(gauge.latency.load(Ordering::Relaxed)),
+        }
+    }
+}
+
+/// A statement at a server.
+#[derive(Debug)]
+pub(super) struct Running(Arc<Gauge>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routing::Loads as _;
+
+    #[test]
+    fn what_runs_is_counted_and_what_was_slow_is_remembered() {
+        let loads = Loads::default();
+        let (one, two) = (loads.begin(ServerId(7)), loads.begin(ServerId(7)));
+        assert_eq!(loads.of(ServerId(7)).running, 2);
+        loads.answered(ServerId(7), Duration::from_micros(800));
+        assert_eq!(loads.of(ServerId(7)).latency, Duration::from_micros(800));
+        loads.answered(ServerId(7), Duration::from_micros(1600));
+        assert_eq!(loads.of(ServerId(7)).latency, Duration::from_micros(900));
+        drop((one, two));
+        assert_eq!((loads.of(ServerId(7)).running, loads.of(ServerId(8))), (0, Load::default()));
+    }
+}
