@@ -2,9 +2,12 @@
 //!
 //! [`queries`] holds the questions, [`observe`] reads the answers of one server, [`roles`] compares what
 //! all of them said and names the primary and its replicas. [`catalog`] asks for views and stored functions,
-//! [`survey`] once for all that may bite. [`grants`] holds what the control account must be granted.
+//! [`survey`] once for all that may bite. [`grants`] holds what the control account must be granted. [`discovery`]
+//! finds further servers, and [`family`] knows clusters that choose their primary themselves.
 
 pub mod catalog;
+pub mod discovery;
+pub mod family;
 pub mod grants;
 pub mod queries;
 pub mod survey;
