@@ -14,6 +14,7 @@ pub mod survey;
 
 mod grants_page;
 
+mod lineage;
 mod observe;
 mod roles;
 
@@ -21,7 +22,7 @@ pub use grants_page::grants_page;
 pub use observe::{
     Identity, Observation, Positions, Replication, grants_show_views, log_is_filtered, max_connections,
 };
-pub use roles::{Judgement, Known, judge};
+pub use roles::{Judgement, Known, Past, judge, judge_after};
 
 #[cfg(test)]
 mod tests;
