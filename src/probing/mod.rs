@@ -3,10 +3,12 @@
 //! [`queries`] holds the questions, [`observe`] reads the answers of one server, [`roles`] compares what
 //! all of them said and names the primary and its replicas. [`catalog`] asks for views and stored functions,
 //! [`survey`] once for all that may bite. [`grants`] holds what the control account must be granted. [`discovery`]
-//! finds further servers, and [`family`] knows clusters that choose their primary themselves.
+//! finds further servers, [`family`] knows clusters that choose their primary themselves, and [`errant`] says what
+//! a server has that the primary has not.
 
 pub mod catalog;
 pub mod discovery;
+pub mod errant;
 pub mod family;
 pub mod grants;
 pub mod queries;
