@@ -90,7 +90,7 @@ fn main() -> ExitCode {
 fn deciding() -> Measured {
     let now = Instant::now();
     let topology = topology(now);
-    let before = now.checked_sub(Duration::from_millis(50));
+    let before = Floor { at: now.checked_sub(Duration::from_millis(50)), mark: None };
     let session = SessionView { wrote: before, seen: before, ..SessionView::fresh(1) };
     let statement = classify(POINT_SELECT.as_bytes(), MODE);
     let mut rotation = 0;

@@ -51,7 +51,6 @@ impl Session {
         }
         let mut tracker = Tracker::new(Shape::Results, self.login.form, connection.status);
         let mut clean = true;
-        let _running = self.context.shared.loads.begin(id);
         let reply = self.replica_reply(id, &mut connection, &mut tracker, &mut clean, true).await;
         match reply {
             Ok(Ending::Delivered(end)) => {
@@ -103,11 +102,9 @@ impl Session {
             }
             Err(RelayError::Server(error)) if tracker.untouched() => {
                 tracing::info!(server = %id, %error, "a replica failed; the read runs elsewhere");
-                self.context.shared.troubles.report(id, Trouble::Lost);
                 Ok(Some(Reason::ReplicaFailed))
             }
             Err(RelayError::Server(error)) => {
-                self.context.shared.troubles.report(id, Trouble::Lost);
                 relay::discard_command(&mut self.client).await?;
                 self.lose_server(&tracker, &error).await?;
                 Ok(None)
@@ -168,9 +165,13 @@ impl Session {
     ) -> Result<Ending, RelayError> {
         let spot = Spot::of(connection);
         self.reach().lend(spot);
+        let _running = self.context.shared.loads.begin(id);
         let reply = self.watched_reply(id, connection, tracker, clean, hold_error).await;
         // At what a KILL was aimed, the KILL may still arrive.
         connection.spent |= !self.reach().take_back();
+        if let Err(RelayError::Server(_)) = &reply {
+            self.context.shared.troubles.report(id, Trouble::Lost);
+        }
         if let Ok(Ending::Delivered(end) | Ending::HeldBack(end, _)) = &reply {
             connection.warned |= end.warnings > 0 || end.error.is_some();
         }

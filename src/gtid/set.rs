@@ -86,6 +86,14 @@ impl GtidSet {
         Some(onwards.map_or(known, |(_, last)| *last))
     }
 
+    /// The transactions whose server, by its UUID in lower case, is one to keep.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(&str) -> bool) -> Self {
+        let uuid = |source: &str| source.split(':').next().is_some_and(&keep);
+        let kept = self.sources.iter().filter(|(source, _)| uuid(source));
+        Self { sources: kept.map(|(source, ranges)| (source.clone(), ranges.clone())).collect() }
+    }
+
     /// True when there is no transaction in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -150,6 +150,27 @@ pub const fn to_survey(flavor: Flavor) -> &'static [(&'static str, &'static str)
     }
 }
 
+/// What finding further servers needs, beside what every server is asked for: privileges, on what, and what they
+/// show. They are no [`Need`]: the first of each flavor lets the account do more than watch, so it is for the operator
+/// to grant and not for `headgate init`.
+///
+/// Measured on MySQL 9.7 and MariaDB 10.11, with one privilege at a time: SHOW REPLICAS is refused with 1227 to PROCESS
+/// and REPLICATION CLIENT, SHOW REPLICA HOSTS to REPLICATION SLAVE, REPLICA MONITOR, BINLOG MONITOR and PROCESS. The
+/// lists of threads are refused to nobody and show an account without PROCESS its own connections alone.
+#[must_use]
+pub const fn to_discover(flavor: Flavor) -> &'static [(&'static str, &'static str, &'static str)] {
+    const THREADS: (&str, &str, &str) =
+        ("PROCESS", "*.*", "where a replica that does not report its host connects from");
+    match flavor {
+        Flavor::MySql => &[
+            ("REPLICATION SLAVE", "*.*", "which replicas a server has"),
+            THREADS,
+            ("SELECT", "performance_schema.replication_group_members", "who is in a replication group"),
+        ],
+        Flavor::MariaDb => &[("REPLICATION MASTER ADMIN", "*.*", "which replicas a server has"), THREADS],
+    }
+}
+
 impl Need {
     /// The privilege to grant.
     #[must_use]

@@ -1,6 +1,6 @@
 //! docs/grants.md, written from the table of grants.
 
-use super::grants::{Feature, Grantee, Weight, create_user, needs, statements, to_survey};
+use super::grants::{Feature, Grantee, Weight, create_user, needs, statements, to_discover, to_survey};
 use crate::topology::Flavor;
 
 const HEAD: &str = "\
@@ -32,6 +32,18 @@ GRANT SELECT ON shop.order_totals TO 'headgate'@'%';
 
 Without it reads of that view run on the primary.
 
+## Finding servers
+
+From a replica its source is found without a further grant. A server shows its replicas only to an account that may do
+more than watch: with `REPLICATION SLAVE` on MySQL it could read the binary log, and in it every change of your data;
+with `REPLICATION MASTER ADMIN` on MariaDB it could change how the server replicates. So `headgate init` does not grant
+them. Replicas that the configuration names need none of this.
+
+| Server | Grant | What it shows |
+|---|---|---|
+";
+
+const INIT: &str = "
 ## What `headgate init` logs in with
 
 An administrator's account, given for that run and stored nowhere. It reads settings, accounts, the state of
@@ -81,6 +93,12 @@ pub fn grants_page() -> String {
         }
     }
     page.push_str(TAIL);
+    for (flavor, heading, _) in SERVERS {
+        for (privilege, on, shows) in to_discover(flavor) {
+            page.push_str(&format!("| {heading} | `{privilege} ON {on}` | {shows} |\n"));
+        }
+    }
+    page.push_str(INIT);
     for (flavor, heading, _) in SERVERS {
         let grants: Vec<String> =
             to_survey(flavor).iter().map(|(privileges, on)| format!("`{privileges} ON {on}`")).collect();

@@ -2,15 +2,21 @@
 //!
 //! [`queries`] holds the questions, [`observe`] reads the answers of one server, [`roles`] compares what
 //! all of them said and names the primary and its replicas. [`catalog`] asks for views and stored functions,
-//! [`survey`] once for all that may bite. [`grants`] holds what the control account must be granted.
+//! [`survey`] once for all that may bite. [`grants`] holds what the control account must be granted. [`discovery`]
+//! finds further servers, [`family`] knows clusters that choose their primary themselves, and [`errant`] says what
+//! a server has that the primary has not.
 
 pub mod catalog;
+pub mod discovery;
+pub mod errant;
+pub mod family;
 pub mod grants;
 pub mod queries;
 pub mod survey;
 
 mod grants_page;
 
+mod lineage;
 mod observe;
 mod roles;
 
@@ -18,7 +24,7 @@ pub use grants_page::grants_page;
 pub use observe::{
     Identity, Observation, Positions, Replication, grants_show_views, log_is_filtered, max_connections,
 };
-pub use roles::{Judgement, Known, judge};
+pub use roles::{Judgement, Known, Past, judge, judge_after};
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::lineage::{lineage, middle};
 use super::observe::{Identity, Observation, Replication};
 use crate::session::levels;
 use crate::topology::{Address, NoPrimary, NotServing, ServerId, ServerState};
@@ -13,6 +14,17 @@ pub struct Judgement {
     pub primary: Result<ServerId, NoPrimary>,
     /// What each server may be used for.
     pub states: HashMap<ServerId, ServerState>,
+    /// Of a server that follows another replica, that replica: whether its data comes through or not.
+    pub through: HashMap<ServerId, ServerId>,
+}
+
+/// What was known before.
+#[derive(Debug, Clone, Copy)]
+pub struct Past<'a> {
+    /// The last primary there was.
+    pub reigning: Option<ServerId>,
+    /// [`Judgement::through`] of the last judgement.
+    pub through: &'a HashMap<ServerId, ServerId>,
 }
 
 /// One server and what is known of it.
@@ -38,21 +50,33 @@ pub struct Known<'a> {
 /// believed only if others follow it: else it may be one that was forgotten, and two would be written to.
 #[must_use]
 pub fn judge(servers: &[Known<'_>], reigning: Option<ServerId>) -> Judgement {
-    let primary = primary(servers, reigning);
-    let judged = |server: &Known<'_>| match (&server.now, &primary) {
-        (Err(problem), _) => NotServing::Unreachable { problem: (*problem).to_owned() }.into(),
-        (Ok(_), Ok(id)) if *id == server.id => ServerState::Primary,
-        (Ok(seen), Ok(id)) => match servers.iter().find(|other| other.id == *id) {
-            Some(primary) => follower(seen, primary),
-            None => NotServing::Unknown.into(),
-        },
-        (Ok(_), Err(_)) => NotServing::Unknown.into(),
-    };
-    let states = servers.iter().map(|server| (server.id, judged(server))).collect();
-    Judgement { primary, states }
+    judge_after(servers, Past { reigning, through: &HashMap::new() })
 }
 
-fn primary(servers: &[Known<'_>], reigning: Option<ServerId>) -> Result<ServerId, NoPrimary> {
+/// The same where it is known who followed another replica before. The middle of a chain that falls silent is then not
+/// taken for a new primary that somebody follows.
+#[must_use]
+pub fn judge_after(servers: &[Known<'_>], past: Past<'_>) -> Judgement {
+    let primary = primary(servers, past);
+    let head = primary.as_ref().ok().and_then(|id| servers.iter().find(|server| server.id == *id));
+    let judged = |server: &Known<'_>| match (&server.now, head) {
+        (Err(problem), _) => NotServing::Unreachable { problem: (*problem).to_owned() }.into(),
+        (Ok(_), Some(head)) if head.id == server.id => ServerState::Primary,
+        (Ok(seen), Some(head)) => follower(seen, head, lineage(seen, head, servers)),
+        (Ok(_), None) => NotServing::Unknown.into(),
+    };
+    let states = servers.iter().map(|server| (server.id, judged(server))).collect();
+    let through = match head {
+        Some(head) => {
+            let middle = |server: &Known<'_>| Some((server.id, middle(server.now.ok()?, head, servers)?));
+            servers.iter().filter(|server| server.id != head.id).filter_map(middle).collect()
+        }
+        None => past.through.clone(),
+    };
+    Judgement { primary, states, through }
+}
+
+fn primary(servers: &[Known<'_>], past: Past<'_>) -> Result<ServerId, NoPrimary> {
     let answering: Vec<_> = servers.iter().filter_map(|server| Some((server, server.now.ok()?))).collect();
     if answering.is_empty() {
         let problem = |server: &Known<'_>| Some(format!("{}: {}", server.address, server.now.err()?));
@@ -81,11 +105,18 @@ fn primary(servers: &[Known<'_>], reigning: Option<ServerId>) -> Result<ServerId
             Err(NoPrimary::NoneWritable { silent: servers.iter().filter_map(silent).collect() })
         }
         [one] => {
-            // Whom others follow is the primary, within reach or not; and so is who was it last.
+            // Whom others follow is the primary, within reach or not; and so is who was it last. But who has always
+            // followed a replica says nothing when that falls silent.
+            let moved = |(follower, seen): &(&Known<'_>, &Observation), server: &Known<'_>| {
+                let always =
+                    past.reigning == Some(one.id) && past.through.get(&follower.id) == Some(&server.id);
+                !always && seen.channels.iter().any(|channel| is_source(channel, server))
+            };
             let gone = |server: &&Known<'_>| {
                 server.id != one.id
                     && server.now.is_err()
-                    && (reigning == Some(server.id) || is_followed(server))
+                    && (past.reigning == Some(server.id)
+                        || answering.iter().any(|follower| moved(follower, server)))
             };
             match servers.iter().find(gone) {
                 Some(gone) if !is_followed(one) => Err(NoPrimary::Deposed {
@@ -108,7 +139,7 @@ fn primary(servers: &[Known<'_>], reigning: Option<ServerId>) -> Result<ServerId
 }
 
 /// Whether `channel` reads from `server`: by UUID or server id where both are known, else by address.
-fn is_source(channel: &Replication, server: &Known<'_>) -> bool {
+pub(super) fn is_source(channel: &Replication, server: &Known<'_>) -> bool {
     match server.identity {
         Some(identity) if !identity.uuid.is_empty() && !channel.source_uuid.is_empty() => {
             identity.uuid == channel.source_uuid
@@ -119,24 +150,10 @@ fn is_source(channel: &Replication, server: &Known<'_>) -> bool {
 }
 
 /// What a server may be used for beside this primary.
-fn follower(seen: &Observation, primary: &Known<'_>) -> ServerState {
+fn follower(seen: &Observation, primary: &Known<'_>, lineage: Result<(), NotServing>) -> ServerState {
     let Ok(of_primary) = primary.now else { return NotServing::Unknown.into() };
-    // From a further source it would have rows that the primary has not.
-    if let Some(other) = seen.channels.iter().find(|channel| !is_source(channel, primary)) {
-        return NotServing::WrongSource { source: other.source.clone() }.into();
-    }
-    let Some(channel) = seen.channels.first() else {
-        let why = if seen.identity.read_only { NotServing::NoSource } else { NotServing::Writable };
+    if let Err(why) = lineage {
         return why.into();
-    };
-    if let Some(problem) = &channel.stopped {
-        return NotServing::Stopped { problem: problem.clone() }.into();
-    }
-    if channel.filtered {
-        return NotServing::Filtered.into();
-    }
-    if channel.delay > 0 {
-        return NotServing::Delayed { seconds: channel.delay }.into();
     }
     let matters = |(name, value): &(&String, &String)| match seen.defaults.get(*name) {
         Some(own) => own != *value && !levels(name, value) && !UNREAD.contains(&name.as_str()),

@@ -137,3 +137,73 @@ fn replicas_that_cannot_serve_say_why() {
         NotServing::DefaultsDiffer { variables: vec!["sql_mode".into()] },
     );
 }
+
+#[test]
+fn a_chain_serves_as_far_as_it_runs() {
+    let chain = |change: fn(&mut Observation)| {
+        let mut middle = server(2, true, Some(1));
+        change(&mut middle);
+        judged(&[Ok(server(1, false, None)), Ok(middle), Ok(server(3, true, Some(2)))])
+    };
+    let healthy = chain(|_| {});
+    assert_eq!((state(&healthy, 2), state(&healthy, 3)), (&ServerState::Replica, &ServerState::Replica));
+    assert_eq!(healthy.through, [(ServerId(3), ServerId(2))].into());
+    let check = |change: fn(&mut Observation), expected: NotServing| {
+        assert_eq!(state(&chain(change), 3), &expected.into());
+    };
+    let problem = "on its source db2:3306, the applier does not run".to_owned();
+    check(
+        |middle| middle.channels[0].stopped = Some("the applier does not run".into()),
+        NotServing::Stopped { problem },
+    );
+    check(|middle| middle.channels[0].filtered = true, NotServing::Filtered);
+    check(|middle| middle.channels[0].delay = 7, NotServing::Delayed { seconds: 7 });
+    // A middle that does not follow the primary itself is a source like any other that is not the primary.
+    let wrong = || NotServing::WrongSource { source: "db2:3306".into() };
+    check(|middle| middle.channels.clear(), wrong());
+    check(|middle| middle.channels = server(2, true, Some(9)).channels, wrong());
+    check(|middle| middle.channels = server(2, true, Some(3)).channels, wrong());
+    // Its settings decide about its own reads alone.
+    let differs = chain(|middle| _ = middle.defaults.insert("old_mode".into(), "X".into()));
+    assert!(matches!(state(&differs, 2), ServerState::NotServing(NotServing::DefaultsDiffer { .. })));
+    assert_eq!(state(&differs, 3), &ServerState::Replica);
+}
+
+#[test]
+fn the_middle_of_a_chain_may_fall_silent() {
+    let addresses: Vec<Address> = (1..=3).map(|n| format!("db{n}:3306").parse().unwrap()).collect();
+    let before: Vec<_> = (1..=3).map(|number| server(number, true, None).identity).collect();
+    let judged = |third: &Observation, through: &[(u16, u16)]| {
+        let primary = server(1, false, None);
+        let now = [Ok(&primary), Err("timed out"), Ok(third)];
+        let known: Vec<_> = (1..)
+            .zip(addresses.iter().zip(&before).zip(now))
+            .map(|(id, ((address, identity), now))| Known {
+                id: ServerId(id),
+                address,
+                identity: Some(identity),
+                now,
+            })
+            .collect();
+        let through = through.iter().map(|(id, middle)| (ServerId(*id), ServerId(*middle))).collect();
+        judge_after(&known, Past { reigning: Some(ServerId(1)), through: &through })
+    };
+    let third = server(3, true, Some(2));
+    let chain = judged(&third, &[(3, 2)]);
+    assert_eq!(chain.primary, Ok(ServerId(1)));
+    let problem = "its source db2:3306 cannot be asked: timed out".to_owned();
+    assert_eq!(state(&chain, 3), &NotServing::Stopped { problem }.into());
+    assert_eq!(chain.through, [(ServerId(3), ServerId(2))].into(), "it is known the next time too");
+    // Who followed the primary and now follows a server out of reach was perhaps moved to a new primary.
+    let moved = judged(&third, &[]);
+    assert!(matches!(moved.primary, Err(NoPrimary::Deposed { .. })));
+    assert_eq!(moved.through, [].into());
+}
+
+#[test]
+fn a_writable_server_below_a_replica_is_no_primary() {
+    let judgement =
+        judged(&[Ok(server(1, false, None)), Ok(server(2, true, Some(1))), Ok(server(3, false, Some(2)))]);
+    assert_eq!(judgement.primary, Ok(ServerId(1)));
+    assert_eq!(state(&judgement, 3), &ServerState::Replica);
+}

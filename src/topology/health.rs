@@ -229,7 +229,7 @@ impl Pulse {
     fn steadiness(&self, now: Instant) -> Duration {
         let remembered = |fall: &&Instant| now.saturating_duration_since(**fall) < self.patience.memory;
         let falls = self.falls.iter().filter(remembered).count();
-        let doublings = u32::try_from(falls.saturating_sub(1)).unwrap_or(u32::MAX).min(FALLS as u32);
+        let doublings = u32::try_from(falls.saturating_sub(1)).unwrap_or(u32::MAX).min(31);
         self.patience.steady.saturating_mul(1 << doublings).min(self.patience.memory / 2)
     }
 }

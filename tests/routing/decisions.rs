@@ -156,6 +156,7 @@ fn target(explanation: &Explanation) -> Target {
     match explanation.decision.target {
         routing::Target::Primary => Target::Primary,
         routing::Target::Replica(_) => Target::Replica,
+        routing::Target::Nowhere => panic!("nobody keeps reads off the primary"),
     }
 }
 

@@ -72,10 +72,9 @@ pub(super) fn watch(resolver: &mut Resolver<'_>) -> Watch {
         },
     };
     if health.late_after > health.down_after {
-        let what = format!(
-            "health.late_after is longer than health.down_after: a server would be down before it is suspect"
-        );
-        resolver.problem("health.late_after", what, "set it to half of health.down_after or less");
+        let what =
+            "health.late_after is longer than health.down_after: a server would be down before it is suspect";
+        resolver.problem("health.late_after", what.to_owned(), "set it to half of health.down_after or less");
     }
     watch
 }
