@@ -65,18 +65,20 @@ impl Entry {
         self.now.as_ref().err().is_none_or(|why| why != NOT_ASKED)
     }
 
-    /// It said who it is, having been asked at `asked`.
-    pub(super) fn observe(&mut self, asked: Instant, observation: Box<Observation>) {
+    /// It said who it is, having been asked at `asked`. True where what it said before of how far it has come is void.
+    pub(super) fn observe(&mut self, asked: Instant, observation: Box<Observation>) -> bool {
         // Whoever comes back, or is somebody else now, may have less than before.
         let another = self.identity.as_ref().is_none_or(|known| !known.is_same_server(&observation.identity));
         let broke = std::mem::take(&mut self.broken);
-        if self.now.is_err() || another || broke {
+        let begins = self.now.is_err() || another || broke;
+        if begins {
             self.forget_positions();
             self.since = Some(asked);
         }
         self.observed = Some(asked);
         self.identity = Some(observation.identity.clone());
         self.now = Ok(observation);
+        begins
     }
 
     /// It did not say who it is.

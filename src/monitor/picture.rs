@@ -41,6 +41,8 @@ pub(super) struct Picture {
     mixed: bool,
     /// A server may be another than it was, and is to be asked who it is.
     doubt: bool,
+    /// How far a server has come is to be asked at once.
+    haste: bool,
 }
 
 impl Picture {
@@ -58,6 +60,7 @@ impl Picture {
             reigning: None,
             mixed: false,
             doubt: false,
+            haste: false,
         }
     }
 
@@ -71,13 +74,23 @@ impl Picture {
         std::mem::replace(&mut self.doubt, false)
     }
 
+    /// Whether servers are to be asked at once how far they have come. It is told once.
+    pub(super) const fn takes_haste(&mut self) -> bool {
+        std::mem::replace(&mut self.haste, false)
+    }
+
+    /// True once all that serves has a date.
+    pub(super) fn is_dated(&self) -> bool {
+        self.topology.replicas().all(|server| server.as_of.is_some())
+    }
+
     /// Takes in what has been seen.
     pub(super) fn see(&mut self, server: ServerId, seen: Seen) {
         let is_primary = self.topology.primary == Ok(server);
         let Some(entry) = self.servers.iter_mut().find(|entry| entry.id == server) else { return };
         match seen {
             Seen::Observation(asked, observation) => {
-                entry.observe(asked, observation);
+                self.haste |= entry.observe(asked, observation);
                 self.judge();
             }
             Seen::Unobserved(at, problem) => {
@@ -185,6 +198,7 @@ impl Picture {
             (self.topology.origin, self.mixed) = (None, false);
             self.topology.epoch = Epoch(self.topology.epoch.0 + 1);
             self.reigning = Some(id);
+            self.haste = true;
         }
         self.topology.primary = judgement.primary;
         for server in &mut self.topology.servers {

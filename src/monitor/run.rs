@@ -125,7 +125,7 @@ pub async fn start(targets: Vec<(Target, u16)>, settings: Settings) -> Handles {
     let freshness_wanted = Arc::new(Notify::new());
     tasks::spawn("pacer", pace(Arc::clone(&freshness_wanted), Arc::clone(&hurry), settings.positions_pause));
     let (complete, completed) = tokio::sync::oneshot::channel();
-    tasks::spawn("monitor", keep(picture, seen, publish, doubt, complete));
+    tasks::spawn("monitor", keep(picture, seen, publish, doubt, Arc::clone(&hurry), complete));
     // The monitor ends only with the process.
     let _ = completed.await;
     topology.mark_unchanged();
@@ -149,6 +149,9 @@ pub(super) async fn open(target: &Target, settings: &Settings) -> Result<Connect
 const COLLATION: u16 = 45;
 pub(super) const COLLATION_NAME: &str = "utf8mb4_general_ci";
 
+/// For so long the first clients wait for replicas whose data has no date yet.
+const DATED_WITHIN: Duration = Duration::from_millis(500);
+
 /// Turns any number of waiting sessions into questions at a bounded rate.
 async fn pace(wanted: Arc<Notify>, hurry: Arc<watch::Sender<u64>>, pause: Duration) {
     loop {
@@ -166,9 +169,11 @@ async fn keep(
     mut seen: mpsc::Receiver<(ServerId, Seen)>,
     publish: watch::Sender<Arc<Topology>>,
     doubt: watch::Sender<u64>,
+    hurry: Arc<watch::Sender<u64>>,
     complete: tokio::sync::oneshot::Sender<()>,
 ) {
     let mut complete = Some(complete);
+    let mut known_since = None;
     let mut reported = picture.snapshot();
     while let Some((server, what)) = seen.recv().await {
         picture.see(server, what);
@@ -178,6 +183,9 @@ async fn keep(
         if picture.takes_doubt() {
             doubt.send_modify(|count| *count += 1);
         }
+        if picture.takes_haste() {
+            hurry.send_modify(|count| *count += 1);
+        }
         let snapshot = picture.snapshot();
         publish.send_replace(Arc::clone(&snapshot));
         // Before every server has been asked, what is missing is no news.
@@ -186,8 +194,17 @@ async fn keep(
             reported = Arc::clone(&snapshot);
         }
         // Greetings need the facts, which come right after the primary is known.
-        let settled = picture.is_complete() && (snapshot.primary.is_err() || snapshot.facts.is_some());
-        if settled && let Some(complete) = complete.take() {
+        let known = picture.is_complete() && (snapshot.primary.is_err() || snapshot.facts.is_some());
+        let since = *known_since.get_or_insert_with(clock::now);
+        if !known {
+            known_since = None;
+        }
+        // Who would read on the primary first might stay there.
+        let dated = picture.is_dated() || clock::now().saturating_duration_since(since) > DATED_WITHIN;
+        if known
+            && dated
+            && let Some(complete) = complete.take()
+        {
             // Nobody waits any more: Headgate is ending.
             let _ = complete.send(());
         }
