@@ -48,6 +48,7 @@ pub use accept::run;
 pub use accounts::AccountReader;
 pub use caller::{Caller, LoginError, random, read_request};
 pub use context::{Context, Limits, Live, Shared};
+pub use door::Entrance;
 pub use freshness::Written;
 pub use ids::ClientIds;
 pub use kill::end_statement_of;

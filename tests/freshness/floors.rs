@@ -166,10 +166,9 @@ async fn run_level(stage: &Stage, level: Level, pairs_in_all: u64, seed: u64) {
     let client = stage.through(&headgate);
     let tally = Arc::new(Tally::default());
     let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let chaos = {
-        let (cluster, tally) = (stage.cluster, Arc::clone(&tally));
-        tokio::spawn(chaos::rage(cluster, seed, move || tally.done.load(Ordering::Relaxed)))
-    };
+    let mut chaos = JoinSet::new();
+    let over = Arc::clone(&tally);
+    chaos.spawn(chaos::rage(stage.cluster, seed, move || over.done.load(Ordering::Relaxed)));
     let before = on_replicas(&headgate);
     let begun = Instant::now();
     let mut writers = JoinSet::new();
@@ -193,7 +192,7 @@ async fn run_level(stage: &Stage, level: Level, pairs_in_all: u64, seed: u64) {
     let took = begun.elapsed();
     tally.done.store(true, Ordering::Relaxed);
     others.join_all().await.into_iter().for_each(&mut note);
-    let harm = chaos.await.unwrap();
+    let harm = chaos.join_all().await.concat();
     stage.heal().await;
     let flavor = stage.cluster.flavor();
     println!(

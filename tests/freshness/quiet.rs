@@ -94,7 +94,7 @@ async fn latencies(flavor: Flavor) {
     ] {
         let before = on_replicas(&headgate);
         let (median, late) = read_after_write(&mut connection, hint).await;
-        let share = (on_replicas(&headgate) - before);
+        let share = on_replicas(&headgate) - before;
         println!(
             "{flavor} a read right after a write, {name}: median {median} µs, 95th {late} µs, {share:.0} % on replicas"
         );

@@ -105,11 +105,14 @@ pub(crate) async fn heal_replica(replica: &Node) {
     }
     // Not frozen is fine.
     let _ = replica.resume();
-    let start = match replica.flavor() {
-        Flavor::MySql => "START REPLICA",
-        Flavor::MariaDb => "START SLAVE",
+    let word = match replica.flavor() {
+        Flavor::MySql => "REPLICA",
+        Flavor::MariaDb => "SLAVE",
     };
-    replica.sql(start).await.unwrap();
+    // One that failed to connect would wait for up to a minute before it tries again.
+    for statement in [format!("STOP {word} IO_THREAD"), format!("START {word}")] {
+        replica.sql(statement).await.unwrap();
+    }
 }
 
 /// The sum of a counter's samples whose labels are these.

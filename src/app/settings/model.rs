@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::password::PasswordSource;
 use crate::admission::Rules;
 use crate::config::{BackendTls, LogFormat, RuntimeModel};
-use crate::pooling::{Mode, Users};
+use crate::frontend::Entrance;
+use crate::pooling::Users;
 use crate::routing::{Policy, Preferences};
 use crate::topology::{Address, Patience};
 use crate::wire::capabilities::Capabilities;
@@ -92,14 +93,21 @@ pub struct Front {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doorway {
     pub address: Address,
-    /// The pool mode of those who come in there, where it has one of its own.
-    pub mode: Option<Mode>,
+    /// What holds for those who come in there.
+    pub entrance: Entrance,
 }
 
 impl fmt::Display for Doorway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Entrance { pool, reads } = self.entrance;
         self.address.fmt(f)?;
-        self.mode.map_or(Ok(()), |mode| write!(f, " pool {}", mode.word()))
+        if let Some(mode) = pool {
+            write!(f, " pool {}", mode.word())?;
+        }
+        if let Some(consistency) = reads.consistency {
+            write!(f, " consistency {}", consistency.word())?;
+        }
+        reads.max_lag.map_or(Ok(()), |lag| write!(f, " max_lag {}ms", lag.as_millis()))
     }
 }
 

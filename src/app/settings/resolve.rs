@@ -163,8 +163,12 @@ impl Resolver<'_> {
         let endpoints: Vec<Endpoint> = doorways.iter().map(|doorway| doorway.endpoint.clone()).collect();
         // Where one is named twice there is a problem, and no settings come of it.
         let addresses = self.distinct("listen.address", &endpoints, "--listen 0.0.0.0:4306");
-        let modes = doorways.iter().map(|doorway| doorway.pool.map(admission::mode));
-        addresses.into_iter().zip(modes).map(|(address, mode)| Doorway { address, mode }).collect()
+        let entrances = doorways.iter().map(routing::entrance);
+        addresses
+            .into_iter()
+            .zip(entrances)
+            .map(|(address, entrance)| Doorway { address, entrance })
+            .collect()
     }
 
     fn backend(&mut self) -> BackendLink {
