@@ -68,9 +68,10 @@ impl Machine {
     /// The primary works. Puts back what was begun, if anything was.
     pub(super) fn come_to_rest(&mut self, now: Instant, what: &str) -> bool {
         self.change = None;
+        self.cooldown_until = self.cooldown_until.filter(|until| now < *until);
         let phase = match self.stage {
             Stage::Changing => Phase::Undoing,
-            _ if self.cooldown_until.is_some_and(|until| now < until) => Phase::Cooldown,
+            _ if self.cooldown_until.is_some() => Phase::Cooldown,
             _ => Phase::Healthy,
         };
         self.enter(now, phase, what);
@@ -85,6 +86,7 @@ impl Machine {
             return true;
         }
         if self.phase == Phase::Cooldown && self.cooldown_until.is_some_and(|until| now >= until) {
+            self.cooldown_until = None;
             self.enter(now, Phase::Healthy, "the cool-down is over");
             return true;
         }
@@ -117,6 +119,13 @@ impl Machine {
             let said = self.pursue(now, Goal::Release, || Action::ReleaseWrites);
             if !said.is_open() {
                 self.orders.retry(Goal::Release);
+            }
+        }
+        if self.saved != Some(self.state(primary)) && self.retry_at.is_none_or(|at| now >= at) {
+            let saved = self.save(now);
+            if !saved.is_open() {
+                self.orders.retry(Goal::Save);
+                self.retry_at = Some(now + self.rules.retry);
             }
         }
     }

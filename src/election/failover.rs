@@ -120,8 +120,13 @@ impl Machine {
     /// Saves where the machine stands.
     pub(super) fn save(&mut self, now: Instant) -> Progress {
         let Some(primary) = self.primary else { return Progress::Done };
-        let state = State { epoch: self.epoch, primary, stage: self.stage };
+        let state = self.state(primary);
         self.pursue(now, Goal::Save, || Action::Save(state))
+    }
+
+    /// What is to be saved.
+    pub(super) fn state(&self, primary: ServerId) -> State {
+        State { epoch: self.epoch, primary, stage: self.stage, cooling: self.cooldown_until.is_some() }
     }
 
     /// Somebody else has promoted; Headgate only goes along.

@@ -50,6 +50,8 @@ pub struct Machine {
     pub(super) run: Option<u64>,
     /// What the shell was told last.
     pub(super) published: Option<(Epoch, ServerId)>,
+    /// What was saved last, as far as that is known.
+    pub(super) saved: Option<State>,
     /// Writes may be held.
     pub(super) held: bool,
     pub(super) cooldown_until: Option<Instant>,
@@ -87,6 +89,7 @@ impl Machine {
             floor: None,
             run: None,
             published: None,
+            saved: None,
             held: true,
             cooldown_until: None,
             retry_at: None,
@@ -180,6 +183,8 @@ impl Machine {
         self.orders.abandon();
         self.change = None;
         self.published = None;
+        self.saved = state;
+        self.held = true;
         self.lineage = None;
         self.floor = None;
         self.settled_from = now + self.rules.longest_order();
@@ -187,6 +192,7 @@ impl Machine {
             self.epoch = state.epoch;
             self.primary = Some(state.primary);
             self.stage = state.stage;
+            self.cooldown_until = state.cooling.then(|| now + self.rules.cooldown);
         }
         // Whose receivers the earlier run has stopped is not known; starting one that runs does no harm.
         let touched = (self.stage != Stage::Settled).then_some(self.settled_from);
@@ -370,6 +376,8 @@ impl Machine {
                     change.relayed = relayed;
                 }
             }
+            (Action::Save(state), Ok(_)) => self.saved = Some(state),
+            (Action::Save(_), Err(Failure::TimedOut)) => self.saved = None,
             (Action::ReleaseWrites, Ok(_)) => self.held = false,
             (Action::Publish { primary }, Ok(_)) => self.published = Some((epoch, primary)),
             _ => {}

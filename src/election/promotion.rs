@@ -104,6 +104,9 @@ impl Machine {
         // The saved stage leads to the same primary of the same reign, so to have it written can wait; to publish cannot.
         self.primary = Some(primary);
         self.stage = Stage::Settled;
+        if !matches!(self.kind(), Some(Kind::Switchover(_) | Kind::Adoption(_))) && self.cooldown_until.is_none_or(|until| until <= now) {
+            self.cooldown_until = Some(now + self.rules.cooldown);
+        }
         let _ = self.save(now);
         let said = self.pursue(now, Goal::Publish, || Action::Publish { primary });
         if said.is_done() {
@@ -125,7 +128,6 @@ impl Machine {
     }
 
     fn finish(&mut self, now: Instant, primary: ServerId) -> bool {
-        let automatic = !matches!(self.kind(), Some(Kind::Switchover(_) | Kind::Adoption(_)));
         self.change = None;
         self.accept_loss = false;
         self.rounds = 0;
@@ -141,12 +143,6 @@ impl Machine {
         if let Some(within) = self.rules.hook {
             self.orders.send(now, epoch, within, Action::RunHook(Hook::After), None);
         }
-        if automatic {
-            self.cooldown_until = Some(now + self.rules.cooldown);
-            self.enter(now, Phase::Cooldown, format!("{primary} is the primary"));
-        } else {
-            self.enter(now, Phase::Healthy, format!("{primary} is the primary"));
-        }
-        true
+        self.come_to_rest(now, &format!("{primary} is the primary"))
     }
 }

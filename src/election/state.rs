@@ -12,6 +12,8 @@ pub struct State {
     pub primary: ServerId,
     /// What was being done.
     pub stage: Stage,
+    /// The last failover was less than a cool-down ago. How much less is not written, since clocks may have been set.
+    pub cooling: bool,
 }
 
 /// What was being done.
