@@ -132,15 +132,30 @@ impl Machine {
 
     /// The primary is read only, and no phase made it so.
     fn cope_with_read_only(&mut self, now: Instant, primary: ServerId) -> bool {
-        let restarted = self.primary_report().is_some_and(|report| Some(report.run) != self.run);
-        // Many servers start read only, so that one which comes back does no harm. Nobody else has taken its place.
-        if restarted && self.may_look_after() {
-            self.stage = Stage::Changing;
-            self.enter(now, Phase::Undoing, format!("{primary} was restarted and is read only"));
-        } else {
+        if !self.make_writable_again(now, primary) {
             self.block(now, Why::PrimaryReadOnly(primary));
         }
         true
+    }
+
+    /// Many servers start read only, so that one which comes back does no harm. Where the primary was restarted, and nobody
+    /// else has taken its place, that is all there is to it.
+    fn make_writable_again(&mut self, now: Instant, primary: ServerId) -> bool {
+        let Some(report) = self.primary_report() else { return false };
+        let restarted = Some(report.run) != self.run;
+        // One that was replaced, or in which nobody has written, has not taken anybody's place.
+        let alone = self.roster.others(Some(primary)).all(|(_, known)| {
+            known.bad.is_some()
+                || known.report.as_ref().is_some_and(|other| {
+                    !other.writable || known.replaced || report.executed.contains(&other.executed)
+                })
+        });
+        let may = restarted && alone && self.may_look_after();
+        if may {
+            self.stage = Stage::Changing;
+            self.enter(now, Phase::Undoing, format!("{primary} was restarted and is read only"));
+        }
+        may
     }
 
     /// What replicas have of the primary's own writing that it lacks itself since it was restarted.
@@ -278,7 +293,7 @@ impl Machine {
         }
         if let Some(report) = self.primary_report() {
             return match why {
-                Why::PrimaryReadOnly(_) if !report.writable => false,
+                Why::PrimaryReadOnly(primary) if !report.writable => self.make_writable_again(now, *primary),
                 Why::NotUndone(_) if !try_again => false,
                 _ => self.believe(now),
             };

@@ -147,8 +147,10 @@ impl Machine {
             return self.give_up(now, "the primary is back");
         }
         let lock_wait = self.rules.lock_wait;
-        let within = self.rules.longest_order();
         for server in self.to_fence() {
+            // Who has been silent for long enough to be replaced hardly answers now.
+            let silent = self.roster.get(server).is_some_and(|known| known.bad.is_some());
+            let within = if silent { self.rules.order / 2 } else { self.rules.longest_order() };
             let done = self
                 .pursue_within(now, Goal::Fence(server), within, || Action::Fence { server, lock_wait });
             match done {

@@ -185,8 +185,10 @@ impl Machine {
         self.published = None;
         self.saved = state;
         self.held = true;
-        self.lineage = None;
-        self.floor = None;
+        if state.map(|state| (state.epoch, Some(state.primary))) != Some((self.epoch, self.primary)) {
+            self.lineage = None;
+            self.floor = None;
+        }
         self.settled_from = now + self.rules.longest_order();
         if let Some(state) = state {
             self.epoch = state.epoch;

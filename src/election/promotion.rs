@@ -102,7 +102,11 @@ impl Machine {
     pub(super) fn publish(&mut self, now: Instant) -> bool {
         let Some(primary) = self.change.as_ref().and_then(|change| change.candidate) else { return false };
         // The saved stage leads to the same primary of the same reign, so to have it written can wait; to publish cannot.
-        self.primary = Some(primary);
+        if let Some(old) = self.primary.replace(primary).filter(|old| *old != primary)
+            && let Some(known) = self.roster.get_mut(old)
+        {
+            known.replaced = true;
+        }
         self.stage = Stage::Settled;
         if !matches!(self.kind(), Some(Kind::Switchover(_) | Kind::Adoption(_))) && self.cooldown_until.is_none_or(|until| until <= now) {
             self.cooldown_until = Some(now + self.rules.cooldown);

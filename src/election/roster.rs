@@ -53,6 +53,8 @@ pub(super) struct Known {
     pub(super) vetoed: bool,
     /// An operator has accepted the transactions that only it has.
     pub(super) accepted: bool,
+    /// It was the primary until Headgate had another promoted.
+    pub(super) replaced: bool,
     /// It was fenced in this reign, and answered how it stands.
     pub(super) fenced: Option<Epoch>,
     /// XA branches that were prepared when it was fenced.

@@ -20,7 +20,7 @@ impl World {
     /// The write is at the server.
     pub fn commit(&mut self, process: u64, connection: u64, epoch: u64, server: usize) {
         let model = &self.servers[server];
-        let reaches = !self.cut[self.here()][server] && !self.rejected[server] && model.works();
+        let reaches = !self.is_cut(self.here(), server) && !self.rejected[server] && model.works();
         let current =
             self.process.as_ref().is_some_and(|here| here.number == process && here.connection == connection);
         if !current && self.chance.percent(50) {
@@ -47,7 +47,7 @@ impl World {
 
     /// The server's OK is at Headgate, which tells the client unless it has cut that connection.
     pub fn reply(&mut self, process: u64, connection: u64, server: usize, tx: Tx) {
-        let (cut, flavor) = (self.cut[server][self.here()], self.setup.flavor);
+        let (cut, flavor) = (self.is_cut(server, self.here()), self.setup.flavor);
         let Some(here) = self.process.as_mut().filter(|here| here.number == process) else { return };
         if cut || here.connection != connection {
             return;

@@ -225,12 +225,10 @@ impl World {
     }
 
     fn set_cut(&mut self, one: usize, other: usize, both: bool, cut: bool) {
-        if one == other {
-            return;
-        }
-        self.cut[one][other] = cut;
-        if both {
-            self.cut[other][one] = cut;
+        let ways = [(one, other), (other, one)];
+        for (from, to) in ways.into_iter().take(if both { 2 } else { 1 }).filter(|(from, to)| from != to) {
+            let cuts = &mut self.cuts[from][to];
+            *cuts = if cut { *cuts + 1 } else { cuts.saturating_sub(1) };
         }
     }
 

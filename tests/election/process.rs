@@ -269,7 +269,7 @@ impl World {
         if let (Action::StopReceiver { .. }, Some(here)) = (&command.action, &mut self.process) {
             here.stopping.insert(command.id, server);
         }
-        if self.cut[self.here()][server] {
+        if self.is_cut(self.here(), server) {
             return;
         }
         // Now and then a server takes its time, and more than it has.
@@ -322,7 +322,7 @@ impl World {
         delay: u64,
         outcome: Result<Done, Failure>,
     ) {
-        if !self.cut[server][self.here()] {
+        if !self.is_cut(server, self.here()) {
             let (id, epoch) = (command.id, command.epoch);
             self.after(delay, Happening::Answer { process, id, epoch, outcome });
         }

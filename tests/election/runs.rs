@@ -10,6 +10,7 @@ use crate::faults::plan;
 use crate::history::{History, Violation};
 use crate::invariants::{followers_have_nothing_of_their_own, unhealed};
 use crate::mutation::{self, Mutation};
+use crate::server::Server;
 use crate::world::{Happening, MS, SECOND, Setup, World};
 
 /// What came of a run.
@@ -68,7 +69,10 @@ fn ill(world: &World) -> Option<String> {
     if let Some(Phase::Blocked(why)) = world.blocked() {
         return (!is_true(world, why)).then(|| format!("blocked without a good reason: {why}"));
     }
-    unhealed(here.map(|here| &here.machine), &world.servers, world.published(), here.is_some_and(|here| here.held))
+    // Who never comes back is nobody's concern.
+    let gone = |server: &Server| !server.works() || !world.connected(server.id, world.here());
+    let held = here.is_some_and(|here| here.held);
+    unhealed(here.map(|here| &here.machine), &world.servers, world.published(), held, gone)
 }
 
 /// A reason to stand still that is true, for a primary that never comes back.

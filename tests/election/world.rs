@@ -86,8 +86,8 @@ pub struct World {
     pub base: Instant,
     pub chance: Chance,
     pub servers: Vec<Server>,
-    /// Cut from, to; Headgate is the last.
-    pub cut: Vec<Vec<bool>>,
+    /// How many faults cut the way from, to; Headgate is the last.
+    pub cuts: Vec<Vec<u32>>,
     /// Connections from Headgate to this server are refused by something in between.
     pub rejected: Vec<bool>,
     /// Since when a server is a witness of a living primary.
@@ -156,7 +156,7 @@ impl World {
             base: Instant::now(),
             chance,
             servers,
-            cut: vec![vec![false; count + 1]; count + 1],
+            cuts: vec![vec![0; count + 1]; count + 1],
             rejected: vec![false; count],
             witness_since: vec![None; count],
             process: None,
@@ -253,9 +253,14 @@ impl World {
         self.servers.len()
     }
 
+    /// Packets do not pass this way.
+    pub fn is_cut(&self, from: usize, to: usize) -> bool {
+        self.cuts[from][to] > 0
+    }
+
     /// Packets pass both ways.
     pub fn connected(&self, one: usize, other: usize) -> bool {
-        !self.cut[one][other] && !self.cut[other][one]
+        !self.is_cut(one, other) && !self.is_cut(other, one)
     }
 
     // Replication.
@@ -381,7 +386,7 @@ impl World {
             return;
         }
         let source = link.source;
-        if self.cut[source][replica] || !self.servers[replica].works() {
+        if self.is_cut(source, replica) || !self.servers[replica].works() {
             // It is sent again when the network lets it.
             if let Some(link) = &mut self.servers[replica].link {
                 link.sent = link.sent.min(from);
@@ -392,7 +397,7 @@ impl World {
         let semi_sync = self.setup.semi_sync;
         for tx in txs {
             self.servers[replica].receive(tx);
-            if semi_sync && self.servers[source].waiting.contains(&tx) && !self.cut[replica][source] {
+            if semi_sync && self.servers[source].waiting.contains(&tx) && !self.is_cut(replica, source) {
                 let run = self.servers[source].run;
                 self.after(HOP, Happening::Acknowledge { source, run, tx });
             }

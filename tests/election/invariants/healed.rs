@@ -5,7 +5,7 @@ use headgate::election::{Machine, Quarantine, Receiver};
 use crate::server::Server;
 
 /// Why it has not healed; nothing where it has.
-pub fn unhealed(machine: Option<&Machine>, servers: &[Server], published: Option<usize>, held: bool) -> Option<String> {
+pub fn unhealed(machine: Option<&Machine>, servers: &[Server], published: Option<usize>, held: bool, gone: impl Fn(&Server) -> bool) -> Option<String> {
     let Some(machine) = machine else { return Some("Headgate does not run".into()) };
     if !machine.phase().is_at_rest() {
         return Some(format!("{:?}", machine.phase()));
@@ -22,7 +22,7 @@ pub fn unhealed(machine: Option<&Machine>, servers: &[Server], published: Option
     let quarantined = |server: usize| {
         machine.quarantined().find(|(id, _)| usize::from(id.0) == server).map(|(_, why)| why.clone())
     };
-    for server in servers.iter().filter(|server| server.id != primary) {
+    for server in servers.iter().filter(|server| server.id != primary && !gone(server)) {
         if server.writable {
             return Some(format!("server {} is writable too", server.id));
         }
