@@ -14,7 +14,7 @@ pub enum Rejection {
     Vetoed,
     /// It is kept out.
     Quarantined,
-    /// It has transactions that no primary wrote.
+    /// It has transactions that the primary lacks.
     Errant(Transactions),
     /// It leaves something out of what it replicates or logs.
     Filtered,
@@ -164,7 +164,7 @@ impl fmt::Display for Rejection {
         match self {
             Self::Vetoed => f.write_str("is vetoed by an operator"),
             Self::Quarantined => f.write_str("is in quarantine"),
-            Self::Errant(errant) => write!(f, "has transactions that no primary wrote: {errant}"),
+            Self::Errant(errant) => write!(f, "has transactions that the primary lacks: {errant}"),
             Self::Filtered => f.write_str("has replication filters"),
             Self::NoBinaryLog => f.write_str("writes no binary log that others can follow"),
             Self::NewerThan(other) => write!(f, "is of a newer version than {other}"),

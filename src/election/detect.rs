@@ -101,7 +101,9 @@ impl Machine {
         if !writable {
             return self.cope_with_read_only(now, primary);
         }
-        self.run = Some(run);
+        if self.ahead().is_none() {
+            self.run = Some(run);
+        }
         self.rounds = 0;
         self.told = None;
         self.speak_for_primary(now, primary);
@@ -161,7 +163,13 @@ impl Machine {
     /// What replicas have of the primary's own writing that it lacks itself since it was restarted.
     ///
     /// Only then: while it runs, semi-synchronous replicas have transactions before it shows them (HAZARDS 14).
-    pub(super) fn lacks(&self) -> Option<Transactions> {
+    fn lacks(&self) -> Option<Transactions> {
+        let asked = self.known_primary()?.reported?;
+        self.ahead().filter(|(_, seen)| *seen <= asked).map(|(own, _)| own)
+    }
+
+    /// The same, though a replica was asked later than the primary: it may have got them since. And when it was asked.
+    pub(super) fn ahead(&self) -> Option<(Transactions, Instant)> {
         let report = self.primary_report()?;
         if self.run.is_none_or(|run| run == report.run) {
             return None;
@@ -172,7 +180,7 @@ impl Machine {
                 return None;
             }
             let (own, _) = received.without(&report.executed).by_origin(&report.origin);
-            (!own.is_empty()).then_some(own)
+            (!own.is_empty()).then_some((own, known.reported?))
         })
     }
 

@@ -30,7 +30,7 @@ impl Machine {
         self.kind() == Some(Kind::Failover)
             && !matches!(self.stage, Stage::Promoting { .. })
             && self.primary_report().is_some()
-            && self.lacks().is_none()
+            && self.ahead().is_none()
     }
 
     /// Gives up and puts back.
@@ -126,7 +126,13 @@ impl Machine {
 
     /// What is to be saved.
     pub(super) fn state(&self, primary: ServerId) -> State {
-        State { epoch: self.epoch, primary, stage: self.stage, cooling: self.cooldown_until.is_some() }
+        State {
+            epoch: self.epoch,
+            primary,
+            stage: self.stage,
+            stopped: self.roster.others(Some(primary)).any(|(_, known)| known.stopped.is_some()),
+            cooling: self.cooldown_until.is_some(),
+        }
     }
 
     /// Somebody else has promoted; Headgate only goes along.

@@ -119,8 +119,10 @@ impl Machine {
                 break;
             }
         }
-        if self.phase.is_at_rest() {
-            self.upkeep(now);
+        match self.phase {
+            Phase::Healthy | Phase::Cooldown => self.upkeep(now),
+            Phase::Suspecting | Phase::Confirming | Phase::Blocked(_) => self.fence_replaced(now),
+            _ => {}
         }
         self.orders.take()
     }
@@ -197,7 +199,8 @@ impl Machine {
             self.cooldown_until = state.cooling.then(|| now + self.rules.cooldown);
         }
         // Whose receivers the earlier run has stopped is not known; starting one that runs does no harm.
-        let touched = (self.stage != Stage::Settled).then_some(self.settled_from);
+        let touched = self.stage != Stage::Settled || state.is_some_and(|state| state.stopped);
+        let touched = touched.then_some(self.settled_from);
         self.roster.0.values_mut().for_each(|known| known.stopped = touched);
         let what = state.map_or_else(|| "nothing is saved".to_owned(), |state| format!("{:?}", state.stage));
         self.enter(now, Phase::Starting, what);

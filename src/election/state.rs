@@ -12,6 +12,8 @@ pub struct State {
     pub primary: ServerId,
     /// What was being done.
     pub stage: Stage,
+    /// Receivers that Headgate has stopped may not run again yet.
+    pub stopped: bool,
     /// The last failover was less than a cool-down ago. How much less is not written, since clocks may have been set.
     pub cooling: bool,
 }

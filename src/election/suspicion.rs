@@ -8,6 +8,7 @@
 use std::time::{Duration, Instant};
 
 use super::blocked::Why;
+use super::candidate::Rejection;
 use super::roster::{Bad, Known, Roster};
 use super::rules::Rules;
 use super::sight::{Receiver, Trouble};
@@ -68,6 +69,10 @@ pub(super) fn judge(
     }
     if those(Evidence::Pending).next().is_some() {
         return Verdict::Wait;
+    }
+    if evidence.is_empty() {
+        let others = roster.others(Some(primary)).map(|(server, _)| (server, Rejection::Quarantined));
+        return Verdict::No(Why::NoCandidate { rejected: others.collect() });
     }
     let (known, out) = (evidence.len(), those(Evidence::OutOfReach).count());
     let reached = known - out;

@@ -48,6 +48,28 @@ impl Machine {
         }
     }
 
+    /// A primary that was replaced and is back takes no writes, whatever state its successor is in.
+    pub(super) fn fence_replaced(&mut self, now: Instant) {
+        if !self.may_look_after() {
+            return;
+        }
+        let back: Vec<ServerId> = self
+            .roster
+            .others(self.primary)
+            .filter(|(server, known)| {
+                known.replaced
+                    && known.current().is_some_and(|report| report.writable)
+                    && !self.orders.is_busy(*server)
+                    && known.rest_until.is_none_or(|until| now >= until)
+            })
+            .map(|(server, _)| server)
+            .collect();
+        let (within, lock_wait) = (self.rules.longest_order(), self.rules.lock_wait);
+        for server in back {
+            self.orders.send(now, self.epoch, within, Action::Fence { server, lock_wait }, None);
+        }
+    }
+
     fn serve(&mut self, now: Instant, primary: ServerId, server: ServerId, need: Need) {
         let (epoch, rules) = (self.epoch, &self.rules);
         let (order, longest, lock_wait) = (rules.order, rules.longest_order(), rules.lock_wait);

@@ -84,13 +84,18 @@ fn is_true(world: &World, why: &Why) -> bool {
     }
     let safe = world.setup.rules.policy == Policy::Safe;
     let others = || world.servers.iter().filter(|server| server.id != primary);
+    let machine = world.process.as_ref().map(|here| &here.machine);
+    let kept_out = |server: usize| {
+        machine.is_some_and(|machine| machine.quarantined().any(|(id, _)| usize::from(id.0) == server))
+    };
     let stray = |id: &u32| world.history.strays.contains_key(id);
     let fit = || {
         others().filter(|server| {
             server.works()
                 && server.logs
                 && !server.filtered
-                && !server.held.iter().any(stray)
+                && !server.held.iter().any(|id| stray(id) || !old.has(*id))
+                && !kept_out(server.id)
                 && others().all(|other| other.version >= server.version)
         })
     };
@@ -101,6 +106,8 @@ fn is_true(world: &World, why: &Why) -> bool {
         Why::NoWitness => others().all(|server| {
             server.link.as_ref().is_none_or(|link| link.source != primary || link.receiver == Receiver::Stopped)
         }),
+        // It applies more slowly than clients write.
+        Why::ApplierBehind(server) => !world.servers[usize::from(server.0)].relay.is_empty(),
         _ => false,
     }
 }
