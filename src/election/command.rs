@@ -154,8 +154,8 @@ pub enum Done {
     Report(Box<Report>),
     /// The receiver was restarted.
     Receiver {
-        /// It got a connection to its source.
-        connected: bool,
+        /// It got a connection to its source, or was told that there are too many.
+        alive: bool,
     },
     /// Writes are held.
     Held {

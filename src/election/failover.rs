@@ -268,7 +268,7 @@ impl Machine {
     /// What stands against a server before anybody looks at what it holds.
     fn barred(&self, server: ServerId) -> Option<Rejection> {
         let known = self.roster.get(server)?;
-        if known.vetoed {
+        if self.rules.vetoes.contains(&server) {
             return Some(Rejection::Vetoed);
         }
         if known.quarantine.is_some() {
@@ -322,6 +322,9 @@ impl Machine {
         let Some(candidate) = self.change.as_ref().and_then(|change| change.candidate) else {
             return self.fail(now, Why::TookTooLong("CatchingUp"));
         };
+        if self.is_vetoed(candidate) {
+            return self.make_room(now, candidate);
+        }
         if Some(candidate) != self.primary {
             let Some(up_to) = self.to_be_applied(candidate) else {
                 return self.fail(now, Why::ApplierBehind(candidate));
@@ -366,6 +369,20 @@ impl Machine {
             return self.fail(now, Why::ApplierBehind(candidate));
         }
         self.try_another(now, candidate, why)
+    }
+
+    /// An operator does not want it, since it was chosen.
+    pub(super) fn is_vetoed(&self, candidate: ServerId) -> bool {
+        self.rules.vetoes.contains(&candidate)
+    }
+
+    /// The candidate is vetoed. A planned switchover is over then.
+    pub(super) fn make_room(&mut self, now: Instant, candidate: ServerId) -> bool {
+        let why = Failure::Refused(Rejection::Vetoed.to_string());
+        if self.is_switchover() && !matches!(self.stage, Stage::Promoting { .. }) {
+            return self.give_up(now, format!("{candidate} {why}"));
+        }
+        self.try_another(now, candidate, &why)
     }
 
     /// Begins again without this one.

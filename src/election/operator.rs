@@ -73,16 +73,15 @@ impl Machine {
     }
 
     fn veto(&mut self, now: Instant, server: ServerId, on: bool) -> Option<String> {
-        let Some(known) = self.roster.get_mut(server) else { return Some(format!("{server} is not known")) };
-        known.vetoed = on;
-        self.note(now, format!("{server} {}", if on { "is vetoed" } else { "may be promoted" }));
-        // A candidate that has not been promoted yet makes room.
-        let before = matches!(self.phase, Phase::CatchingUp | Phase::Fencing);
-        let candidate = self.change.as_ref().and_then(|change| change.candidate);
-        if on && before && candidate == Some(server) {
-            self.change = None;
-            self.block(now, super::blocked::Why::NotPromoted(server));
+        if self.roster.get(server).is_none() {
+            return Some(format!("{server} is not known"));
         }
+        if on {
+            self.rules.vetoes.insert(server);
+        } else {
+            self.rules.vetoes.remove(&server);
+        }
+        self.note(now, format!("{server} {}", if on { "is vetoed" } else { "may be promoted" }));
         None
     }
 

@@ -38,6 +38,9 @@ impl Machine {
                 return true;
             }
         }
+        if self.is_vetoed(candidate) && self.orders.progress(Goal::Promote).is_none() {
+            return self.make_room(now, candidate);
+        }
         match self.pursue(now, Goal::Promote, || Action::Promote { server: candidate }) {
             Progress::Done => {
                 self.enter(now, Phase::Repointing, format!("{candidate} is writable"));
@@ -50,7 +53,7 @@ impl Machine {
                     change.attempts += 1;
                     change.attempts
                 });
-                if in_reach && attempts < MOST_ATTEMPTS {
+                if in_reach && attempts < MOST_ATTEMPTS && !self.is_vetoed(candidate) {
                     self.orders.retry(Goal::Promote);
                     return false;
                 }

@@ -1,6 +1,9 @@
 //! What an operator decides beforehand.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
+
+use crate::topology::ServerId;
 
 /// Who may become the primary without being told to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,6 +33,8 @@ pub enum Heartbeat {
 pub struct Rules {
     /// Who may become the primary without being told to.
     pub policy: Policy,
+    /// Those whom operators never want promoted.
+    pub vetoes: BTreeSet<ServerId>,
     /// How often the replicas hear from a primary without writes.
     pub heartbeat: Heartbeat,
     /// How long connections must have been refused until a process counts as gone.
@@ -79,6 +84,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             policy: Policy::default(),
+            vetoes: BTreeSet::new(),
             heartbeat: Heartbeat::Managed(Duration::from_millis(500)),
             refused_for: Duration::from_millis(400),
             cooldown: Duration::from_secs(60),

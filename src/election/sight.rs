@@ -76,6 +76,8 @@ pub enum Receiver {
     Stopped,
     /// It has no connection and tries to get one.
     Connecting,
+    /// It has no connection, since its source has too many. Its source lives.
+    Crowded,
     /// It runs. It goes on saying so while its source is silent.
     Running,
 }

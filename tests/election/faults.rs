@@ -3,6 +3,7 @@
 use headgate::election::{Event, Operator};
 
 use crate::chance::Chance;
+use crate::mutation::Mutation;
 use crate::process::id;
 use crate::world::{Happening, MS, SECOND, Setup, World};
 
@@ -173,7 +174,9 @@ impl World {
             Kind::Pause => self.wish(Operator::Pause(true)),
             Kind::Veto => {
                 self.history.vetoed.insert(server);
-                self.tell_of_vetoes();
+                if self.mutation != Some(Mutation::NoVeto) {
+                    self.wish(Operator::Veto { server: id(server), on: true });
+                }
             }
             Kind::Switchover => self.wish(Operator::Switchover { to: id(server) }),
             Kind::Failover => self.wish(Operator::Failover),
@@ -241,17 +244,6 @@ impl World {
             self.reconnect(server);
             let session = self.servers[server].link.as_ref().map_or(0, |link| link.session);
             self.after(SECOND, Happening::Connect { replica: server, session });
-        }
-    }
-
-    /// A new run of Headgate has to hear of vetoes, which a shell keeps.
-    pub fn tell_of_vetoes(&mut self) {
-        if self.mutation == Some(crate::mutation::Mutation::NoVeto) {
-            return;
-        }
-        let vetoed: Vec<usize> = self.history.vetoed.iter().copied().collect();
-        for server in vetoed {
-            self.wish(Operator::Veto { server: id(server), on: true });
         }
     }
 

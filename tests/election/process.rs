@@ -68,6 +68,9 @@ impl World {
         if self.mutation == Some(Mutation::NoCooldown) {
             rules.cooldown = Duration::ZERO;
         }
+        if self.mutation != Some(Mutation::NoVeto) {
+            rules.vetoes = self.history.vetoed.iter().copied().map(id).collect();
+        }
         let servers: Vec<ServerId> = (0..self.servers.len()).map(id).collect();
         let machine = Machine::restore(self.stored, rules, &servers, self.instant());
         self.process = Some(Process {
@@ -89,7 +92,6 @@ impl World {
             self.after(delay, Happening::Probe { process: number, server });
         }
         self.step(Event::Tick);
-        self.tell_of_vetoes();
     }
 
     pub fn kill_headgate(&mut self) {
@@ -266,6 +268,9 @@ impl World {
             }
             return;
         };
+        if let Action::Promote { .. } = command.action {
+            no_promotion_of(&mut self.history, server);
+        }
         if let (Action::StopReceiver { .. }, Some(here)) = (&command.action, &mut self.process) {
             here.stopping.insert(command.id, server);
         }
@@ -480,14 +485,10 @@ impl World {
     fn restart_receiver(&mut self, process: u64, command: &Command, server: usize) {
         self.reconnect(server);
         let Some(link) = &self.servers[server].link else { return };
-        let connected = link.receiver == Receiver::Running && self.mutation != Some(Mutation::DeafToProgress);
-        let at_once = connected || self.connected(server, link.source) && !self.servers[link.source].up;
+        let alive = matches!(link.receiver, Receiver::Running | Receiver::Crowded) && self.mutation != Some(Mutation::DeafToProgress);
+        let at_once = alive || self.connected(server, link.source) && !self.servers[link.source].up;
         let delay = if at_once { 5 * MS } else { 600 * MS };
-        let session = link.session;
-        if !connected {
-            self.after(SECOND, Happening::Connect { replica: server, session });
-        }
-        self.answer(process, command, server, delay, Ok(Done::Receiver { connected }));
+        self.answer(process, command, server, delay, Ok(Done::Receiver { alive }));
     }
 
     fn stop_receiver(&mut self, server: usize) -> Result<Done, Failure> {
@@ -537,7 +538,6 @@ impl World {
     }
 
     fn promote(&mut self, command: &Command, server: usize) -> Result<Done, Failure> {
-        no_promotion_of(&mut self.history, server);
         one_promotion(&mut self.history, command.epoch.0, server);
         if self.mutation == Some(Mutation::PromisedPromotion) {
             let mut report = self.servers[server].report();

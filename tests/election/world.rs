@@ -288,7 +288,7 @@ impl World {
     /// A receiver tries to get a connection.
     pub fn connect(&mut self, replica: usize, session: u64) {
         let Some(link) = &self.servers[replica].link else { return };
-        if link.session != session || link.receiver != Receiver::Connecting || !self.servers[replica].up {
+        if link.session != session || !matches!(link.receiver, Receiver::Connecting | Receiver::Crowded) || !self.servers[replica].up {
             return;
         }
         let source = link.source;
@@ -318,6 +318,13 @@ impl World {
                 self.pump(replica);
             }
         } else {
+            let told = self.connected(replica, source)
+                && self.servers[source].works()
+                && self.servers[source].crowded
+                && self.servers[replica].works();
+            if let Some(link) = &mut self.servers[replica].link {
+                link.receiver = if told { Receiver::Crowded } else { Receiver::Connecting };
+            }
             self.after(SECOND, Happening::Connect { replica, session });
         }
     }
