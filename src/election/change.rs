@@ -31,18 +31,45 @@ pub(super) struct Change {
     /// What was acknowledged since the last publication; nothing where nothing was.
     pub(super) relayed: Option<Transactions>,
     pub(super) candidate: Option<ServerId>,
+    /// How many servers were compared when the candidate was chosen.
+    pub(super) compared: usize,
+    /// How many candidates were given up.
+    pub(super) given_up: u32,
+    /// The run of the candidate that was promoted.
+    pub(super) run: Option<u64>,
     /// How often the candidate was told to become the primary.
     pub(super) attempts: u32,
     /// Who was tried.
     pub(super) tried: BTreeMap<ServerId, Rejection>,
 }
 
+/// Who was given up gets another chance when it answers again, but not for ever.
+const MOST_CHANCES: u32 = 4;
+
 impl Change {
+    /// So a server stands, and it gets no more.
+    pub(super) fn freeze(&mut self, server: ServerId, report: Report) {
+        if self.given_up < MOST_CHANCES {
+            self.tried.remove(&server);
+        }
+        self.frozen.insert(server, report);
+    }
+
     pub(super) fn new(kind: Kind) -> Self {
         let candidate = match kind {
             Kind::Failover | Kind::Forced => None,
             Kind::Switchover(to) | Kind::Adoption(to) | Kind::Resumed(to) => Some(to),
         };
-        Self { kind, frozen: BTreeMap::new(), relayed: None, candidate, attempts: 0, tried: BTreeMap::new() }
+        Self {
+            kind,
+            frozen: BTreeMap::new(),
+            relayed: None,
+            candidate,
+            compared: 0,
+            given_up: 0,
+            run: None,
+            attempts: 0,
+            tried: BTreeMap::new(),
+        }
     }
 }

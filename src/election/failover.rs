@@ -66,17 +66,7 @@ impl Machine {
             self.enter(now, Phase::Fencing, "writes are held");
             return true;
         }
-        let replicas: Vec<ServerId> = self
-            .roster
-            .others(self.primary)
-            .filter(|(_, known)| known.quarantine.is_none() && known.current().is_some())
-            .map(|(server, _)| server)
-            .collect();
-        let mut open = false;
-        for replica in replicas {
-            open |= self.pursue(now, Goal::Stop(replica), || Action::StopReceiver { replica }).is_open();
-        }
-        if open && !self.is_late(now) {
+        if self.freeze_replicas(now).is_open() && !self.is_late(now) {
             return false;
         }
         let known = self.roster.replicas(self.primary);
@@ -87,6 +77,22 @@ impl Machine {
         }
         self.enter(now, Phase::Fencing, format!("receivers are stopped on {frozen} of {known} replicas"));
         true
+    }
+
+    /// Stops the receivers of those replicas in reach that do not stand still yet.
+    fn freeze_replicas(&mut self, now: Instant) -> Progress {
+        let frozen = |server: &ServerId| self.change.as_ref().is_some_and(|change| change.frozen.contains_key(server));
+        let moving: Vec<ServerId> = self
+            .roster
+            .others(self.primary)
+            .filter(|(server, known)| known.quarantine.is_none() && known.current().is_some() && !frozen(server))
+            .map(|(server, _)| server)
+            .collect();
+        let mut open = false;
+        for replica in moving {
+            open |= self.pursue(now, Goal::Stop(replica), || Action::StopReceiver { replica }).is_open();
+        }
+        if open { Progress::Open } else { Progress::Done }
     }
 
     /// Saves that a change begins, holds writes, and runs the operator's program.
@@ -172,6 +178,10 @@ impl Machine {
                 return self.give_up(now, format!("{prepared} XA branches are prepared on {server}"));
             }
         }
+        // Who has come back meanwhile may have more than the others.
+        if !self.is_switchover() && self.freeze_replicas(now).is_open() && !self.is_late(now) {
+            return false;
+        }
         self.tell_of_unfenced(now);
         self.choose(now)
     }
@@ -228,6 +238,7 @@ impl Machine {
         }
         if let Some(change) = &mut self.change {
             change.candidate = Some(candidate);
+            change.compared = change.frozen.len();
         }
         let against: String =
             ranking.rejected.iter().map(|(server, why)| format!("; {server} {why}")).collect();
@@ -337,6 +348,14 @@ impl Machine {
                 Progress::Done => {}
             }
         }
+        if !self.is_switchover() {
+            if self.freeze_replicas(now).is_open() && !self.is_late(now) {
+                return false;
+            }
+            if self.change.as_ref().is_some_and(|change| change.compared < change.frozen.len()) {
+                return self.choose(now);
+            }
+        }
         // What nobody has asked for must still be allowed: another Headgate may have been seen meanwhile.
         let forward = matches!(self.stage, Stage::Promoting { .. });
         if self.kind() == Some(Kind::Failover)
@@ -392,6 +411,7 @@ impl Machine {
         change.frozen.clear();
         change.candidate = None;
         change.attempts = 0;
+        change.given_up += 1;
         if matches!(change.kind, Kind::Switchover(_) | Kind::Resumed(_)) {
             change.kind = Kind::Failover;
         }

@@ -373,7 +373,12 @@ impl Machine {
         match (action, outcome) {
             (Action::StopReceiver { replica: server } | Action::Fence { server, .. }, Ok(Done::Report(report))) => {
                 if let Some(change) = &mut self.change {
-                    change.frozen.insert(server, *report);
+                    change.freeze(server, *report);
+                }
+            }
+            (Action::Promote { .. }, Ok(Done::Report(report))) => {
+                if let Some(change) = &mut self.change {
+                    change.run = Some(report.run);
                 }
             }
             (Action::HoldWrites { .. }, Ok(Done::Held { relayed })) => {

@@ -135,7 +135,7 @@ impl Machine {
     }
 
     fn finish(&mut self, now: Instant, primary: ServerId) -> bool {
-        self.change = None;
+        let run = self.change.take().and_then(|change| change.run);
         self.accept_loss = false;
         self.rounds = 0;
         if let Some(known) = self.roster.get_mut(primary)
@@ -144,8 +144,9 @@ impl Machine {
             known.stopped = None;
             self.lineage = Some(report.executed.clone());
             self.floor = Some(report.executed.clone());
-            self.run = Some(report.run);
         }
+        // It may have been restarted since it was promoted.
+        self.run = run;
         let epoch = self.epoch;
         if let Some(within) = self.rules.hook {
             self.orders.send(now, epoch, within, Action::RunHook(Hook::After), None);

@@ -104,6 +104,12 @@ impl Known {
                 self.heard = Some(now);
             }
         }
+        // Who is told that there are too many connections was told so by a server that lives.
+        let was = self.report.as_ref().and_then(|before| Some(before.channel.as_ref()?.receiver));
+        let crowded = report.channel.as_ref().is_some_and(|channel| channel.receiver == Receiver::Crowded);
+        if crowded && was != Some(Receiver::Crowded) {
+            self.heard = Some(now);
+        }
         let connecting = report.channel.as_ref().is_some_and(|channel| channel.receiver == Receiver::Connecting);
         self.lost = if connecting { self.lost.or(Some(now)) } else { None };
         self.report = Some(report);

@@ -133,6 +133,10 @@ fn testimony(
     if heard.is_some_and(|heard| heard >= bad.since && !quiet_since(heard)) {
         return Evidence::Hears;
     }
+    let crowded = report.channel.as_ref().is_some_and(|channel| channel.receiver == Receiver::Crowded);
+    if crowded {
+        return Evidence::Unclear;
+    }
     if bad.trouble.leaves_heartbeats() || heard.max(good).is_none_or(quiet_since) {
         return Evidence::Agrees;
     }
