@@ -70,7 +70,11 @@ pub(super) struct Roster(pub(super) BTreeMap<ServerId, Known>);
 impl Known {
     pub(super) fn see(&mut self, now: Instant, asked: Instant, sight: Sight) {
         match sight {
-            Sight::Answered(report) => self.take_report(now, asked, *report),
+            Sight::Answered(report) => {
+                self.good = self.good.max(Some(asked));
+                self.bad = None;
+                self.take_report(now, asked, *report);
+            }
             Sight::Crowded => {
                 self.good = self.good.max(Some(asked));
                 self.bad = None;
@@ -85,13 +89,12 @@ impl Known {
         }
     }
 
-    /// Takes in how a server stands. Answers may overtake each other; an older one tells nothing.
+    /// Takes in how a server stands. Answers may overtake each other; an older one tells nothing. Whether the server is well
+    /// is for the monitor to say: one whose disk is full obeys commands.
     pub(super) fn take_report(&mut self, now: Instant, asked: Instant, report: Report) {
         if self.reported.is_some_and(|last| asked < last) {
             return;
         }
-        self.good = self.good.max(Some(asked));
-        self.bad = None;
         if let (Some(before), Some(channel)) = (&self.report, &report.channel) {
             let more = !before.received.contains(&report.received);
             let beat = before.channel.as_ref().is_some_and(|old| {

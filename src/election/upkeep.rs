@@ -115,7 +115,11 @@ fn need(other: &Known, known: &Known, primary: ServerId, epoch: Epoch) -> Option
         (!missing.is_empty()).then_some(Need::Quarantine(Quarantine::LogsPurged(missing)))
     };
     let receiver = report.channel.as_ref().map(|channel| channel.receiver);
-    if report.follows(primary) && !report.writable {
+    let kept_out = match &other.quarantine {
+        Some(Quarantine::Errant(_)) => errant(report, source),
+        _ => None,
+    };
+    if report.follows(primary) && !report.writable && kept_out.is_none() {
         return Some(match receiver {
             Some(Receiver::Stopped) if other.stopped.is_some() => purged().unwrap_or(Need::Follow),
             // An operator has stopped it, or it gave up: that is for people, unless it is clear why.

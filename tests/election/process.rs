@@ -562,9 +562,8 @@ impl World {
                 self.servers[source].commit(tx);
             }
         } else {
-            // What somebody wrote to a follower directly is theirs; the rest is a fault of ours.
-            let replica = &self.servers[server];
-            if !replica.held.iter().any(|id| self.history.strays.contains_key(id)) || self.mutation.is_some() {
+            let goes_on = self.servers[server].link.as_ref().is_some_and(|link| link.source == source);
+            if !goes_on {
                 nothing_of_its_own(&mut self.history, &self.servers[server], &self.servers[source]);
             }
         }
