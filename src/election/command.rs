@@ -87,6 +87,10 @@ pub enum Action {
         replica: ServerId,
         /// The new source.
         source: ServerId,
+        /// What the source has. If the replica, its replication being stopped, has anything else, the answer is
+        /// [`Failure::Refused`]: somebody may have written there since it was looked at. Nothing where it follows that source
+        /// already, and is only to go on.
+        within: Option<Transactions>,
         /// Transactions of its own that an operator has accepted, to be passed over on the source.
         accept: Option<Transactions>,
     },

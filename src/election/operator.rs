@@ -100,12 +100,13 @@ impl Machine {
         let Some(source) = self.primary.filter(|_| self.phase.is_at_rest() && self.leading) else {
             return Some("the primary is not well".into());
         };
+        let within = self.primary_report().map(|report| report.executed.clone());
         let known = self.roster.get_mut(server)?;
         let Some(Quarantine::Errant(errant)) = known.quarantine.clone() else {
             return Some(format!("{server} is not in quarantine for transactions of its own"));
         };
         known.accepted = true;
-        let follow = Action::Follow { replica: server, source, accept: Some(errant) };
+        let follow = Action::Follow { replica: server, source, within, accept: Some(errant) };
         self.orders.send(now, self.epoch, self.rules.order, follow, None);
         None
     }

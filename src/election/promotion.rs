@@ -72,8 +72,9 @@ impl Machine {
         let Some(source) = self.change.as_ref().and_then(|change| change.candidate) else { return false };
         let planned = matches!(self.kind(), Some(Kind::Switchover(_)));
         let mut open = self.pursue(now, Goal::SemiSync, || Action::RestoreSemiSync { primary: source }).is_open();
+        let within = self.roster.get(source).and_then(|known| Some(known.report.as_ref()?.executed.clone()));
         for replica in self.repointable(source, planned) {
-            let follow = || Action::Follow { replica, source, accept: None };
+            let follow = || Action::Follow { replica, source, within: within.clone(), accept: None };
             open |= self.pursue(now, Goal::Follow(replica), follow).is_open();
         }
         if open && !self.is_late(now) {

@@ -57,10 +57,14 @@ pub(super) fn judge(
     now: Instant,
 ) -> Verdict {
     let good = roster.get(primary).and_then(|known| known.good);
+    // Those in quarantine are no candidates, so it does not matter how many of them can be asked. Witnesses they are.
     let evidence: Vec<(ServerId, Evidence)> = roster
         .others(Some(primary))
-        .filter(|(_, known)| known.quarantine.is_none())
         .map(|(server, known)| (server, testimony(known, primary, bad, good, rules, now)))
+        .filter(|(server, one)| {
+            let kept_out = roster.get(*server).is_some_and(|known| known.quarantine.is_some());
+            !kept_out || matches!(one, Evidence::Hears | Evidence::Agrees)
+        })
         .collect();
     let those = |wanted: Evidence| evidence.iter().filter(move |(_, one)| *one == wanted).map(|(id, _)| *id);
     let by: Vec<ServerId> = those(Evidence::Hears).collect();
@@ -70,12 +74,12 @@ pub(super) fn judge(
     if those(Evidence::Pending).next().is_some() {
         return Verdict::Wait;
     }
-    if evidence.is_empty() {
+    let known = roster.replicas(Some(primary));
+    if known == 0 {
         let others = roster.others(Some(primary)).map(|(server, _)| (server, Rejection::Quarantined));
         return Verdict::No(Why::NoCandidate { rejected: others.collect() });
     }
-    let (known, out) = (evidence.len(), those(Evidence::OutOfReach).count());
-    let reached = known - out;
+    let reached = known - those(Evidence::OutOfReach).count();
     if reached == 0 || reached * 2 < known {
         return Verdict::No(Why::TooFewWitnesses { reached, known });
     }

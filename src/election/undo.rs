@@ -41,7 +41,7 @@ impl Machine {
             .map(|(server, _)| server)
             .collect();
         for replica in stopped {
-            let follow = || Action::Follow { replica, source: primary, accept: None };
+            let follow = || Action::Follow { replica, source: primary, within: None, accept: None };
             open |= self.pursue(now, Goal::Follow(replica), follow).is_open();
         }
         if open && !self.is_late(now) {

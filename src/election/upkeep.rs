@@ -88,7 +88,10 @@ impl Machine {
             Need::Fence => self.orders.send(now, epoch, longest, Action::Fence { server, lock_wait }, None),
             Need::Follow => {
                 known.quarantine = None;
-                let follow = Action::Follow { replica: server, source: primary, accept: None };
+                let goes_on = known.current().is_some_and(|report| report.follows(primary));
+                let has = self.primary_report().map(|report| report.executed.clone());
+                let within = has.filter(|_| !goes_on);
+                let follow = Action::Follow { replica: server, source: primary, within, accept: None };
                 self.orders.send(now, epoch, order, follow, None);
             }
             Need::Quarantine(why) => {
@@ -147,7 +150,7 @@ fn errant(report: &Report, source: &Report) -> Option<Need> {
     if others.is_empty() && !own.is_empty() {
         return Some(Need::Later);
     }
-    Some(Need::Quarantine(Quarantine::Errant(extra)))
+    Some(Need::Quarantine(Quarantine::Errant(others)))
 }
 
 impl Known {

@@ -52,7 +52,7 @@ pub const ALL: &[(Mutation, &str)] = &[
     (Mutation::NoCooldown, "flapping"),
     (Mutation::EndlessFence, "healed"),
     (Mutation::NothingSaved, "one primary"),
-    (Mutation::SavedLate, "one primary"),
+    (Mutation::SavedLate, "old epochs"),
     (Mutation::LeakyHold, "acknowledged"),
     (Mutation::BlindToErrant, "divergence"),
     (Mutation::BlindToPrepared, "divergence"),

@@ -470,10 +470,18 @@ impl World {
                 self.report(server)
             }
             Action::Promote { .. } => self.promote(&command, server),
-            Action::Follow { source, accept, .. } => {
-                let source = index(*source);
-                self.repoint(server, source, accept.is_some());
-                self.report(server)
+            Action::Follow { source, within, accept, .. } => {
+                let mut within = within.clone();
+                if let (Some(within), Some(accept)) = (&mut within, accept) {
+                    within.insert_all(accept);
+                }
+                let blind = self.mutation == Some(Mutation::BlindToErrant);
+                if !blind && within.is_some_and(|within| !within.contains(&self.servers[server].executed)) {
+                    refused("it has transactions of its own")
+                } else {
+                    self.repoint(server, index(*source), accept.is_some());
+                    self.report(server)
+                }
             }
             _ => Ok(Done::Plainly),
         };
