@@ -91,6 +91,11 @@ impl Machine {
         let mut open = false;
         for replica in moving {
             open |= self.pursue(now, Goal::Stop(replica), || Action::StopReceiver { replica }).is_open();
+            // From now on it may be stopped, whatever answer comes.
+            let until = now + self.rules.order;
+            if let Some(known) = self.roster.get_mut(replica) {
+                known.stopped = known.stopped.or(Some(until));
+            }
         }
         if open { Progress::Open } else { Progress::Done }
     }

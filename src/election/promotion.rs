@@ -84,16 +84,18 @@ impl Machine {
         true
     }
 
-    /// Who has nothing that the new primary lacks, and lacks nothing that it cannot send.
+    /// Who followed the old primary, has nothing that the new one lacks, and lacks nothing that it cannot send. The old
+    /// primary itself only where it was fenced in peace. Everybody else is fenced before he follows; that is upkeep's.
     fn repointable(&self, source: ServerId, planned: bool) -> Vec<ServerId> {
         let Some(new) = self.roster.get(source).and_then(|known| known.report.as_ref()) else { return Vec::new() };
-        let old = self.primary.filter(|_| !planned);
-        let others = self.roster.others(Some(source)).filter(|(server, _)| Some(*server) != old);
+        let Some(old) = self.primary else { return Vec::new() };
+        let others = self.roster.others(Some(source));
         others
             .filter(|(_, known)| known.quarantine.is_none())
-            .filter(|(_, known)| {
+            .filter(|(server, known)| {
                 known.current().is_some_and(|report| {
-                    !report.writable
+                    (report.follows(old) || planned && *server == old)
+                        && !report.writable
                         && new.executed.contains(&report.received)
                         && report.received.contains(&new.purged)
                 })

@@ -33,6 +33,10 @@ impl Machine {
             self.block(now, Why::NotUndone(format!("{primary} says that it is read only")));
             return true;
         }
+        // Clients need not wait for the replicas.
+        if self.held && self.published == Some((self.epoch, primary)) {
+            let _ = self.pursue(now, Goal::Release, || Action::ReleaseWrites);
+        }
         let mut open = false;
         let stopped: Vec<ServerId> = self
             .roster

@@ -166,8 +166,6 @@ impl Known {
         match (action, outcome) {
             (Action::RestartReceiver { .. }, Ok(Done::Receiver { alive: true })) => self.heard = Some(now),
             (Action::RestartReceiver { .. }, Ok(Done::Receiver { alive: false })) => self.lost = Some(now),
-            // Whether it was done is not known where no answer came. It is as stopped as it may be.
-            (Action::StopReceiver { .. }, _) => self.stopped = Some(now + rules.order),
             (Action::Fence { .. }, Ok(Done::Report(report))) => {
                 self.fenced = Some(epoch);
                 self.prepared.clone_from(&report.prepared);
