@@ -28,7 +28,7 @@ pub(super) struct Change {
     pub(super) kind: Kind,
     /// How servers stand whose receivers are stopped, or which are fenced.
     pub(super) frozen: BTreeMap<ServerId, Report>,
-    /// What was acknowledged since the last publication; nothing where nothing was.
+    /// What was acknowledged by this run of Headgate in the reign that ends; nothing where nothing was.
     pub(super) relayed: Option<Transactions>,
     pub(super) candidate: Option<ServerId>,
     /// How many servers were compared when the candidate was chosen.

@@ -38,7 +38,8 @@ pub enum Action {
         /// The replica.
         replica: ServerId,
     },
-    /// Let no write begin and tell what was acknowledged since the last [`Action::Publish`]: [`Done::Held`].
+    /// Let no write begin and tell what was acknowledged since the first [`Action::Publish`] of the reign that was
+    /// published last: [`Done::Held`].
     HoldWrites {
         /// How long transactions may take to end. With none, connections to the primary are cut first, so that nothing
         /// is acknowledged after the answer.
@@ -163,7 +164,7 @@ pub enum Done {
     },
     /// Writes are held.
     Held {
-        /// The transactions that clients were told are committed, since the last publication.
+        /// The transactions that clients were told are committed; nothing where there were none.
         relayed: Option<Transactions>,
     },
 }

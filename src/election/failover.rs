@@ -140,6 +140,7 @@ impl Machine {
         State {
             epoch: self.epoch,
             primary,
+            before: self.roster.others(Some(primary)).find(|(_, known)| known.replaced).map(|(server, _)| server),
             stage: self.stage,
             stopped: self.roster.others(Some(primary)).any(|(_, known)| known.stopped.is_some()),
             cooling: self.cooldown_until.is_some(),

@@ -201,7 +201,10 @@ impl Machine {
         // Whose receivers the earlier run has stopped is not known; starting one that runs does no harm.
         let touched = self.stage != Stage::Settled || state.is_some_and(|state| state.stopped);
         let touched = touched.then_some(self.settled_from);
-        self.roster.0.values_mut().for_each(|known| known.stopped = touched);
+        for (server, known) in &mut self.roster.0 {
+            known.stopped = touched;
+            known.replaced |= state.is_some_and(|state| state.before == Some(*server));
+        }
         let what = state.map_or_else(|| "nothing is saved".to_owned(), |state| format!("{:?}", state.stage));
         self.enter(now, Phase::Starting, what);
     }

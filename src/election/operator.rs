@@ -105,7 +105,7 @@ impl Machine {
         let Some(Quarantine::Errant(errant)) = known.quarantine.clone() else {
             return Some(format!("{server} is not in quarantine for transactions of its own"));
         };
-        known.accepted = true;
+        known.rest_until = None;
         let follow = Action::Follow { replica: server, source, within, accept: Some(errant) };
         self.orders.send(now, self.epoch, self.rules.order, follow, None);
         None

@@ -49,8 +49,6 @@ pub(super) struct Known {
     /// When its receiver was restarted to see whether it gets a connection.
     pub(super) tested: Option<Instant>,
     pub(super) quarantine: Option<Quarantine>,
-    /// An operator has accepted the transactions that only it has.
-    pub(super) accepted: bool,
     /// It was the primary until Headgate had another promoted.
     pub(super) replaced: bool,
     /// It was fenced in this reign, and answered how it stands.

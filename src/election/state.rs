@@ -10,6 +10,8 @@ pub struct State {
     pub epoch: Epoch,
     /// Whose it is, or who was the last primary.
     pub primary: ServerId,
+    /// Who was the primary before and does not follow yet. That it is writable means nothing.
+    pub before: Option<ServerId>,
     /// What was being done.
     pub stage: Stage,
     /// Receivers that Headgate has stopped may not run again yet.

@@ -78,6 +78,7 @@ impl Machine {
         match need {
             Need::Later => {}
             Need::Nothing => {
+                known.replaced = false;
                 if known.stopped.is_some_and(|until| known.reported.is_some_and(|asked| asked > until)) {
                     known.stopped = None;
                 }
@@ -171,8 +172,8 @@ impl Known {
                 self.prepared.clone_from(&report.prepared);
             }
             (Action::Follow { .. }, Ok(_)) => {
-                self.stopped = None;
-                self.accepted = false;
+                // A stop that was sent earlier may still come.
+                self.stopped = self.stopped.filter(|until| now < *until);
             }
             (Action::Fence { .. } | Action::Follow { .. } | Action::Rebuild { .. }, Err(_)) => {
                 self.rest_until = Some(now + rules.retry);

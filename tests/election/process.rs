@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use headgate::election::{
-    Action, Command, CommandId, Done, Event, Failure, Machine, Operator, Phase, Policy, Receiver, Report, Sight, State,
+    Action, Command, CommandId, Done, Event, Failure, Machine, Operator, Phase, Policy, Receiver, Report, Sight, Stage, State,
     Trouble, Why,
 };
 use headgate::gtid::Transactions;
@@ -238,7 +238,9 @@ impl World {
         if here.machine.phase().is_at_rest() {
             self.history.at_rest();
         }
-        if matches!(after, "Undoing" | "Suspecting" | "Confirming" | "Blocked") {
+        // What has come so far is finished, whoever wanted it.
+        let forward = self.stored.is_some_and(|state| matches!(state.stage, Stage::Promoting { .. }));
+        if matches!(after, "Undoing" | "Suspecting" | "Confirming" | "Blocked") && !forward {
             self.history.unplanned();
         }
         if self.history.telling {
@@ -436,9 +438,10 @@ impl World {
             }
         }
         if let Some(here) = &mut self.process {
-            here.published = Some((epoch, primary));
+            if here.published.replace((epoch, primary)).is_none_or(|(before, _)| before != epoch) {
+                here.relayed = None;
+            }
             here.connection += 1;
-            here.relayed = None;
             here.in_flight.clear();
         }
         self.note_witnesses();
