@@ -1,0 +1,26 @@
+//! Failover on real servers: a thin shell about [`election::Machine`](crate::election::Machine).
+//!
+//! One task owns the machine ([`driver`]). It is told what each server says of itself, asked over a connection of its
+//! own ([`watch`]), has the machine's commands carried out ([`orders`], [`state`], [`hooks`], [`gate`]), and publishes
+//! where it stands ([`View`]) for the console. Nothing is decided here that is about who becomes the primary.
+
+mod answers;
+mod directory;
+mod driver;
+mod gate;
+mod heartbeat;
+mod hooks;
+mod line;
+mod office;
+mod orders;
+mod rival;
+mod settings;
+mod state;
+mod view;
+mod watch;
+
+pub use driver::{Handle, start};
+pub use gate::Gate;
+pub use settings::{Account, Hooks, Publish, Settings};
+pub use state::StateError;
+pub use view::{Happened, Standing, View, Wish, WishOutcome, wall_clock_text};
