@@ -303,10 +303,27 @@ impl Machine {
         if Some(server) == self.primary && !known.prepared.is_empty() {
             return Some(Rejection::Quarantined);
         }
-        // Of a switchover nothing may be lost, so its candidate must be getting what the primary writes.
-        let follows = known.current().is_some_and(|report| self.primary.is_some_and(|p| report.follows(p)));
-        let planned = change.is_none_or(|change| matches!(change.kind, Kind::Switchover(_)));
-        (planned && !forward && !follows).then_some(Rejection::NotFollowing)
+        let reinstated = forward && Some(server) == self.primary;
+        // One that was promoted in vain follows nobody any more.
+        if reinstated || known.in_vain || self.kind() == Some(Kind::Forced) {
+            return None;
+        }
+        (!self.has_kept_up(server)).then_some(Rejection::NotFollowing)
+    }
+
+    /// It follows the primary. One that is back and has not followed since lacks what was written meanwhile, however much that
+    /// is: it will do where one that did follow has nothing more, and not in a switchover.
+    fn has_kept_up(&self, server: ServerId) -> bool {
+        let Some(primary) = self.primary else { return false };
+        let Some(report) = self.roster.get(server).and_then(|known| known.report.as_ref()) else { return false };
+        if report.follows(primary) {
+            return true;
+        }
+        let Some(change) = self.change.as_ref().filter(|change| !matches!(change.kind, Kind::Switchover(_))) else {
+            return false;
+        };
+        let mut followers = change.frozen.values().filter(|other| other.follows(primary)).peekable();
+        followers.peek().is_some() && followers.all(|other| report.received.contains(&other.received))
     }
 
     /// Looks for what would be lost. With policy `safe` that is a reason to stop, else it is told.

@@ -41,6 +41,9 @@ impl Machine {
         if self.is_vetoed(candidate) && self.orders.progress(Goal::Promote).is_none() {
             return self.make_room(now, candidate);
         }
+        if let Some(known) = self.roster.get_mut(candidate) {
+            known.in_vain = true;
+        }
         match self.pursue(now, Goal::Promote, || Action::Promote { server: candidate }) {
             Progress::Done => {
                 self.enter(now, Phase::Repointing, format!("{candidate} is writable"));
@@ -145,6 +148,7 @@ impl Machine {
             && let Some(report) = &known.report
         {
             known.stopped = None;
+            known.in_vain = false;
             self.lineage = Some(report.executed.clone());
             self.floor = Some(report.executed.clone());
         }

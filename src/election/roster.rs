@@ -51,6 +51,8 @@ pub(super) struct Known {
     pub(super) quarantine: Option<Quarantine>,
     /// It was the primary until Headgate had another promoted.
     pub(super) replaced: bool,
+    /// It was told to become the primary, and has not followed anybody since.
+    pub(super) in_vain: bool,
     /// It was fenced in this reign, and answered how it stands.
     pub(super) fenced: Option<Epoch>,
     /// XA branches that were prepared when it was fenced.

@@ -79,6 +79,7 @@ impl Machine {
             Need::Later => {}
             Need::Nothing => {
                 known.replaced = false;
+                known.in_vain = false;
                 if known.stopped.is_some_and(|until| known.reported.is_some_and(|asked| asked > until)) {
                     known.stopped = None;
                 }

@@ -23,6 +23,8 @@ pub struct History {
     pub newest: u64,
     /// Receivers that were stopped in the change under way.
     pub stopped: BTreeSet<usize>,
+    /// Servers that followed the primary when their receiver was stopped.
+    pub followers: BTreeSet<usize>,
     /// Those of them that Headgate knows of.
     pub frozen: BTreeSet<usize>,
     /// The server that was published last.

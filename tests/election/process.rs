@@ -412,9 +412,11 @@ impl World {
         if before.is_some_and(|before| before != primary) {
             self.history.promotions += 1;
             let (here, rules) = (self.here(), self.setup.rules.clone());
-            let oldest = self.history.frozen.iter().map(|server| self.servers[*server].version).min();
+            let compared = self.history.frozen.iter().chain([&primary]);
+            let oldest = compared.map(|server| self.servers[*server].version).min();
             let strays = self.history.strays.clone();
             let vetoed = self.history.vetoed.clone();
+            let kept_up: Vec<bool> = (0..self.servers.len()).map(|server| self.kept_up(server)).collect();
             let connected: Vec<bool> =
                 (0..self.servers.len()).map(|server| self.connected(server, here) && !self.rejected[server]).collect();
             no_acknowledged_commit_is_lost(
@@ -425,6 +427,7 @@ impl World {
                 |server| {
                     server.works()
                         && connected[server.id]
+                        && kept_up[server.id]
                         && server.logs
                         && !server.filtered
                         && !vetoed.contains(&server.id)
@@ -446,6 +449,15 @@ impl World {
         }
         self.note_witnesses();
         self.history.tell(now, || format!("server {primary} is published, epoch {epoch}"));
+    }
+
+    /// It followed the last primary when its receiver was stopped, or has all that those have which did.
+    fn kept_up(&self, server: usize) -> bool {
+        let followed = |server: &usize| self.history.followers.contains(server);
+        followed(&server)
+            || self.history.frozen.iter().filter(|other| followed(other)).all(|other| {
+                self.servers[*other].held.iter().all(|id| self.servers[server].has(*id))
+            })
     }
 
     fn do_there(&mut self, process: u64, command: Command, server: usize) {
@@ -479,7 +491,7 @@ impl World {
                     within.insert_all(accept);
                 }
                 let blind = self.mutation == Some(Mutation::BlindToErrant);
-                if !blind && within.is_some_and(|within| !within.contains(&self.servers[server].executed)) {
+                if !blind && within.is_some_and(|within| !within.contains(&self.servers[server].received)) {
                     refused("it has transactions of its own")
                 } else {
                     self.repoint(server, index(*source), accept.is_some());
@@ -508,6 +520,12 @@ impl World {
         let silence = micros(self.setup.rules.silence()) + SECOND;
         no_revocation_while_heard(&mut self.history, heard_for, silence);
         self.history.stopped.insert(server);
+        let follows = self.servers[server].link.as_ref().is_some_and(|link| Some(link.source) == self.history.primary);
+        if follows {
+            self.history.followers.insert(server);
+        } else {
+            self.history.followers.remove(&server);
+        }
         if self.mutation == Some(Mutation::NoFreeze)
             && let Some(report) = self.process.as_ref().and_then(|here| here.reports.get(&server))
         {

@@ -267,8 +267,10 @@ impl World {
 
     /// Makes a server replicate from another, from wherever it stands.
     pub fn follow(&mut self, replica: usize, source: usize) {
-        let server = &mut self.servers[replica];
-        server.drop_relay();
+        // MySQL keeps the relay log while the applier runs, MariaDB does not.
+        if self.setup.flavor == Flavor::MariaDb || self.servers[replica].link.is_none() {
+            self.servers[replica].drop_relay();
+        }
         self.next_session += 1;
         let session = self.next_session;
         let counted = self.now;
