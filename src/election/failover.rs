@@ -81,11 +81,14 @@ impl Machine {
 
     /// Stops the receivers of those replicas in reach that do not stand still yet.
     fn freeze_replicas(&mut self, now: Instant) -> Progress {
-        let frozen = |server: &ServerId| self.change.as_ref().is_some_and(|change| change.frozen.contains_key(server));
+        let frozen =
+            |server: &ServerId| self.change.as_ref().is_some_and(|change| change.frozen.contains_key(server));
         let moving: Vec<ServerId> = self
             .roster
             .others(self.primary)
-            .filter(|(server, known)| known.quarantine.is_none() && known.current().is_some() && !frozen(server))
+            .filter(|(server, known)| {
+                known.quarantine.is_none() && known.current().is_some() && !frozen(server)
+            })
             .map(|(server, _)| server)
             .collect();
         let mut open = false;
@@ -140,7 +143,11 @@ impl Machine {
         State {
             epoch: self.epoch,
             primary,
-            before: self.roster.others(Some(primary)).find(|(_, known)| known.replaced).map(|(server, _)| server),
+            before: self
+                .roster
+                .others(Some(primary))
+                .find(|(_, known)| known.replaced)
+                .map(|(server, _)| server),
             stage: self.stage,
             stopped: self.roster.others(Some(primary)).any(|(_, known)| known.stopped.is_some()),
             cooling: self.cooldown_until.is_some(),
@@ -169,8 +176,8 @@ impl Machine {
             // Who has been silent for long enough to be replaced hardly answers now.
             let silent = self.roster.get(server).is_some_and(|known| known.bad.is_some());
             let within = if silent { self.rules.order / 2 } else { self.rules.longest_order() };
-            let done = self
-                .pursue_within(now, Goal::Fence(server), within, || Action::Fence { server, lock_wait });
+            let done =
+                self.pursue_within(now, Goal::Fence(server), within, || Action::Fence { server, lock_wait });
             match done {
                 Progress::Open if self.is_late(now) => {}
                 Progress::Open => return false,
@@ -254,7 +261,8 @@ impl Machine {
 
     /// Who could become the primary by now.
     pub(super) fn ranking(&self) -> Ranking {
-        let origin = self.known_primary().and_then(|known| known.report.as_ref()).map(|report| report.origin.as_str());
+        let origin =
+            self.known_primary().and_then(|known| known.report.as_ref()).map(|report| report.origin.as_str());
         let lineage = Lineage { origin, seen: self.lineage.as_ref() };
         let barred: BTreeMap<ServerId, Rejection> =
             self.roster.0.keys().filter_map(|server| Some((*server, self.barred(*server)?))).collect();
@@ -268,8 +276,9 @@ impl Machine {
                 reports.extend(others.filter_map(|(server, known)| Some((server, known.current()?))));
             }
         }
-        let standings =
-            reports.into_iter().map(|(server, report)| (server, Standing { report, barred: barred.get(&server) }));
+        let standings = reports
+            .into_iter()
+            .map(|(server, report)| (server, Standing { report, barred: barred.get(&server) }));
         let mut ranking = rank(&standings.collect(), lineage);
         let ranked = |server: &ServerId, ranking: &Ranking| {
             ranking.order.contains(server) || ranking.rejected.iter().any(|(other, _)| other == server)
@@ -315,11 +324,14 @@ impl Machine {
     /// is: it will do where one that did follow has nothing more, and not in a switchover.
     fn has_kept_up(&self, server: ServerId) -> bool {
         let Some(primary) = self.primary else { return false };
-        let Some(report) = self.roster.get(server).and_then(|known| known.report.as_ref()) else { return false };
+        let Some(report) = self.roster.get(server).and_then(|known| known.report.as_ref()) else {
+            return false;
+        };
         if report.follows(primary) {
             return true;
         }
-        let Some(change) = self.change.as_ref().filter(|change| !matches!(change.kind, Kind::Switchover(_))) else {
+        let Some(change) = self.change.as_ref().filter(|change| !matches!(change.kind, Kind::Switchover(_)))
+        else {
             return false;
         };
         let mut followers = change.frozen.values().filter(|other| other.follows(primary)).peekable();

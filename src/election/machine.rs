@@ -226,7 +226,8 @@ impl Machine {
         };
         self.deadline = within.map(|within| now + within);
         // What did not work is tried less often the more often it did not.
-        self.retry_at = matches!(phase, Phase::Blocked(_)).then(|| now + rules.retry * self.rounds.clamp(1, 6));
+        self.retry_at =
+            matches!(phase, Phase::Blocked(_)).then(|| now + rules.retry * self.rounds.clamp(1, 6));
         self.orders.begin_phase();
         self.phase = phase;
         self.note(now, what);
@@ -349,7 +350,9 @@ impl Machine {
 
     /// Takes what the primary holds into what primaries wrote.
     fn learn_of_primary(&mut self) {
-        let Some(report) = self.primary.and_then(|primary| self.roster.get(primary)?.current()) else { return };
+        let Some(report) = self.primary.and_then(|primary| self.roster.get(primary)?.current()) else {
+            return;
+        };
         let executed = &report.executed;
         match &mut self.lineage {
             Some(seen) if seen.contains(executed) => {}
@@ -374,7 +377,10 @@ impl Machine {
             known.learn(now, epoch, &self.rules, &action, &outcome);
         }
         match (action, outcome) {
-            (Action::StopReceiver { replica: server } | Action::Fence { server, .. }, Ok(Done::Report(report))) => {
+            (
+                Action::StopReceiver { replica: server } | Action::Fence { server, .. },
+                Ok(Done::Report(report)),
+            ) => {
                 if let Some(change) = &mut self.change {
                     change.freeze(server, *report);
                 }

@@ -31,7 +31,8 @@ impl Machine {
         if !self.may_look_after() || self.published != Some((self.epoch, primary)) {
             return;
         }
-        let Some(known) = self.known_primary().filter(|known| known.current().is_some_and(|report| report.writable))
+        let Some(known) =
+            self.known_primary().filter(|known| known.current().is_some_and(|report| report.writable))
         else {
             return;
         };

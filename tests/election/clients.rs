@@ -34,7 +34,8 @@ impl World {
         let tx = self.new_tx(server);
         self.servers[server].log_it(tx);
         one_writer(&mut self.history, epoch, server);
-        let followed = self.servers.iter().any(|other| other.link.as_ref().is_some_and(|link| link.source == server));
+        let followed =
+            self.servers.iter().any(|other| other.link.as_ref().is_some_and(|link| link.source == server));
         if self.setup.semi_sync && followed {
             self.servers[server].waiting.push(tx);
             self.waiters.insert(tx.id, Waiter { process, connection });
@@ -58,7 +59,8 @@ impl World {
     }
 
     fn ended(&mut self, process: u64, connection: u64) {
-        let here = self.process.as_mut().filter(|here| here.number == process && here.connection == connection);
+        let here =
+            self.process.as_mut().filter(|here| here.number == process && here.connection == connection);
         if let Some(here) = here {
             here.in_flight.pop();
         }

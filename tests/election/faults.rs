@@ -17,7 +17,10 @@ pub enum Kind {
     DiskFull,
     Crowded,
     /// Packets between two do not pass, one way or both.
-    Cut { other: usize, both: bool },
+    Cut {
+        other: usize,
+        both: bool,
+    },
     /// Something between Headgate and the server refuses connections.
     Reject,
     /// Nobody reaches it, it reaches nobody.
@@ -46,6 +49,10 @@ pub enum Kind {
     Failover,
     AcceptLoss,
     Rejoin,
+    /// Something else promotes it and makes the old primary read only.
+    Promote,
+    /// It crashes and comes back without its last transaction: its log was not on its disk.
+    LoseTail,
 }
 
 /// One thing that goes wrong.
@@ -181,6 +188,8 @@ impl World {
             Kind::Switchover => self.wish(Operator::Switchover { to: id(server) }),
             Kind::Failover => self.wish(Operator::Failover),
             Kind::AcceptLoss => self.wish(Operator::AcceptLoss),
+            Kind::Promote => self.promote_from_outside(server),
+            Kind::LoseTail => self.servers[server].lose_tail(),
             Kind::Rejoin => self.wish(Operator::Rejoin { server: id(server) }),
         }
         self.break_links();
@@ -222,7 +231,9 @@ impl World {
             | Kind::Switchover
             | Kind::Failover
             | Kind::AcceptLoss
-            | Kind::Rejoin => {}
+            | Kind::Rejoin
+            | Kind::LoseTail
+            | Kind::Promote => {}
         }
         self.break_links();
     }
@@ -232,6 +243,18 @@ impl World {
         for (from, to) in ways.into_iter().take(if both { 2 } else { 1 }).filter(|(from, to)| from != to) {
             let cuts = &mut self.cuts[from][to];
             *cuts = if cut { *cuts + 1 } else { cuts.saturating_sub(1) };
+        }
+    }
+
+    fn promote_from_outside(&mut self, server: usize) {
+        for other in 0..self.servers.len() {
+            if other == server {
+                self.servers[server].link = None;
+                self.servers[server].writable = true;
+            } else if self.servers[other].works() {
+                self.servers[other].writable = false;
+                self.follow(other, server);
+            }
         }
     }
 

@@ -13,5 +13,6 @@ mod invariants;
 mod mutation;
 mod process;
 mod runs;
+mod scenarios;
 mod server;
 mod world;

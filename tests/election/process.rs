@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use headgate::election::{
-    Action, Command, CommandId, Done, Event, Failure, Machine, Operator, Phase, Policy, Receiver, Report, Sight, Stage, State,
-    Trouble, Why,
+    Action, Command, CommandId, Done, Event, Failure, Machine, Operator, Phase, Policy, Receiver, Report,
+    Sight, Stage, State, Trouble, Why,
 };
 use headgate::gtid::Transactions;
 use headgate::topology::{Epoch, ServerId};
 
 use crate::history::changes_roles;
 use crate::invariants::{
-    every_wait_is_bounded, no_acknowledged_commit_is_lost, no_flapping, no_old_command_takes_effect, no_promotion_of,
-    no_revocation_while_heard, nothing_of_its_own, one_promotion,
+    every_wait_is_bounded, no_acknowledged_commit_is_lost, no_flapping, no_old_command_takes_effect,
+    no_promotion_of, no_revocation_while_heard, nothing_of_its_own, one_promotion,
 };
 use crate::mutation::Mutation;
 use crate::world::{HOP, Happening, MS, SECOND, World};
@@ -157,7 +157,9 @@ impl World {
         let primary = self.process.as_ref().and_then(|here| here.machine.primary()).map(index);
         match self.mutation {
             Some(Mutation::VetoByFlags) => {
-                if let Some(channel) = report.channel.as_mut().filter(|channel| channel.receiver == Receiver::Running) {
+                if let Some(channel) =
+                    report.channel.as_mut().filter(|channel| channel.receiver == Receiver::Running)
+                {
                     channel.heartbeats = self.now;
                 }
             }
@@ -197,7 +199,13 @@ impl World {
         }
     }
 
-    pub fn answered(&mut self, process: u64, command: CommandId, epoch: Epoch, outcome: Result<Done, Failure>) {
+    pub fn answered(
+        &mut self,
+        process: u64,
+        command: CommandId,
+        epoch: Epoch,
+        outcome: Result<Done, Failure>,
+    ) {
         if !self.is_current(process) {
             return;
         }
@@ -210,7 +218,8 @@ impl World {
 
     pub fn wish(&mut self, wish: Operator) {
         let before = self.phase_name();
-        let waits = matches!(self.blocked(), Some(Phase::Blocked(Why::WouldLose(_) | Why::AcknowledgedUnknown)));
+        let waits =
+            matches!(self.blocked(), Some(Phase::Blocked(Why::WouldLose(_) | Why::AcknowledgedUnknown)));
         self.step(Event::Operator(wish));
         let begun = before != "Revoking" && self.phase_name() == "Revoking";
         match wish {
@@ -245,7 +254,8 @@ impl World {
         }
         if self.history.telling {
             for entry in here.machine.timeline().entries().filter(|entry| entry.number > here.told) {
-                self.history.tell(self.now, || format!("  [{} {}] {}", entry.epoch.0, entry.phase, entry.what));
+                self.history
+                    .tell(self.now, || format!("  [{} {}] {}", entry.epoch.0, entry.phase, entry.what));
             }
             here.told = here.machine.timeline().entries().last().map_or(0, |entry| entry.number);
         }
@@ -280,7 +290,7 @@ impl World {
             return;
         }
         // Now and then a server takes its time, and more than it has.
-        let delay = if self.chance.percent(3) { self.chance.within(1, 4_000) * MS } else { HOP };
+        let delay = if self.chance.percent(self.sluggish) { self.chance.within(1, 4_000) * MS } else { HOP };
         self.after(delay, Happening::Arrive { process, command });
     }
 
@@ -417,8 +427,9 @@ impl World {
             let strays = self.history.strays.clone();
             let vetoed = self.history.vetoed.clone();
             let kept_up: Vec<bool> = (0..self.servers.len()).map(|server| self.kept_up(server)).collect();
-            let connected: Vec<bool> =
-                (0..self.servers.len()).map(|server| self.connected(server, here) && !self.rejected[server]).collect();
+            let connected: Vec<bool> = (0..self.servers.len())
+                .map(|server| self.connected(server, here) && !self.rejected[server])
+                .collect();
             no_acknowledged_commit_is_lost(
                 &mut self.history,
                 &self.servers,
@@ -455,9 +466,12 @@ impl World {
     fn kept_up(&self, server: usize) -> bool {
         let followed = |server: &usize| self.history.followers.contains(server);
         followed(&server)
-            || self.history.frozen.iter().filter(|other| followed(other)).all(|other| {
-                self.servers[*other].held.iter().all(|id| self.servers[server].has(*id))
-            })
+            || self
+                .history
+                .frozen
+                .iter()
+                .filter(|other| followed(other))
+                .all(|other| self.servers[*other].held.iter().all(|id| self.servers[server].has(*id)))
     }
 
     fn do_there(&mut self, process: u64, command: Command, server: usize) {
@@ -508,7 +522,8 @@ impl World {
     fn restart_receiver(&mut self, process: u64, command: &Command, server: usize) {
         self.reconnect(server);
         let Some(link) = &self.servers[server].link else { return };
-        let alive = matches!(link.receiver, Receiver::Running | Receiver::Crowded) && self.mutation != Some(Mutation::DeafToProgress);
+        let alive = matches!(link.receiver, Receiver::Running | Receiver::Crowded)
+            && self.mutation != Some(Mutation::DeafToProgress);
         let at_once = alive || self.connected(server, link.source) && !self.servers[link.source].up;
         let delay = if at_once { 5 * MS } else { 600 * MS };
         self.answer(process, command, server, delay, Ok(Done::Receiver { alive }));
@@ -520,7 +535,8 @@ impl World {
         let silence = micros(self.setup.rules.silence()) + SECOND;
         no_revocation_while_heard(&mut self.history, heard_for, silence);
         self.history.stopped.insert(server);
-        let follows = self.servers[server].link.as_ref().is_some_and(|link| Some(link.source) == self.history.primary);
+        let follows =
+            self.servers[server].link.as_ref().is_some_and(|link| Some(link.source) == self.history.primary);
         if follows {
             self.history.followers.insert(server);
         } else {
@@ -584,8 +600,12 @@ impl World {
         self.servers[server].writable = false;
         self.servers[server].stop_waiting();
         if accepting {
-            let own: Vec<_> =
-                self.servers[server].log.iter().copied().filter(|tx| !self.servers[source].has(tx.id)).collect();
+            let own: Vec<_> = self.servers[server]
+                .log
+                .iter()
+                .copied()
+                .filter(|tx| !self.servers[source].has(tx.id))
+                .collect();
             for tx in own {
                 self.servers[source].log_it(tx);
                 self.servers[source].commit(tx);
@@ -609,6 +629,9 @@ impl World {
 
     /// When the machine stands still, and why.
     pub fn blocked(&self) -> Option<&Phase> {
-        self.process.as_ref().map(|here| here.machine.phase()).filter(|phase| matches!(phase, Phase::Blocked(_)))
+        self.process
+            .as_ref()
+            .map(|here| here.machine.phase())
+            .filter(|phase| matches!(phase, Phase::Blocked(_)))
     }
 }

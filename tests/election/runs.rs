@@ -18,7 +18,6 @@ pub struct Outcome {
     pub violation: Option<Violation>,
     pub history: History,
     pub ended: u64,
-    pub semi: bool,
 }
 
 /// Runs a seed.
@@ -53,7 +52,7 @@ pub fn run(seed: u64, mutation: Option<Mutation>, telling: bool) -> Outcome {
             }
         }
     }
-    Outcome { violation: world.history.violation.take(), ended: world.now, semi: world.setup.semi_sync, history: world.history }
+    Outcome { violation: world.history.violation.take(), ended: world.now, history: world.history }
 }
 
 /// How long it may take until all is well again: what has begun comes to its end or is given up, the cool-down passes, and it
@@ -107,7 +106,10 @@ fn is_true(world: &World, why: &Why) -> bool {
         Why::AcknowledgedUnknown => safe && world.processes > 1,
         Why::NoCandidate { .. } => fit().next().is_none(),
         Why::NoWitness => others().all(|server| {
-            server.link.as_ref().is_none_or(|link| link.source != primary || link.receiver == Receiver::Stopped)
+            server
+                .link
+                .as_ref()
+                .is_none_or(|link| link.source != primary || link.receiver == Receiver::Stopped)
         }),
         // It applies more slowly than clients write.
         Why::ApplierBehind(server) => !world.servers[usize::from(server.0)].relay.is_empty(),
@@ -139,7 +141,6 @@ fn no_failure_breaks_what_must_hold() {
     // What is built without optimisation is a first look.
     let wanted = number("HEADGATE_FAILURES").unwrap_or(if cfg!(debug_assertions) { 1_000 } else { 100_000 });
     let (next, failures) = (AtomicU64::new(0), AtomicU64::new(0));
-    let semi = AtomicU64::new(0);
     let (promotions, lost, longest) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let found: Vec<(u64, Violation)> = thread::scope(|scope| {
@@ -151,7 +152,6 @@ fn no_failure_breaks_what_must_hold() {
                 failures.fetch_add(outcome.history.failures, Ordering::Relaxed);
                 promotions.fetch_add(outcome.history.promotions, Ordering::Relaxed);
                 lost.fetch_add(outcome.history.lost, Ordering::Relaxed);
-                if outcome.semi { semi.fetch_add(outcome.history.lost, Ordering::Relaxed); if outcome.history.lost > 0 && seed < 2000 { println!("semi lost seed {seed}"); } }
                 longest.fetch_max(outcome.ended, Ordering::Relaxed);
                 found.extend(outcome.violation.map(|violation| (seed, violation)));
             }
@@ -161,11 +161,12 @@ fn no_failure_breaks_what_must_hold() {
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     });
     println!(
-        "{semi:?} {failures:?} failures in {next:?} runs: {promotions:?} promotions, {lost:?} acknowledged commits lost with all \
+        "{failures:?} failures in {next:?} runs: {promotions:?} promotions, {lost:?} acknowledged commits lost with all \
          who had them, the longest run {} s",
         longest.into_inner() / SECOND
     );
-    let seeds: Vec<String> = found.iter().map(|(seed, violation)| format!("seed {seed}: {violation:?}")).collect();
+    let seeds: Vec<String> =
+        found.iter().map(|(seed, violation)| format!("seed {seed}: {violation:?}")).collect();
     assert!(seeds.is_empty(), "\n{}\nHEADGATE_SEED shows one", seeds.join("\n"));
 }
 

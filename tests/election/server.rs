@@ -203,6 +203,22 @@ impl Server {
         set
     }
 
+    /// Crashes and starts, with a log that had not reached the disk.
+    pub fn lose_tail(&mut self) {
+        let Some(lost) = self.log.pop() else { return };
+        let kept = std::mem::take(&mut self.log);
+        self.waiting.clear();
+        self.held.remove(&lost.id);
+        self.executed = none(self.flavor);
+        self.received = none(self.flavor);
+        self.top = 0;
+        for tx in kept {
+            self.log_it(tx);
+            self.commit(tx);
+        }
+        self.run += 1;
+    }
+
     pub fn crash(&mut self) {
         self.up = false;
         self.frozen = false;
@@ -237,10 +253,10 @@ impl Server {
             heartbeats: link.heartbeats,
         });
         Report {
-            origin: UUIDS.get(self.id).filter(|_| self.flavor == Flavor::MySql).map_or_else(
-                || origin(self.flavor, self.id),
-                |uuid| (*uuid).to_owned(),
-            ),
+            origin: UUIDS
+                .get(self.id)
+                .filter(|_| self.flavor == Flavor::MySql)
+                .map_or_else(|| origin(self.flavor, self.id), |uuid| (*uuid).to_owned()),
             run: self.run,
             version: self.version,
             writable: self.writable,

@@ -5,7 +5,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::{Duration, Instant};
 
-use headgate::election::{Command, CommandId, Done, Failure, Heartbeat, Policy, Receiver, Rules, Sight, State};
+use headgate::election::{
+    Command, CommandId, Done, Failure, Heartbeat, Policy, Receiver, Rules, Sight, State,
+};
 use headgate::topology::Epoch;
 
 use crate::chance::Chance;
@@ -25,35 +27,84 @@ pub const HOP: u64 = MS;
 #[derive(Debug, Clone)]
 pub enum Happening {
     /// Headgate asks a server how it is.
-    Probe { process: u64, server: usize },
+    Probe {
+        process: u64,
+        server: usize,
+    },
     /// It learns.
-    Seen { process: u64, server: usize, asked: u64, sight: Sight },
+    Seen {
+        process: u64,
+        server: usize,
+        asked: u64,
+        sight: Sight,
+    },
     /// The machine wanted to be stepped.
-    Wake { process: u64 },
+    Wake {
+        process: u64,
+    },
     /// A command is carried out, by a server or by Headgate itself.
-    Arrive { process: u64, command: Command },
+    Arrive {
+        process: u64,
+        command: Command,
+    },
     /// Its answer is there.
-    Answer { process: u64, id: CommandId, epoch: Epoch, outcome: Result<Done, Failure> },
+    Answer {
+        process: u64,
+        id: CommandId,
+        epoch: Epoch,
+        outcome: Result<Done, Failure>,
+    },
     /// A client writes through Headgate.
     Write,
     /// The write is at the server.
-    Commit { process: u64, connection: u64, epoch: u64, server: usize },
+    Commit {
+        process: u64,
+        connection: u64,
+        epoch: u64,
+        server: usize,
+    },
     /// The client's OK is at Headgate.
-    Reply { process: u64, connection: u64, server: usize, tx: Tx },
+    Reply {
+        process: u64,
+        connection: u64,
+        server: usize,
+        tx: Tx,
+    },
     /// A replica gets a part of its source's log.
-    Deliver { replica: usize, session: u64, from: usize, to: usize },
+    Deliver {
+        replica: usize,
+        session: u64,
+        from: usize,
+        to: usize,
+    },
     /// A replica has acknowledged what it received.
-    Acknowledge { source: usize, run: u64, tx: Tx },
+    Acknowledge {
+        source: usize,
+        run: u64,
+        tx: Tx,
+    },
     /// A replica has applied the next transaction.
-    Apply { server: usize, run: u64 },
+    Apply {
+        server: usize,
+        run: u64,
+    },
     /// A receiver without a connection tries to get one.
-    Connect { replica: usize, session: u64 },
+    Connect {
+        replica: usize,
+        session: u64,
+    },
     /// What was said to be saved is.
     Stored(State),
     /// An XA branch that was prepared is committed, whether the server is read only or not.
-    CommitPrepared { server: usize, tx: Tx },
+    CommitPrepared {
+        server: usize,
+        tx: Tx,
+    },
     /// A lock that kept a server from becoming read only is gone.
-    ReadOnlyAtLast { server: usize, run: u64 },
+    ReadOnlyAtLast {
+        server: usize,
+        run: u64,
+    },
     Fault(Fault),
     Mend(Fault),
     /// Headgate is started.
@@ -96,6 +147,8 @@ pub struct World {
     /// Counts Headgate's runs.
     pub processes: u64,
     pub stored: Option<State>,
+    /// Of a hundred commands, so many take long.
+    pub sluggish: u64,
     /// Nothing can be saved.
     pub store_broken: bool,
     pub history: History,
@@ -144,7 +197,8 @@ impl World {
         servers[0].writable = true;
         for server in &mut servers {
             server.careful = chance.percent(50);
-            server.pace = if chance.percent(15) { chance.within(50, 300) * MS } else { chance.within(1, 20) * MS };
+            server.pace =
+                if chance.percent(15) { chance.within(50, 300) * MS } else { chance.within(1, 20) * MS };
             server.version = if chance.percent(8) { 90_000 } else { 80_400 };
             server.logs = !chance.percent(4);
             server.filtered = chance.percent(4);
@@ -162,6 +216,7 @@ impl World {
             process: None,
             processes: 0,
             stored: None,
+            sluggish: 3,
             store_broken: false,
             history: History::default(),
             mutation,
@@ -229,7 +284,9 @@ impl World {
             Happening::Commit { process, connection, epoch, server } => {
                 self.commit(process, connection, epoch, server);
             }
-            Happening::Reply { process, connection, server, tx } => self.reply(process, connection, server, tx),
+            Happening::Reply { process, connection, server, tx } => {
+                self.reply(process, connection, server, tx)
+            }
             Happening::Deliver { replica, session, from, to } => self.deliver(replica, session, from, to),
             Happening::Acknowledge { source, run, tx } => self.acknowledge(source, run, tx),
             Happening::Apply { server, run } => self.apply(server, run),
@@ -275,22 +332,18 @@ impl World {
         let session = self.next_session;
         let counted = self.now;
         let receiver = Receiver::Connecting;
-        self.servers[replica].link = Some(Link {
-            source,
-            source_run: 0,
-            receiver,
-            session,
-            sent: 0,
-            heartbeats: 0,
-            counted,
-        });
+        self.servers[replica].link =
+            Some(Link { source, source_run: 0, receiver, session, sent: 0, heartbeats: 0, counted });
         self.connect(replica, session);
     }
 
     /// A receiver tries to get a connection.
     pub fn connect(&mut self, replica: usize, session: u64) {
         let Some(link) = &self.servers[replica].link else { return };
-        if link.session != session || !matches!(link.receiver, Receiver::Connecting | Receiver::Crowded) || !self.servers[replica].up {
+        if link.session != session
+            || !matches!(link.receiver, Receiver::Connecting | Receiver::Crowded)
+            || !self.servers[replica].up
+        {
             return;
         }
         let source = link.source;
@@ -495,9 +548,11 @@ impl World {
         for replica in 0..self.servers.len() {
             let witnesses = primary.is_some_and(|primary| {
                 let source = &self.servers[primary];
-                self.servers[replica].link.as_ref().is_some_and(|link| {
-                    link.source == primary && link.receiver == Receiver::Running
-                }) && source.works()
+                self.servers[replica]
+                    .link
+                    .as_ref()
+                    .is_some_and(|link| link.source == primary && link.receiver == Receiver::Running)
+                    && source.works()
                     && !source.disk_full
                     && self.servers[replica].works()
                     && !self.servers[replica].crowded

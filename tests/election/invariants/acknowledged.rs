@@ -25,10 +25,12 @@ pub fn no_acknowledged_commit_is_lost(
         });
         if let Some(holder) = holder {
             let holder = holder.id;
-            history.violate("acknowledged", format!("{id} is on server {holder} and not on server {primary}"));
+            history
+                .violate("acknowledged", format!("{id} is on server {holder} and not on server {primary}"));
         }
         if safe && !history.accepted {
-            history.violate("acknowledged", format!("{id} is lost on server {primary}, the policy being safe"));
+            history
+                .violate("acknowledged", format!("{id} is lost on server {primary}, the policy being safe"));
         }
     }
 }

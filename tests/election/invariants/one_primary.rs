@@ -12,7 +12,8 @@ fn one(kept: &mut BTreeMap<u64, usize>, epoch: u64, server: usize) -> Option<usi
 /// Headgate has a write of this epoch executed on `server`.
 pub fn one_writer(history: &mut History, epoch: u64, server: usize) {
     if let Some(other) = one(&mut history.written, epoch, server) {
-        history.violate("one primary", format!("epoch {epoch}: written to server {other} and server {server}"));
+        history
+            .violate("one primary", format!("epoch {epoch}: written to server {other} and server {server}"));
     }
 }
 
