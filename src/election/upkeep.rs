@@ -91,6 +91,8 @@ impl Machine {
             Need::Fence => self.orders.send(now, epoch, longest, Action::Fence { server, lock_wait }, None),
             Need::Follow => {
                 known.quarantine = None;
+                // What does not help is not repeated at once, whatever the answer says.
+                known.rest_until = Some(rest_until);
                 let goes_on = known.current().is_some_and(|report| report.follows(primary));
                 let has = self.primary_report().map(|report| report.executed.clone());
                 let within = has.filter(|_| !goes_on);
@@ -171,6 +173,9 @@ impl Known {
             (Action::RestartReceiver { .. }, Ok(Done::Receiver { alive: false })) => self.lost = Some(now),
             (Action::Fence { .. }, Ok(Done::Report(report))) => {
                 self.fenced = Some(epoch);
+                if report.writable {
+                    self.rest_until = Some(now + rules.retry);
+                }
                 self.prepared.clone_from(&report.prepared);
             }
             (Action::Follow { .. }, Ok(_)) => {

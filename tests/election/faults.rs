@@ -9,7 +9,7 @@ use crate::world::{Happening, MS, SECOND, Setup, World};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The process ends.
     Crash,
     /// The process stops, as under SIGSTOP.
@@ -57,12 +57,12 @@ pub enum Kind {
 
 /// One thing that goes wrong.
 #[derive(Debug, Clone, Copy)]
-pub struct Fault {
-    pub kind: Kind,
+pub(crate) struct Fault {
+    pub(crate) kind: Kind,
     /// Which server; with none, whichever is the primary then.
-    pub server: Option<usize>,
+    pub(crate) server: Option<usize>,
     /// For how long; with none, for ever.
-    pub lasts: Option<u64>,
+    pub(crate) lasts: Option<u64>,
 }
 
 /// Those that hit a server, with how often of a hundred.
@@ -135,7 +135,7 @@ impl Fault {
 }
 
 /// Faults by chance, with their times; and when the last has ended.
-pub fn plan(chance: &mut Chance, setup: &Setup) -> (Vec<(u64, Fault)>, u64) {
+pub(crate) fn plan(chance: &mut Chance, setup: &Setup) -> (Vec<(u64, Fault)>, u64) {
     let (mut at, mut end) = (chance.within(2, 6) * SECOND, 0);
     let mut faults = Vec::new();
     for _ in 0..chance.within(2, 8) {
@@ -154,7 +154,7 @@ pub fn plan(chance: &mut Chance, setup: &Setup) -> (Vec<(u64, Fault)>, u64) {
 }
 
 impl World {
-    pub fn strike(&mut self, fault: Fault) {
+    pub(crate) fn strike(&mut self, fault: Fault) {
         let Some(server) = fault.server.or(self.history.primary) else { return };
         let fault = Fault { server: Some(server), ..fault };
         self.history.failures += u64::from(fault.is_failure());
@@ -198,7 +198,7 @@ impl World {
         }
     }
 
-    pub fn mend(&mut self, fault: Fault) {
+    pub(crate) fn mend(&mut self, fault: Fault) {
         let Some(server) = fault.server else { return };
         self.history.tell(self.now, || format!("MENDED {:?}", fault.kind));
         self.count_heartbeats();
@@ -282,7 +282,7 @@ impl World {
         self.after(lasts, Happening::CommitPrepared { server, tx });
     }
 
-    pub fn commit_prepared(&mut self, server: usize, mut tx: crate::server::Tx) {
+    pub(crate) fn commit_prepared(&mut self, server: usize, mut tx: crate::server::Tx) {
         if !self.servers[server].works() || self.servers[server].disk_full {
             if self.now < 400 * SECOND {
                 self.after(SECOND, Happening::CommitPrepared { server, tx });

@@ -7,11 +7,13 @@
 
 mod chance;
 mod clients;
+mod executor;
 mod faults;
 mod history;
 mod invariants;
 mod mutation;
 mod process;
+mod replication;
 mod runs;
 mod scenarios;
 mod server;

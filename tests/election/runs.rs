@@ -14,14 +14,14 @@ use crate::server::Server;
 use crate::world::{Happening, MS, SECOND, Setup, World};
 
 /// What came of a run.
-pub struct Outcome {
-    pub violation: Option<Violation>,
-    pub history: History,
-    pub ended: u64,
+pub(crate) struct Outcome {
+    pub(crate) violation: Option<Violation>,
+    pub(crate) history: History,
+    pub(crate) ended: u64,
 }
 
 /// Runs a seed.
-pub fn run(seed: u64, mutation: Option<Mutation>, telling: bool) -> Outcome {
+pub(crate) fn run(seed: u64, mutation: Option<Mutation>, telling: bool) -> Outcome {
     let mut chance = Chance::new(seed);
     let setup = Setup::by(&mut chance);
     let (faults, end) = plan(&mut chance, &setup);

@@ -5,7 +5,7 @@ use crate::history::History;
 use crate::server::Server;
 
 /// A server is published as the primary. `could`: whether a server could have been it instead.
-pub fn no_acknowledged_commit_is_lost(
+pub(crate) fn no_acknowledged_commit_is_lost(
     history: &mut History,
     servers: &[Server],
     primary: usize,

@@ -5,7 +5,7 @@ use headgate::election::{Machine, Quarantine, Receiver};
 use crate::server::Server;
 
 /// Why it has not healed; nothing where it has.
-pub fn unhealed(
+pub(crate) fn unhealed(
     machine: Option<&Machine>,
     servers: &[Server],
     published: Option<usize>,
