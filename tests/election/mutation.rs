@@ -42,6 +42,15 @@ pub(crate) enum Mutation {
     NothingRelayed,
 }
 
+/// Those that take thousands of runs to show. Without optimisation nobody waits for them.
+pub(crate) const RARE: &[Mutation] = &[
+    Mutation::NoFreeze,
+    Mutation::RankByExecuted,
+    Mutation::EndlessFence,
+    Mutation::SavedLate,
+    Mutation::LeakyHold,
+];
+
 /// All of them, and the invariant that must catch each.
 pub(crate) const ALL: &[(Mutation, &str)] = &[
     (Mutation::VetoByFlags, "healed"),

@@ -123,8 +123,8 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// Runs one and prints it.
-fn show(seed: u64, mutation: Option<Mutation>) -> Outcome {
-    let outcome = run(seed, mutation, true);
+fn show(seed: u64) -> Outcome {
+    let outcome = run(seed, None, true);
     for line in &outcome.history.told {
         println!("{line}");
     }
@@ -134,7 +134,7 @@ fn show(seed: u64, mutation: Option<Mutation>) -> Outcome {
 #[test]
 fn no_failure_breaks_what_must_hold() {
     if let Some(seed) = number("HEADGATE_SEED") {
-        let outcome = show(seed, None);
+        let outcome = show(seed);
         assert_eq!(outcome.violation, None, "seed {seed}");
         return;
     }
@@ -172,12 +172,14 @@ fn no_failure_breaks_what_must_hold() {
 
 #[test]
 fn known_faults_are_caught() {
-    let only = number("HEADGATE_SEED");
     let mut uncaught = Vec::new();
     for (mutation, by) in mutation::ALL {
-        let tries = if cfg!(debug_assertions) { 300 } else { 20_000 };
+        let tries = if cfg!(debug_assertions) { 300 } else { 30_000 };
+        if cfg!(debug_assertions) && mutation::RARE.contains(mutation) {
+            continue;
+        }
         let caught = (0..tries).find_map(|seed| {
-            let violation = run(only.unwrap_or(seed), Some(*mutation), false).violation?;
+            let violation = run(seed, Some(*mutation), false).violation?;
             (violation.invariant == *by).then_some((seed, violation))
         });
         match caught {
