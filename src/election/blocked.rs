@@ -88,7 +88,9 @@ impl Why {
             Self::NoPrimary => "make one server writable, or promote one with SWITCHOVER TO",
             Self::CoolingDown => "find out what makes primaries fail; FAILOVER does not wait",
             Self::StillHeard { .. } => "look at the network between Headgate and the primary",
-            Self::TooFewWitnesses { .. } => "look at the replicas out of reach; FAILOVER goes on without them",
+            Self::TooFewWitnesses { .. } => {
+                "look at the replicas out of reach; FAILOVER goes on without them"
+            }
             Self::NoWitness => "start replication on the replicas, or promote one with FAILOVER",
             Self::NoCandidate { .. } => "remove what stands against one of the replicas",
             Self::WouldLose(_) => "start the old primary again, or ACCEPT LOSS",
@@ -109,7 +111,9 @@ impl fmt::Display for Why {
             Self::PolicyOff => f.write_str("automatic failover is off"),
             Self::NobodyWritable => f.write_str("no other server has become writable"),
             Self::Paused => f.write_str("automatic failover is paused"),
-            Self::Rival(who) => write!(f, "another Headgate, {who}, watches these servers without a common lease"),
+            Self::Rival(who) => {
+                write!(f, "another Headgate, {who}, watches these servers without a common lease")
+            }
             Self::NotLeading => f.write_str("another Headgate has the lease"),
             Self::NoPrimary => f.write_str("it is not known which server is the primary"),
             Self::CoolingDown => f.write_str("the last failover was just now"),

@@ -83,6 +83,9 @@ pub enum Action {
         server: ServerId,
     },
     /// Make it replicate from this source, read only, from wherever it stands: [`Done::Report`].
+    ///
+    /// What it has received and not applied is kept where the server allows it. MySQL does, if the receiver alone is stopped;
+    /// MariaDB throws its relay log away.
     Follow {
         /// The replica.
         replica: ServerId,

@@ -44,7 +44,8 @@ impl Machine {
             Some(server) => {
                 self.primary = Some(server);
                 self.epoch = Epoch(self.epoch.0 + 1);
-                self.floor = self.roster.get(server).and_then(|known| Some(known.current()?.executed.clone()));
+                self.floor =
+                    self.roster.get(server).and_then(|known| Some(known.current()?.executed.clone()));
                 self.lineage = self.floor.clone();
                 self.come_to_rest(now, "it is the one server that is writable")
             }
@@ -58,9 +59,10 @@ impl Machine {
 
     /// The one server besides the primary that is writable, if it is one.
     fn only_writable(&self, besides: Option<ServerId>) -> Option<ServerId> {
-        let mut writable = self.roster.others(besides).filter(|(_, known)| {
-            known.current().is_some_and(|report| report.writable)
-        });
+        let mut writable = self
+            .roster
+            .others(besides)
+            .filter(|(_, known)| known.current().is_some_and(|report| report.writable));
         let (server, _) = writable.next()?;
         writable.next().is_none().then_some(server)
     }
@@ -199,7 +201,11 @@ impl Machine {
 
     pub(super) fn suspect(&mut self, now: Instant) -> bool {
         let Some(bad) = self.known_primary().and_then(|known| known.bad) else {
-            return if self.is_late(now) || self.primary_report().is_some() { self.believe(now) } else { false };
+            return if self.is_late(now) || self.primary_report().is_some() {
+                self.believe(now)
+            } else {
+                false
+            };
         };
         if bad.count < 2 && !self.is_late(now) {
             return false;
@@ -274,7 +280,9 @@ impl Machine {
     /// Blocks for this reason. Where it already does, only the particulars are taken in.
     fn change_reason(&mut self, now: Instant, why: Why) -> bool {
         match &mut self.phase {
-            Phase::Blocked(known) if std::mem::discriminant(known) == std::mem::discriminant(&why) => *known = why,
+            Phase::Blocked(known) if std::mem::discriminant(known) == std::mem::discriminant(&why) => {
+                *known = why
+            }
             _ => self.block(now, why),
         }
         false

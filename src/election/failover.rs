@@ -1,17 +1,14 @@
 //! The phases up to the promotion. All that they do can be undone.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::blocked::Why;
-use super::candidate::{Lineage, Ranking, Rejection, Standing, rank};
 use super::change::Kind;
 use super::command::{Action, Alert, Failure, Hook};
 use super::machine::Machine;
 use super::orders::{Goal, Progress};
 use super::phase::Phase;
-use super::rules::Policy;
-use super::sight::{Report, Trouble};
+use super::sight::Trouble;
 use super::state::{Stage, State};
 use crate::gtid::Transactions;
 use crate::topology::{Epoch, ServerId};
@@ -21,7 +18,7 @@ impl Machine {
         self.change.as_ref().map(|change| change.kind)
     }
 
-    fn is_switchover(&self) -> bool {
+    pub(super) fn is_switchover(&self) -> bool {
         matches!(self.kind(), Some(Kind::Switchover(_)))
     }
 
@@ -34,13 +31,13 @@ impl Machine {
     }
 
     /// Gives up and puts back.
-    fn give_up(&mut self, now: Instant, what: impl Into<String>) -> bool {
+    pub(super) fn give_up(&mut self, now: Instant, what: impl Into<String>) -> bool {
         self.enter(now, Phase::Undoing, what);
         true
     }
 
     /// A phase took too long, or could not do what it is for.
-    fn fail(&mut self, now: Instant, why: Why) -> bool {
+    pub(super) fn fail(&mut self, now: Instant, why: Why) -> bool {
         if self.is_switchover() && !matches!(self.stage, Stage::Promoting { .. }) {
             return self.give_up(now, why.to_string());
         }
@@ -81,11 +78,14 @@ impl Machine {
 
     /// Stops the receivers of those replicas in reach that do not stand still yet.
     fn freeze_replicas(&mut self, now: Instant) -> Progress {
-        let frozen = |server: &ServerId| self.change.as_ref().is_some_and(|change| change.frozen.contains_key(server));
+        let frozen =
+            |server: &ServerId| self.change.as_ref().is_some_and(|change| change.frozen.contains_key(server));
         let moving: Vec<ServerId> = self
             .roster
             .others(self.primary)
-            .filter(|(server, known)| known.quarantine.is_none() && known.current().is_some() && !frozen(server))
+            .filter(|(server, known)| {
+                known.quarantine.is_none() && known.current().is_some() && !frozen(server)
+            })
             .map(|(server, _)| server)
             .collect();
         let mut open = false;
@@ -140,7 +140,11 @@ impl Machine {
         State {
             epoch: self.epoch,
             primary,
-            before: self.roster.others(Some(primary)).find(|(_, known)| known.replaced).map(|(server, _)| server),
+            before: self
+                .roster
+                .others(Some(primary))
+                .find(|(_, known)| known.replaced)
+                .map(|(server, _)| server),
             stage: self.stage,
             stopped: self.roster.others(Some(primary)).any(|(_, known)| known.stopped.is_some()),
             cooling: self.cooldown_until.is_some(),
@@ -169,8 +173,8 @@ impl Machine {
             // Who has been silent for long enough to be replaced hardly answers now.
             let silent = self.roster.get(server).is_some_and(|known| known.bad.is_some());
             let within = if silent { self.rules.order / 2 } else { self.rules.longest_order() };
-            let done = self
-                .pursue_within(now, Goal::Fence(server), within, || Action::Fence { server, lock_wait });
+            let done =
+                self.pursue_within(now, Goal::Fence(server), within, || Action::Fence { server, lock_wait });
             match done {
                 Progress::Open if self.is_late(now) => {}
                 Progress::Open => return false,
@@ -223,113 +227,6 @@ impl Machine {
             self.note(now, format!("{server} could not be fenced: {why}"));
             self.alert(now, Alert::Unfenced { server, problem: why.to_string() });
         }
-    }
-
-    /// Chooses who becomes the primary.
-    fn choose(&mut self, now: Instant) -> bool {
-        let ranking = self.ranking();
-        let Some(change) = &self.change else { return false };
-        let wanted = match change.kind {
-            Kind::Switchover(to) => Some(to),
-            _ => None,
-        };
-        let chosen = ranking.order.iter().copied().find(|server| wanted.is_none_or(|to| to == *server));
-        let Some(candidate) = chosen else {
-            return self.fail(now, Why::NoCandidate { rejected: ranking.rejected });
-        };
-        if wanted.is_none()
-            && let Err(why) = self.weigh_loss(now, candidate)
-        {
-            return self.fail(now, why);
-        }
-        if let Some(change) = &mut self.change {
-            change.candidate = Some(candidate);
-            change.compared = change.frozen.len();
-        }
-        let against: String =
-            ranking.rejected.iter().map(|(server, why)| format!("; {server} {why}")).collect();
-        self.enter(now, Phase::CatchingUp, format!("{candidate} is to be the primary{against}"));
-        true
-    }
-
-    /// Who could become the primary by now.
-    pub(super) fn ranking(&self) -> Ranking {
-        let origin = self.known_primary().and_then(|known| known.report.as_ref()).map(|report| report.origin.as_str());
-        let lineage = Lineage { origin, seen: self.lineage.as_ref() };
-        let barred: BTreeMap<ServerId, Rejection> =
-            self.roster.0.keys().filter_map(|server| Some((*server, self.barred(*server)?))).collect();
-        let mut reports: BTreeMap<ServerId, &Report> = BTreeMap::new();
-        match &self.change {
-            Some(change) if !matches!(change.kind, Kind::Switchover(_)) => {
-                reports.extend(change.frozen.iter().map(|(server, report)| (*server, report)));
-            }
-            _ => {
-                let others = self.roster.others(self.primary);
-                reports.extend(others.filter_map(|(server, known)| Some((server, known.current()?))));
-            }
-        }
-        let standings =
-            reports.into_iter().map(|(server, report)| (server, Standing { report, barred: barred.get(&server) }));
-        let mut ranking = rank(&standings.collect(), lineage);
-        let ranked = |server: &ServerId, ranking: &Ranking| {
-            ranking.order.contains(server) || ranking.rejected.iter().any(|(other, _)| other == server)
-        };
-        for (server, _) in self.roster.others(self.primary) {
-            if !ranked(&server, &ranking) {
-                ranking.rejected.push((server, Rejection::OutOfReach));
-            }
-        }
-        ranking
-    }
-
-    /// What stands against a server before anybody looks at what it holds.
-    fn barred(&self, server: ServerId) -> Option<Rejection> {
-        let known = self.roster.get(server)?;
-        if self.rules.vetoes.contains(&server) {
-            return Some(Rejection::Vetoed);
-        }
-        if known.quarantine.is_some() {
-            return Some(Rejection::Quarantined);
-        }
-        let change = self.change.as_ref();
-        if let Some(why) = change.and_then(|change| change.tried.get(&server)) {
-            return Some(why.clone());
-        }
-        // Once a promotion has failed, the old primary may be the best there is, being fenced now.
-        let forward = matches!(self.stage, Stage::Promoting { .. });
-        if Some(server) == self.primary && !forward {
-            return Some(Rejection::Tried("it is the primary that failed".into()));
-        }
-        if Some(server) == self.primary && !known.prepared.is_empty() {
-            return Some(Rejection::Quarantined);
-        }
-        // Of a switchover nothing may be lost, so its candidate must be getting what the primary writes.
-        let follows = known.current().is_some_and(|report| self.primary.is_some_and(|p| report.follows(p)));
-        let planned = change.is_none_or(|change| matches!(change.kind, Kind::Switchover(_)));
-        (planned && !forward && !follows).then_some(Rejection::NotFollowing)
-    }
-
-    /// Looks for what would be lost. With policy `safe` that is a reason to stop, else it is told.
-    fn weigh_loss(&mut self, now: Instant, candidate: ServerId) -> Result<(), Why> {
-        let Some(change) = &self.change else { return Ok(()) };
-        let Some(report) = change.frozen.get(&candidate) else { return Ok(()) };
-        let strict = self.rules.policy == Policy::Safe && !self.accept_loss;
-        let Some(mut wanted) = self.floor.clone() else {
-            return if strict { Err(Why::AcknowledgedUnknown) } else { Ok(()) };
-        };
-        if let Some(relayed) = &change.relayed {
-            wanted.insert_all(relayed);
-        }
-        let missing: Transactions = wanted.without(&report.received);
-        if missing.is_empty() {
-            return Ok(());
-        }
-        if strict {
-            return Err(Why::WouldLose(missing));
-        }
-        self.note(now, format!("acknowledged transactions are not on {candidate}: {missing}"));
-        self.alert(now, Alert::Lost(missing));
-        Ok(())
     }
 
     pub(super) fn catch_up(&mut self, now: Instant) -> bool {
@@ -385,43 +282,5 @@ impl Machine {
         let of = if let Kind::Switchover(_) = change.kind { self.primary? } else { candidate };
         let report = change.frozen.get(&of)?;
         Some(if of == candidate { report.received.clone() } else { report.executed.clone() })
-    }
-
-    /// The candidate did not catch up. One that is out of reach, or whose applier fails, makes room for another.
-    fn drop_candidate(&mut self, now: Instant, candidate: ServerId, why: &Failure) -> bool {
-        let in_reach = self.roster.get(candidate).is_some_and(|known| known.current().is_some());
-        if self.is_switchover() || (in_reach && *why == Failure::TimedOut) {
-            return self.fail(now, Why::ApplierBehind(candidate));
-        }
-        self.try_another(now, candidate, why)
-    }
-
-    /// An operator does not want it, since it was chosen.
-    pub(super) fn is_vetoed(&self, candidate: ServerId) -> bool {
-        self.rules.vetoes.contains(&candidate)
-    }
-
-    /// The candidate is vetoed. A planned switchover is over then.
-    pub(super) fn make_room(&mut self, now: Instant, candidate: ServerId) -> bool {
-        let why = Failure::Refused(Rejection::Vetoed.to_string());
-        if self.is_switchover() && !matches!(self.stage, Stage::Promoting { .. }) {
-            return self.give_up(now, format!("{candidate} {why}"));
-        }
-        self.try_another(now, candidate, &why)
-    }
-
-    /// Begins again without this one.
-    pub(super) fn try_another(&mut self, now: Instant, candidate: ServerId, why: &Failure) -> bool {
-        let Some(change) = &mut self.change else { return false };
-        change.tried.insert(candidate, Rejection::Tried(why.to_string()));
-        change.frozen.clear();
-        change.candidate = None;
-        change.attempts = 0;
-        change.given_up += 1;
-        if matches!(change.kind, Kind::Switchover(_) | Kind::Resumed(_)) {
-            change.kind = Kind::Failover;
-        }
-        self.enter(now, Phase::Revoking, format!("not {candidate}: {why}"));
-        true
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::blocked::Why;
 use super::change::{Change, Kind};
-use super::command::{Action, Alert, Command, CommandId, Done, Failure};
+use super::command::{Action, Alert, Command, Failure};
 use super::event::Event;
 use super::orders::{Goal, Orders, Progress};
 use super::phase::Phase;
@@ -63,7 +63,7 @@ pub struct Machine {
     pub(super) settled_from: Instant,
     pub(super) leading: bool,
     paused: bool,
-    rival: Option<String>,
+    pub(super) rival: Option<String>,
     stepped: Instant,
     timeline: Timeline,
 }
@@ -73,7 +73,6 @@ impl Machine {
     /// primary.
     #[must_use]
     pub fn restore(state: Option<State>, rules: Rules, servers: &[ServerId], now: Instant) -> Self {
-        let longest = rules.longest_order();
         let mut machine = Self {
             rules,
             roster: Roster::default(),
@@ -95,7 +94,7 @@ impl Machine {
             retry_at: None,
             accept_loss: false,
             told: None,
-            settled_from: now + longest,
+            settled_from: now,
             leading: true,
             paused: false,
             rival: None,
@@ -191,7 +190,8 @@ impl Machine {
             self.lineage = None;
             self.floor = None;
         }
-        self.settled_from = now + self.rules.longest_order();
+        // With nothing saved there was no earlier run.
+        self.settled_from = if state.is_some() { now + self.rules.longest_order() } else { now };
         if let Some(state) = state {
             self.epoch = state.epoch;
             self.primary = Some(state.primary);
@@ -226,7 +226,8 @@ impl Machine {
         };
         self.deadline = within.map(|within| now + within);
         // What did not work is tried less often the more often it did not.
-        self.retry_at = matches!(phase, Phase::Blocked(_)).then(|| now + rules.retry * self.rounds.clamp(1, 6));
+        self.retry_at =
+            matches!(phase, Phase::Blocked(_)).then(|| now + rules.retry * self.rounds.clamp(1, 6));
         self.orders.begin_phase();
         self.phase = phase;
         self.note(now, what);
@@ -307,94 +308,8 @@ impl Machine {
         self.known_primary()?.current()
     }
 
-    fn set_servers(&mut self, servers: &[ServerId]) {
-        self.roster.0.retain(|server, _| servers.contains(server));
-        for server in servers {
-            self.roster.0.entry(*server).or_default();
-        }
-    }
-
-    fn absorb(&mut self, now: Instant, event: Event) {
-        match event {
-            Event::Tick => {}
-            Event::Seen { server, asked, sight } => {
-                if let Some(known) = self.roster.get_mut(server) {
-                    known.see(now, asked, sight);
-                }
-                if Some(server) == self.primary {
-                    self.learn_of_primary();
-                }
-            }
-            Event::Answered { id, epoch, outcome } => self.settle(now, id, epoch, outcome),
-            Event::Operator(wish) => self.obey(now, wish),
-            Event::Rival(rival) => self.rival = rival,
-            Event::Rules(rules) => self.rules = rules,
-            Event::Servers(servers) => self.set_servers(&servers),
-            Event::Leadership(None) => {
-                // Nothing is sent any more, and what comes back is nobody's: who leads now decides.
-                self.leading = false;
-                self.orders.abandon();
-                self.block(now, Why::NotLeading);
-            }
-            Event::Leadership(Some(state)) => {
-                self.leading = true;
-                self.go_on_from(now, Some(state));
-            }
-        }
-    }
-
     pub(super) fn set_paused(&mut self, paused: bool) {
         self.paused = paused;
-    }
-
-    /// Takes what the primary holds into what primaries wrote.
-    fn learn_of_primary(&mut self) {
-        let Some(report) = self.primary.and_then(|primary| self.roster.get(primary)?.current()) else { return };
-        let executed = &report.executed;
-        match &mut self.lineage {
-            Some(seen) if seen.contains(executed) => {}
-            Some(seen) => seen.insert_all(executed),
-            None => self.lineage = Some(executed.clone()),
-        }
-        if self.floor.is_none() && self.published.is_none() {
-            self.floor = Some(executed.clone());
-        }
-    }
-
-    /// Takes in what came of a command, unless nobody waits for it.
-    fn settle(&mut self, now: Instant, id: CommandId, epoch: Epoch, outcome: Result<Done, Failure>) {
-        let Some(action) = self.orders.settle(id, epoch, &outcome) else { return };
-        let server = action.server();
-        if let (Some(server), Ok(Done::Report(report))) = (server, &outcome)
-            && let Some(known) = self.roster.get_mut(server)
-        {
-            known.take_report(now, now, (**report).clone());
-        }
-        if let Some(known) = server.and_then(|server| self.roster.get_mut(server)) {
-            known.learn(now, epoch, &self.rules, &action, &outcome);
-        }
-        match (action, outcome) {
-            (Action::StopReceiver { replica: server } | Action::Fence { server, .. }, Ok(Done::Report(report))) => {
-                if let Some(change) = &mut self.change {
-                    change.freeze(server, *report);
-                }
-            }
-            (Action::Promote { .. }, Ok(Done::Report(report))) => {
-                if let Some(change) = &mut self.change {
-                    change.run = Some(report.run);
-                }
-            }
-            (Action::HoldWrites { .. }, Ok(Done::Held { relayed })) => {
-                if let Some(change) = &mut self.change {
-                    change.relayed = relayed;
-                }
-            }
-            (Action::Save(state), Ok(_)) => self.saved = Some(state),
-            (Action::Save(_), Err(Failure::TimedOut)) => self.saved = None,
-            (Action::ReleaseWrites, Ok(_)) => self.held = false,
-            (Action::Publish { primary }, Ok(_)) => self.published = Some((epoch, primary)),
-            _ => {}
-        }
     }
 
     /// Moves on where it can. True where the phase changed.

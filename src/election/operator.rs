@@ -60,8 +60,8 @@ impl Machine {
 
     fn force(&mut self, now: Instant) -> Option<String> {
         let phase = &self.phase;
-        let may = phase.is_at_rest()
-            || matches!(phase, Phase::Suspecting | Phase::Confirming | Phase::Blocked(_));
+        let may =
+            phase.is_at_rest() || matches!(phase, Phase::Suspecting | Phase::Confirming | Phase::Blocked(_));
         if !self.leading {
             return Some("another Headgate has the lease".into());
         }

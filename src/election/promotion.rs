@@ -41,6 +41,9 @@ impl Machine {
         if self.is_vetoed(candidate) && self.orders.progress(Goal::Promote).is_none() {
             return self.make_room(now, candidate);
         }
+        if let Some(known) = self.roster.get_mut(candidate) {
+            known.in_vain = true;
+        }
         match self.pursue(now, Goal::Promote, || Action::Promote { server: candidate }) {
             Progress::Done => {
                 self.enter(now, Phase::Repointing, format!("{candidate} is writable"));
@@ -71,7 +74,8 @@ impl Machine {
     pub(super) fn repoint(&mut self, now: Instant) -> bool {
         let Some(source) = self.change.as_ref().and_then(|change| change.candidate) else { return false };
         let planned = matches!(self.kind(), Some(Kind::Switchover(_)));
-        let mut open = self.pursue(now, Goal::SemiSync, || Action::RestoreSemiSync { primary: source }).is_open();
+        let mut open =
+            self.pursue(now, Goal::SemiSync, || Action::RestoreSemiSync { primary: source }).is_open();
         let within = self.roster.get(source).and_then(|known| Some(known.report.as_ref()?.executed.clone()));
         for replica in self.repointable(source, planned) {
             let follow = || Action::Follow { replica, source, within: within.clone(), accept: None };
@@ -87,7 +91,9 @@ impl Machine {
     /// Who followed the old primary, has nothing that the new one lacks, and lacks nothing that it cannot send. The old
     /// primary itself only where it was fenced in peace. Everybody else is fenced before he follows; that is upkeep's.
     fn repointable(&self, source: ServerId, planned: bool) -> Vec<ServerId> {
-        let Some(new) = self.roster.get(source).and_then(|known| known.report.as_ref()) else { return Vec::new() };
+        let Some(new) = self.roster.get(source).and_then(|known| known.report.as_ref()) else {
+            return Vec::new();
+        };
         let Some(old) = self.primary else { return Vec::new() };
         let others = self.roster.others(Some(source));
         others
@@ -114,7 +120,9 @@ impl Machine {
             known.replaced = true;
         }
         self.stage = Stage::Settled;
-        if !matches!(self.kind(), Some(Kind::Switchover(_) | Kind::Adoption(_))) && self.cooldown_until.is_none_or(|until| until <= now) {
+        if !matches!(self.kind(), Some(Kind::Switchover(_) | Kind::Adoption(_)))
+            && self.cooldown_until.is_none_or(|until| until <= now)
+        {
             self.cooldown_until = Some(now + self.rules.cooldown);
         }
         let _ = self.save(now);
@@ -145,6 +153,7 @@ impl Machine {
             && let Some(report) = &known.report
         {
             known.stopped = None;
+            known.in_vain = false;
             self.lineage = Some(report.executed.clone());
             self.floor = Some(report.executed.clone());
         }

@@ -51,6 +51,8 @@ pub(super) struct Known {
     pub(super) quarantine: Option<Quarantine>,
     /// It was the primary until Headgate had another promoted.
     pub(super) replaced: bool,
+    /// It was told to become the primary, and has not followed anybody since.
+    pub(super) in_vain: bool,
     /// It was fenced in this reign, and answered how it stands.
     pub(super) fenced: Option<Epoch>,
     /// XA branches that were prepared when it was fenced.
@@ -79,7 +81,8 @@ impl Known {
             }
             Sight::Trouble(trouble) => {
                 let refused = (trouble == Trouble::Refused).then_some(asked);
-                let bad = self.bad.get_or_insert(Bad { since: asked, trouble, count: 0, refused_since: refused });
+                let bad =
+                    self.bad.get_or_insert(Bad { since: asked, trouble, count: 0, refused_since: refused });
                 bad.trouble = trouble;
                 bad.count += 1;
                 bad.refused_since = refused.map(|asked| bad.refused_since.unwrap_or(asked));
@@ -111,7 +114,8 @@ impl Known {
         if crowded && was != Some(Receiver::Crowded) {
             self.heard = Some(now);
         }
-        let connecting = report.channel.as_ref().is_some_and(|channel| channel.receiver == Receiver::Connecting);
+        let connecting =
+            report.channel.as_ref().is_some_and(|channel| channel.receiver == Receiver::Connecting);
         self.lost = if connecting { self.lost.or(Some(now)) } else { None };
         self.report = Some(report);
         self.reported = Some(asked);
@@ -151,9 +155,13 @@ impl Roster {
 impl fmt::Display for Quarantine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Errant(transactions) => write!(f, "it has transactions that the primary lacks: {transactions}"),
+            Self::Errant(transactions) => {
+                write!(f, "it has transactions that the primary lacks: {transactions}")
+            }
             Self::Prepared(branches) => write!(f, "XA branches are prepared on it: {}", branches.join(", ")),
-            Self::LogsPurged(missing) => write!(f, "it lacks what the primary cannot send any more: {missing}"),
+            Self::LogsPurged(missing) => {
+                write!(f, "it lacks what the primary cannot send any more: {missing}")
+            }
         }
     }
 }

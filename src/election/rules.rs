@@ -5,6 +5,12 @@ use std::time::Duration;
 
 use crate::topology::ServerId;
 
+/// What a switch in a network takes to find another way.
+const SHORTEST_SILENCE: Duration = Duration::from_secs(3);
+
+/// How late Headgate sees that a server is silent: the time between two questions, and of one that is not answered.
+const SEEN_LATE: Duration = Duration::from_millis(500);
+
 /// Who may become the primary without being told to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Policy {
@@ -64,13 +70,19 @@ impl Rules {
     #[must_use]
     pub fn silence(&self) -> Duration {
         let (Heartbeat::Managed(period) | Heartbeat::Found(period)) = self.heartbeat;
-        (period * 2).max(Duration::from_secs(3))
+        (period * 2).max(SHORTEST_SILENCE)
     }
 
     /// How long a silence must last for Headgate to act, which sees it up to half a second late.
     #[must_use]
     pub(super) fn quiet(&self) -> Duration {
-        self.silence().saturating_sub(Duration::from_millis(500))
+        self.silence().saturating_sub(SEEN_LATE)
+    }
+
+    /// The same where nobody waits for a heartbeat.
+    #[must_use]
+    pub(super) fn shortest_quiet(&self) -> Duration {
+        self.quiet().min(SHORTEST_SILENCE.saturating_sub(SEEN_LATE))
     }
 
     /// The longest that an order of an earlier run of Headgate may still take effect on a server.

@@ -39,8 +39,10 @@ enum Evidence {
     OutOfReach,
     /// It got something since.
     Hears,
-    /// It has no connection, or got nothing for long enough.
-    Agrees,
+    /// It has no connection, and does not get one.
+    Lost,
+    /// It got nothing for long enough.
+    Quiet,
     /// It could still hear something.
     Unclear,
     /// It does not listen to the primary.
@@ -63,7 +65,7 @@ pub(super) fn judge(
         .map(|(server, known)| (server, testimony(known, primary, bad, good, rules, now)))
         .filter(|(server, one)| {
             let kept_out = roster.get(*server).is_some_and(|known| known.quarantine.is_some());
-            !kept_out || matches!(one, Evidence::Hears | Evidence::Agrees)
+            !kept_out || matches!(one, Evidence::Hears | Evidence::Lost | Evidence::Quiet)
         })
         .collect();
     let those = |wanted: Evidence| evidence.iter().filter(move |(_, one)| *one == wanted).map(|(id, _)| *id);
@@ -86,7 +88,12 @@ pub(super) fn judge(
     let long_enough = bad.count >= 2
         && match bad.refused_since {
             Some(since) => now.saturating_duration_since(since) >= rules.refused_for,
-            None => good.is_none_or(|good| now.saturating_duration_since(good) >= rules.quiet()),
+            // Where every receiver has lost its connection, nobody waits for a heartbeat.
+            None => {
+                let quiet = those(Evidence::Quiet).next().is_some() || those(Evidence::Lost).next().is_none();
+                let wanted = if quiet { rules.quiet() } else { rules.shortest_quiet() };
+                good.is_none_or(|good| now.saturating_duration_since(good) >= wanted)
+            }
         };
     if those(Evidence::Unclear).next().is_some() {
         let at_once = bad.trouble == Trouble::Refused;
@@ -102,7 +109,8 @@ pub(super) fn judge(
     if !long_enough {
         return Verdict::Wait;
     }
-    if those(Evidence::Agrees).next().is_none() && !stopped_by_us {
+    let agrees = those(Evidence::Lost).chain(those(Evidence::Quiet)).next().is_some();
+    if !agrees && !stopped_by_us {
         return Verdict::No(Why::NoWitness);
     }
     Verdict::Dead(bad.trouble)
@@ -131,7 +139,7 @@ fn testimony(
     }
     let heard = if bad.trouble.leaves_heartbeats() { known.fed } else { known.heard };
     if known.lost.is_some_and(|lost| lost >= bad.since && heard.is_none_or(|heard| lost >= heard)) {
-        return Evidence::Agrees;
+        return Evidence::Lost;
     }
     let quiet_since = |at: Instant| now.saturating_duration_since(at) >= rules.quiet();
     if heard.is_some_and(|heard| heard >= bad.since && !quiet_since(heard)) {
@@ -142,7 +150,7 @@ fn testimony(
         return Evidence::Unclear;
     }
     if bad.trouble.leaves_heartbeats() || heard.max(good).is_none_or(quiet_since) {
-        return Evidence::Agrees;
+        return Evidence::Quiet;
     }
     Evidence::Unclear
 }

@@ -41,7 +41,9 @@ impl Machine {
         let stopped: Vec<ServerId> = self
             .roster
             .others(Some(primary))
-            .filter(|(_, known)| known.stopped.is_some() && known.current().is_some_and(|report| report.follows(primary)))
+            .filter(|(_, known)| {
+                known.stopped.is_some() && known.current().is_some_and(|report| report.follows(primary))
+            })
             .map(|(server, _)| server)
             .collect();
         for replica in stopped {

@@ -31,7 +31,8 @@ impl Machine {
         if !self.may_look_after() || self.published != Some((self.epoch, primary)) {
             return;
         }
-        let Some(known) = self.known_primary().filter(|known| known.current().is_some_and(|report| report.writable))
+        let Some(known) =
+            self.known_primary().filter(|known| known.current().is_some_and(|report| report.writable))
         else {
             return;
         };
@@ -79,6 +80,7 @@ impl Machine {
             Need::Later => {}
             Need::Nothing => {
                 known.replaced = false;
+                known.in_vain = false;
                 if known.stopped.is_some_and(|until| known.reported.is_some_and(|asked| asked > until)) {
                     known.stopped = None;
                 }
@@ -89,6 +91,8 @@ impl Machine {
             Need::Fence => self.orders.send(now, epoch, longest, Action::Fence { server, lock_wait }, None),
             Need::Follow => {
                 known.quarantine = None;
+                // What does not help is not repeated at once, whatever the answer says.
+                known.rest_until = Some(rest_until);
                 let goes_on = known.current().is_some_and(|report| report.follows(primary));
                 let has = self.primary_report().map(|report| report.executed.clone());
                 let within = has.filter(|_| !goes_on);
@@ -169,6 +173,9 @@ impl Known {
             (Action::RestartReceiver { .. }, Ok(Done::Receiver { alive: false })) => self.lost = Some(now),
             (Action::Fence { .. }, Ok(Done::Report(report))) => {
                 self.fenced = Some(epoch);
+                if report.writable {
+                    self.rest_until = Some(now + rules.retry);
+                }
                 self.prepared.clone_from(&report.prepared);
             }
             (Action::Follow { .. }, Ok(_)) => {

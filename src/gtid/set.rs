@@ -130,7 +130,8 @@ impl GtidSet {
     /// Parts it by who wrote: what `uuid` did, under whatever tag, and what others did.
     #[must_use]
     pub fn by_origin(&self, uuid: &str) -> (Self, Self) {
-        let is_of = |source: &str| source.split(':').next().is_some_and(|name| name.eq_ignore_ascii_case(uuid));
+        let is_of =
+            |source: &str| source.split(':').next().is_some_and(|name| name.eq_ignore_ascii_case(uuid));
         let (own, others) = self.sources.clone().into_iter().partition(|(source, _)| is_of(source));
         (Self { sources: own }, Self { sources: others })
     }
@@ -278,7 +279,10 @@ mod tests {
         let other = "9e11fa47-71ca-11e1-9e33-c80aa9429562";
         let both: GtidSet = format!("{U}:1-3:tag:1,{other}:7").parse().unwrap();
         let (own, others) = both.by_origin(&U.to_uppercase());
-        assert_eq!((own.to_string(), others.to_string()), (format!("{U}:1-3,{U}:tag:1"), format!("{other}:7")));
+        assert_eq!(
+            (own.to_string(), others.to_string()),
+            (format!("{U}:1-3,{U}:tag:1"), format!("{other}:7"))
+        );
         assert_eq!(both.count(), 5);
     }
 

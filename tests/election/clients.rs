@@ -6,7 +6,7 @@ use crate::world::{HOP, Happening, SECOND, Waiter, World};
 
 impl World {
     /// A client writes, unless it has to wait.
-    pub fn write(&mut self) {
+    pub(crate) fn write(&mut self) {
         let Some(every) = self.setup.writes else { return };
         let delay = self.chance.within(every / 2, every * 3 / 2);
         self.after(delay, Happening::Write);
@@ -18,7 +18,7 @@ impl World {
     }
 
     /// The write is at the server.
-    pub fn commit(&mut self, process: u64, connection: u64, epoch: u64, server: usize) {
+    pub(crate) fn commit(&mut self, process: u64, connection: u64, epoch: u64, server: usize) {
         let model = &self.servers[server];
         let reaches = !self.is_cut(self.here(), server) && !self.rejected[server] && model.works();
         let current =
@@ -34,7 +34,8 @@ impl World {
         let tx = self.new_tx(server);
         self.servers[server].log_it(tx);
         one_writer(&mut self.history, epoch, server);
-        let followed = self.servers.iter().any(|other| other.link.as_ref().is_some_and(|link| link.source == server));
+        let followed =
+            self.servers.iter().any(|other| other.link.as_ref().is_some_and(|link| link.source == server));
         if self.setup.semi_sync && followed {
             self.servers[server].waiting.push(tx);
             self.waiters.insert(tx.id, Waiter { process, connection });
@@ -46,7 +47,7 @@ impl World {
     }
 
     /// The server's OK is at Headgate, which tells the client unless it has cut that connection.
-    pub fn reply(&mut self, process: u64, connection: u64, server: usize, tx: Tx) {
+    pub(crate) fn reply(&mut self, process: u64, connection: u64, server: usize, tx: Tx) {
         let (cut, flavor) = (self.is_cut(server, self.here()), self.setup.flavor);
         let Some(here) = self.process.as_mut().filter(|here| here.number == process) else { return };
         if cut || here.connection != connection {
@@ -58,14 +59,15 @@ impl World {
     }
 
     fn ended(&mut self, process: u64, connection: u64) {
-        let here = self.process.as_mut().filter(|here| here.number == process && here.connection == connection);
+        let here =
+            self.process.as_mut().filter(|here| here.number == process && here.connection == connection);
         if let Some(here) = here {
             here.in_flight.pop();
         }
     }
 
     /// Somebody writes to a server directly.
-    pub fn write_directly(&mut self, server: usize) {
+    pub(crate) fn write_directly(&mut self, server: usize) {
         if !self.servers[server].works() {
             return;
         }
@@ -78,7 +80,7 @@ impl World {
     }
 
     /// A client does not wait longer than this for its OK before a switchover goes on without it.
-    pub const fn round_trip() -> u64 {
+    pub(crate) const fn round_trip() -> u64 {
         SECOND
     }
 }

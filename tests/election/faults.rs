@@ -9,7 +9,7 @@ use crate::world::{Happening, MS, SECOND, Setup, World};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The process ends.
     Crash,
     /// The process stops, as under SIGSTOP.
@@ -17,7 +17,10 @@ pub enum Kind {
     DiskFull,
     Crowded,
     /// Packets between two do not pass, one way or both.
-    Cut { other: usize, both: bool },
+    Cut {
+        other: usize,
+        both: bool,
+    },
     /// Something between Headgate and the server refuses connections.
     Reject,
     /// Nobody reaches it, it reaches nobody.
@@ -46,16 +49,20 @@ pub enum Kind {
     Failover,
     AcceptLoss,
     Rejoin,
+    /// Something else promotes it and makes the old primary read only.
+    Promote,
+    /// It crashes and comes back without its last transaction: its log was not on its disk.
+    LoseTail,
 }
 
 /// One thing that goes wrong.
 #[derive(Debug, Clone, Copy)]
-pub struct Fault {
-    pub kind: Kind,
+pub(crate) struct Fault {
+    pub(crate) kind: Kind,
     /// Which server; with none, whichever is the primary then.
-    pub server: Option<usize>,
+    pub(crate) server: Option<usize>,
     /// For how long; with none, for ever.
-    pub lasts: Option<u64>,
+    pub(crate) lasts: Option<u64>,
 }
 
 /// Those that hit a server, with how often of a hundred.
@@ -128,7 +135,7 @@ impl Fault {
 }
 
 /// Faults by chance, with their times; and when the last has ended.
-pub fn plan(chance: &mut Chance, setup: &Setup) -> (Vec<(u64, Fault)>, u64) {
+pub(crate) fn plan(chance: &mut Chance, setup: &Setup) -> (Vec<(u64, Fault)>, u64) {
     let (mut at, mut end) = (chance.within(2, 6) * SECOND, 0);
     let mut faults = Vec::new();
     for _ in 0..chance.within(2, 8) {
@@ -147,7 +154,7 @@ pub fn plan(chance: &mut Chance, setup: &Setup) -> (Vec<(u64, Fault)>, u64) {
 }
 
 impl World {
-    pub fn strike(&mut self, fault: Fault) {
+    pub(crate) fn strike(&mut self, fault: Fault) {
         let Some(server) = fault.server.or(self.history.primary) else { return };
         let fault = Fault { server: Some(server), ..fault };
         self.history.failures += u64::from(fault.is_failure());
@@ -181,6 +188,8 @@ impl World {
             Kind::Switchover => self.wish(Operator::Switchover { to: id(server) }),
             Kind::Failover => self.wish(Operator::Failover),
             Kind::AcceptLoss => self.wish(Operator::AcceptLoss),
+            Kind::Promote => self.promote_from_outside(server),
+            Kind::LoseTail => self.servers[server].lose_tail(),
             Kind::Rejoin => self.wish(Operator::Rejoin { server: id(server) }),
         }
         self.break_links();
@@ -189,7 +198,7 @@ impl World {
         }
     }
 
-    pub fn mend(&mut self, fault: Fault) {
+    pub(crate) fn mend(&mut self, fault: Fault) {
         let Some(server) = fault.server else { return };
         self.history.tell(self.now, || format!("MENDED {:?}", fault.kind));
         self.count_heartbeats();
@@ -222,7 +231,9 @@ impl World {
             | Kind::Switchover
             | Kind::Failover
             | Kind::AcceptLoss
-            | Kind::Rejoin => {}
+            | Kind::Rejoin
+            | Kind::LoseTail
+            | Kind::Promote => {}
         }
         self.break_links();
     }
@@ -232,6 +243,18 @@ impl World {
         for (from, to) in ways.into_iter().take(if both { 2 } else { 1 }).filter(|(from, to)| from != to) {
             let cuts = &mut self.cuts[from][to];
             *cuts = if cut { *cuts + 1 } else { cuts.saturating_sub(1) };
+        }
+    }
+
+    fn promote_from_outside(&mut self, server: usize) {
+        for other in 0..self.servers.len() {
+            if other == server {
+                self.servers[server].link = None;
+                self.servers[server].writable = true;
+            } else if self.servers[other].works() {
+                self.servers[other].writable = false;
+                self.follow(other, server);
+            }
         }
     }
 
@@ -259,7 +282,7 @@ impl World {
         self.after(lasts, Happening::CommitPrepared { server, tx });
     }
 
-    pub fn commit_prepared(&mut self, server: usize, mut tx: crate::server::Tx) {
+    pub(crate) fn commit_prepared(&mut self, server: usize, mut tx: crate::server::Tx) {
         if !self.servers[server].works() || self.servers[server].disk_full {
             if self.now < 400 * SECOND {
                 self.after(SECOND, Happening::CommitPrepared { server, tx });

@@ -7,11 +7,14 @@
 
 mod chance;
 mod clients;
+mod executor;
 mod faults;
 mod history;
 mod invariants;
 mod mutation;
 mod process;
+mod replication;
 mod runs;
+mod scenarios;
 mod server;
 mod world;

@@ -10,76 +10,76 @@ use headgate::topology::ServerId;
 
 /// A transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Tx {
+pub(crate) struct Tx {
     /// Unlike any other in this world.
-    pub id: u32,
+    pub(crate) id: u32,
     /// Who wrote it first.
-    pub origin: usize,
+    pub(crate) origin: usize,
     /// Its number there; on MariaDB, in the domain.
-    pub number: u64,
+    pub(crate) number: u64,
 }
 
 /// MySQL's way of GTIDs or MariaDB's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flavor {
+pub(crate) enum Flavor {
     MySql,
     MariaDb,
 }
 
 /// Where a server replicates from.
 #[derive(Debug, Clone)]
-pub struct Link {
-    pub source: usize,
+pub(crate) struct Link {
+    pub(crate) source: usize,
     /// The source's run that the connection is to.
-    pub source_run: u64,
-    pub receiver: Receiver,
+    pub(crate) source_run: u64,
+    pub(crate) receiver: Receiver,
     /// Another number for each connection of the receiver.
-    pub session: u64,
+    pub(crate) session: u64,
     /// So much of the source's log was sent.
-    pub sent: usize,
-    pub heartbeats: u64,
+    pub(crate) sent: usize,
+    pub(crate) heartbeats: u64,
     /// Until when heartbeats are counted.
-    pub counted: u64,
+    pub(crate) counted: u64,
 }
 
 #[derive(Debug, Clone)]
-pub struct Server {
-    pub id: usize,
-    pub flavor: Flavor,
-    pub up: bool,
-    pub frozen: bool,
-    pub disk_full: bool,
-    pub crowded: bool,
-    pub run: u64,
-    pub version: u32,
-    pub logs: bool,
-    pub filtered: bool,
+pub(crate) struct Server {
+    pub(crate) id: usize,
+    pub(crate) flavor: Flavor,
+    pub(crate) up: bool,
+    pub(crate) frozen: bool,
+    pub(crate) disk_full: bool,
+    pub(crate) crowded: bool,
+    pub(crate) run: u64,
+    pub(crate) version: u32,
+    pub(crate) logs: bool,
+    pub(crate) filtered: bool,
     /// It starts read only.
-    pub careful: bool,
-    pub writable: bool,
+    pub(crate) careful: bool,
+    pub(crate) writable: bool,
     /// What it committed, in order; and what waits for an acknowledgement, last.
-    pub log: Vec<Tx>,
+    pub(crate) log: Vec<Tx>,
     /// The highest number it has given, or has seen given in its domain.
     top: u64,
     /// So much of the log is purged.
-    pub purged: usize,
-    pub held: BTreeSet<u32>,
-    pub executed: Transactions,
-    pub received: Transactions,
-    pub relay: VecDeque<Tx>,
-    pub waiting: Vec<Tx>,
-    pub link: Option<Link>,
+    pub(crate) purged: usize,
+    pub(crate) held: BTreeSet<u32>,
+    pub(crate) executed: Transactions,
+    pub(crate) received: Transactions,
+    pub(crate) relay: VecDeque<Tx>,
+    pub(crate) waiting: Vec<Tx>,
+    pub(crate) link: Option<Link>,
     /// Microseconds that a transaction takes to be applied.
-    pub pace: u64,
-    pub applying: bool,
+    pub(crate) pace: u64,
+    pub(crate) applying: bool,
     /// A session holds a table lock until then.
-    pub locked_until: u64,
-    pub prepared: Vec<Tx>,
+    pub(crate) locked_until: u64,
+    pub(crate) prepared: Vec<Tx>,
     /// Something is to be done when it is thawed.
-    pub made_read_only_late: bool,
+    pub(crate) made_read_only_late: bool,
 }
 
-pub fn none(flavor: Flavor) -> Transactions {
+pub(crate) fn none(flavor: Flavor) -> Transactions {
     match flavor {
         Flavor::MySql => Transactions::MySql(GtidSet::default()),
         Flavor::MariaDb => Transactions::MariaDb(MariaDbState::default()),
@@ -87,14 +87,14 @@ pub fn none(flavor: Flavor) -> Transactions {
 }
 
 /// What a server's transactions are known by.
-pub fn origin(flavor: Flavor, server: usize) -> String {
+pub(crate) fn origin(flavor: Flavor, server: usize) -> String {
     match flavor {
         Flavor::MySql => format!("00000000-0000-0000-0000-00000000000{server}"),
         Flavor::MariaDb => (server + 1).to_string(),
     }
 }
 
-pub fn add(set: &mut Transactions, tx: Tx) {
+pub(crate) fn add(set: &mut Transactions, tx: Tx) {
     match set {
         Transactions::MySql(set) => set.insert(UUIDS[tx.origin], tx.number),
         Transactions::MariaDb(state) => state.insert(0, u32::try_from(tx.origin + 1).unwrap(), tx.number),
@@ -111,7 +111,7 @@ const UUIDS: [&str; 6] = [
 ];
 
 impl Server {
-    pub fn new(id: usize, flavor: Flavor) -> Self {
+    pub(crate) fn new(id: usize, flavor: Flavor) -> Self {
         Self {
             id,
             flavor,
@@ -143,26 +143,26 @@ impl Server {
     }
 
     /// The number of its next own transaction.
-    pub fn next_number(&self) -> u64 {
+    pub(crate) fn next_number(&self) -> u64 {
         self.top + 1
     }
 
     /// It works, as far as a peer with a connection can tell.
-    pub fn works(&self) -> bool {
+    pub(crate) fn works(&self) -> bool {
         self.up && !self.frozen
     }
 
     /// Committed, or to be committed when it starts again.
-    pub fn has(&self, id: u32) -> bool {
+    pub(crate) fn has(&self, id: u32) -> bool {
         self.held.contains(&id) || self.waiting.iter().any(|tx| tx.id == id)
     }
 
     /// Committed, or received and to be applied.
-    pub fn has_received(&self, id: u32) -> bool {
+    pub(crate) fn has_received(&self, id: u32) -> bool {
         self.has(id) || self.relay.iter().any(|tx| tx.id == id)
     }
 
-    pub fn log_it(&mut self, tx: Tx) {
+    pub(crate) fn log_it(&mut self, tx: Tx) {
         if self.flavor == Flavor::MariaDb || tx.origin == self.id {
             self.top = self.top.max(tx.number);
         }
@@ -170,20 +170,20 @@ impl Server {
     }
 
     /// Commits what stands in the log.
-    pub fn commit(&mut self, tx: Tx) {
+    pub(crate) fn commit(&mut self, tx: Tx) {
         self.held.insert(tx.id);
         add(&mut self.executed, tx);
         add(&mut self.received, tx);
     }
 
     /// Those who wait for an acknowledgement give up: it is committed all the same.
-    pub fn stop_waiting(&mut self) {
+    pub(crate) fn stop_waiting(&mut self) {
         for tx in std::mem::take(&mut self.waiting) {
             self.commit(tx);
         }
     }
 
-    pub fn receive(&mut self, tx: Tx) {
+    pub(crate) fn receive(&mut self, tx: Tx) {
         if !self.has_received(tx.id) {
             add(&mut self.received, tx);
             self.relay.push_back(tx);
@@ -191,19 +191,35 @@ impl Server {
     }
 
     /// What it has received and not applied is gone: it gets it again from its source.
-    pub fn drop_relay(&mut self) {
+    pub(crate) fn drop_relay(&mut self) {
         self.relay.clear();
         self.received = self.executed.clone();
     }
 
     /// What it cannot send any more.
-    pub fn purged(&self) -> Transactions {
+    pub(crate) fn purged(&self) -> Transactions {
         let mut set = none(self.flavor);
         self.log[..self.purged].iter().for_each(|tx| add(&mut set, *tx));
         set
     }
 
-    pub fn crash(&mut self) {
+    /// Crashes and starts, with a log that had not reached the disk.
+    pub(crate) fn lose_tail(&mut self) {
+        let Some(lost) = self.log.pop() else { return };
+        let kept = std::mem::take(&mut self.log);
+        self.waiting.clear();
+        self.held.remove(&lost.id);
+        self.executed = none(self.flavor);
+        self.received = none(self.flavor);
+        self.top = 0;
+        for tx in kept {
+            self.log_it(tx);
+            self.commit(tx);
+        }
+        self.run += 1;
+    }
+
+    pub(crate) fn crash(&mut self) {
         self.up = false;
         self.frozen = false;
         self.locked_until = 0;
@@ -215,7 +231,7 @@ impl Server {
     }
 
     /// Starts, and recovers what is in its log.
-    pub fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         self.up = true;
         self.run += 1;
         self.stop_waiting();
@@ -229,7 +245,7 @@ impl Server {
         }
     }
 
-    pub fn report(&self) -> Report {
+    pub(crate) fn report(&self) -> Report {
         let channel = self.link.as_ref().map(|link| Channel {
             source: Some(ServerId(u16::try_from(link.source).unwrap())),
             receiver: link.receiver,
@@ -237,10 +253,10 @@ impl Server {
             heartbeats: link.heartbeats,
         });
         Report {
-            origin: UUIDS.get(self.id).filter(|_| self.flavor == Flavor::MySql).map_or_else(
-                || origin(self.flavor, self.id),
-                |uuid| (*uuid).to_owned(),
-            ),
+            origin: UUIDS
+                .get(self.id)
+                .filter(|_| self.flavor == Flavor::MySql)
+                .map_or_else(|| origin(self.flavor, self.id), |uuid| (*uuid).to_owned()),
             run: self.run,
             version: self.version,
             writable: self.writable,

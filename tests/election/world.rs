@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::{Duration, Instant};
 
-use headgate::election::{Command, CommandId, Done, Failure, Heartbeat, Policy, Receiver, Rules, Sight, State};
+use headgate::election::{Command, CommandId, Done, Failure, Heartbeat, Policy, Rules, Sight, State};
 use headgate::topology::Epoch;
 
 use crate::chance::Chance;
@@ -13,47 +13,96 @@ use crate::faults::Fault;
 use crate::history::History;
 use crate::mutation::Mutation;
 use crate::process::Process;
-use crate::server::{Flavor, Link, Server, Tx};
+use crate::server::{Flavor, Server, Tx};
 
-pub const MS: u64 = 1_000;
-pub const SECOND: u64 = 1_000 * MS;
+pub(crate) const MS: u64 = 1_000;
+pub(crate) const SECOND: u64 = 1_000 * MS;
 
 /// How long a packet takes.
-pub const HOP: u64 = MS;
+pub(crate) const HOP: u64 = MS;
 
 /// What is in the queue.
 #[derive(Debug, Clone)]
-pub enum Happening {
+pub(crate) enum Happening {
     /// Headgate asks a server how it is.
-    Probe { process: u64, server: usize },
+    Probe {
+        process: u64,
+        server: usize,
+    },
     /// It learns.
-    Seen { process: u64, server: usize, asked: u64, sight: Sight },
+    Seen {
+        process: u64,
+        server: usize,
+        asked: u64,
+        sight: Sight,
+    },
     /// The machine wanted to be stepped.
-    Wake { process: u64 },
+    Wake {
+        process: u64,
+    },
     /// A command is carried out, by a server or by Headgate itself.
-    Arrive { process: u64, command: Command },
+    Arrive {
+        process: u64,
+        command: Command,
+    },
     /// Its answer is there.
-    Answer { process: u64, id: CommandId, epoch: Epoch, outcome: Result<Done, Failure> },
+    Answer {
+        process: u64,
+        id: CommandId,
+        epoch: Epoch,
+        outcome: Result<Done, Failure>,
+    },
     /// A client writes through Headgate.
     Write,
     /// The write is at the server.
-    Commit { process: u64, connection: u64, epoch: u64, server: usize },
+    Commit {
+        process: u64,
+        connection: u64,
+        epoch: u64,
+        server: usize,
+    },
     /// The client's OK is at Headgate.
-    Reply { process: u64, connection: u64, server: usize, tx: Tx },
+    Reply {
+        process: u64,
+        connection: u64,
+        server: usize,
+        tx: Tx,
+    },
     /// A replica gets a part of its source's log.
-    Deliver { replica: usize, session: u64, from: usize, to: usize },
+    Deliver {
+        replica: usize,
+        session: u64,
+        from: usize,
+        to: usize,
+    },
     /// A replica has acknowledged what it received.
-    Acknowledge { source: usize, run: u64, tx: Tx },
+    Acknowledge {
+        source: usize,
+        run: u64,
+        tx: Tx,
+    },
     /// A replica has applied the next transaction.
-    Apply { server: usize, run: u64 },
+    Apply {
+        server: usize,
+        run: u64,
+    },
     /// A receiver without a connection tries to get one.
-    Connect { replica: usize, session: u64 },
+    Connect {
+        replica: usize,
+        session: u64,
+    },
     /// What was said to be saved is.
     Stored(State),
     /// An XA branch that was prepared is committed, whether the server is read only or not.
-    CommitPrepared { server: usize, tx: Tx },
+    CommitPrepared {
+        server: usize,
+        tx: Tx,
+    },
     /// A lock that kept a server from becoming read only is gone.
-    ReadOnlyAtLast { server: usize, run: u64 },
+    ReadOnlyAtLast {
+        server: usize,
+        run: u64,
+    },
     Fault(Fault),
     Mend(Fault),
     /// Headgate is started.
@@ -62,47 +111,49 @@ pub enum Happening {
 
 /// What a run is like.
 #[derive(Debug, Clone)]
-pub struct Setup {
-    pub flavor: Flavor,
-    pub servers: usize,
-    pub semi_sync: bool,
+pub(crate) struct Setup {
+    pub(crate) flavor: Flavor,
+    pub(crate) servers: usize,
+    pub(crate) semi_sync: bool,
     /// Between heartbeats, in microseconds.
-    pub heartbeat: u64,
+    pub(crate) heartbeat: u64,
     /// Between writes, in microseconds; nothing where nobody writes.
-    pub writes: Option<u64>,
-    pub rules: Rules,
+    pub(crate) writes: Option<u64>,
+    pub(crate) rules: Rules,
 }
 
 /// A client's write, as its connection to the primary knows it.
 #[derive(Debug, Clone, Copy)]
-pub struct Waiter {
-    pub process: u64,
-    pub connection: u64,
+pub(crate) struct Waiter {
+    pub(crate) process: u64,
+    pub(crate) connection: u64,
 }
 
-pub struct World {
-    pub setup: Setup,
-    pub now: u64,
-    pub base: Instant,
-    pub chance: Chance,
-    pub servers: Vec<Server>,
+pub(crate) struct World {
+    pub(crate) setup: Setup,
+    pub(crate) now: u64,
+    pub(crate) base: Instant,
+    pub(crate) chance: Chance,
+    pub(crate) servers: Vec<Server>,
     /// How many faults cut the way from, to; Headgate is the last.
-    pub cuts: Vec<Vec<u32>>,
+    pub(crate) cuts: Vec<Vec<u32>>,
     /// Connections from Headgate to this server are refused by something in between.
-    pub rejected: Vec<bool>,
+    pub(crate) rejected: Vec<bool>,
     /// Since when a server is a witness of a living primary.
-    pub witness_since: Vec<Option<u64>>,
-    pub process: Option<Process>,
+    pub(crate) witness_since: Vec<Option<u64>>,
+    pub(crate) process: Option<Process>,
     /// Counts Headgate's runs.
-    pub processes: u64,
-    pub stored: Option<State>,
+    pub(crate) processes: u64,
+    pub(crate) stored: Option<State>,
+    /// Of a hundred commands, so many take long.
+    pub(crate) sluggish: u64,
     /// Nothing can be saved.
-    pub store_broken: bool,
-    pub history: History,
-    pub mutation: Option<Mutation>,
-    pub waiters: BTreeMap<u32, Waiter>,
-    next_tx: u32,
-    next_session: u64,
+    pub(crate) store_broken: bool,
+    pub(crate) history: History,
+    pub(crate) mutation: Option<Mutation>,
+    pub(crate) waiters: BTreeMap<u32, Waiter>,
+    pub(crate) next_tx: u32,
+    pub(crate) next_session: u64,
     queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
     entries: Vec<Option<Happening>>,
     free: Vec<usize>,
@@ -111,7 +162,7 @@ pub struct World {
 
 impl Setup {
     /// A run by chance.
-    pub fn by(chance: &mut Chance) -> Self {
+    pub(crate) fn by(chance: &mut Chance) -> Self {
         let managed = chance.percent(70);
         let heartbeat = if managed { 500 * MS } else { chance.pick(&[1, 5, 30]) * SECOND };
         let period = Duration::from_micros(heartbeat);
@@ -137,14 +188,15 @@ impl Setup {
 
 impl World {
     #[allow(clippy::disallowed_methods, reason = "an Instant has no literal; only differences count")]
-    pub fn new(seed: u64, setup: Setup, mutation: Option<Mutation>) -> Self {
+    pub(crate) fn new(seed: u64, setup: Setup, mutation: Option<Mutation>) -> Self {
         let count = setup.servers;
         let mut chance = Chance::new(seed ^ 0x5eed);
         let mut servers: Vec<Server> = (0..count).map(|id| Server::new(id, setup.flavor)).collect();
         servers[0].writable = true;
         for server in &mut servers {
             server.careful = chance.percent(50);
-            server.pace = if chance.percent(15) { chance.within(50, 300) * MS } else { chance.within(1, 20) * MS };
+            server.pace =
+                if chance.percent(15) { chance.within(50, 300) * MS } else { chance.within(1, 20) * MS };
             server.version = if chance.percent(8) { 90_000 } else { 80_400 };
             server.logs = !chance.percent(4);
             server.filtered = chance.percent(4);
@@ -162,6 +214,7 @@ impl World {
             process: None,
             processes: 0,
             stored: None,
+            sluggish: 3,
             store_broken: false,
             history: History::default(),
             mutation,
@@ -182,15 +235,15 @@ impl World {
         world
     }
 
-    pub fn instant(&self) -> Instant {
+    pub(crate) fn instant(&self) -> Instant {
         self.base + Duration::from_micros(self.now)
     }
 
-    pub fn micros(&self, at: Instant) -> u64 {
+    pub(crate) fn micros(&self, at: Instant) -> u64 {
         u64::try_from(at.saturating_duration_since(self.base).as_micros()).unwrap()
     }
 
-    pub fn after(&mut self, delay: u64, happening: Happening) {
+    pub(crate) fn after(&mut self, delay: u64, happening: Happening) {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.entries.push(None);
             self.entries.len() - 1
@@ -201,7 +254,7 @@ impl World {
     }
 
     /// Lets the next thing happen. False where that is after `until`.
-    pub fn turn(&mut self, until: u64) -> bool {
+    pub(crate) fn turn(&mut self, until: u64) -> bool {
         match self.queue.peek() {
             Some(Reverse((at, _, _))) if *at <= until => {}
             _ => {
@@ -229,7 +282,9 @@ impl World {
             Happening::Commit { process, connection, epoch, server } => {
                 self.commit(process, connection, epoch, server);
             }
-            Happening::Reply { process, connection, server, tx } => self.reply(process, connection, server, tx),
+            Happening::Reply { process, connection, server, tx } => {
+                self.reply(process, connection, server, tx)
+            }
             Happening::Deliver { replica, session, from, to } => self.deliver(replica, session, from, to),
             Happening::Acknowledge { source, run, tx } => self.acknowledge(source, run, tx),
             Happening::Apply { server, run } => self.apply(server, run),
@@ -249,262 +304,17 @@ impl World {
     }
 
     /// Headgate's place in the network.
-    pub fn here(&self) -> usize {
+    pub(crate) fn here(&self) -> usize {
         self.servers.len()
     }
 
     /// Packets do not pass this way.
-    pub fn is_cut(&self, from: usize, to: usize) -> bool {
+    pub(crate) fn is_cut(&self, from: usize, to: usize) -> bool {
         self.cuts[from][to] > 0
     }
 
     /// Packets pass both ways.
-    pub fn connected(&self, one: usize, other: usize) -> bool {
+    pub(crate) fn connected(&self, one: usize, other: usize) -> bool {
         !self.is_cut(one, other) && !self.is_cut(other, one)
-    }
-
-    // Replication.
-
-    /// Makes a server replicate from another, from wherever it stands.
-    pub fn follow(&mut self, replica: usize, source: usize) {
-        let server = &mut self.servers[replica];
-        server.drop_relay();
-        self.next_session += 1;
-        let session = self.next_session;
-        let counted = self.now;
-        let receiver = Receiver::Connecting;
-        self.servers[replica].link = Some(Link {
-            source,
-            source_run: 0,
-            receiver,
-            session,
-            sent: 0,
-            heartbeats: 0,
-            counted,
-        });
-        self.connect(replica, session);
-    }
-
-    /// A receiver tries to get a connection.
-    pub fn connect(&mut self, replica: usize, session: u64) {
-        let Some(link) = &self.servers[replica].link else { return };
-        if link.session != session || !matches!(link.receiver, Receiver::Connecting | Receiver::Crowded) || !self.servers[replica].up {
-            return;
-        }
-        let source = link.source;
-        let reached = self.connected(replica, source)
-            && self.servers[source].works()
-            && !self.servers[source].crowded
-            && !self.servers[replica].frozen;
-        let now = self.now;
-        if reached {
-            let (from, to) = (self.servers[source].purged, self.servers[source].log.len());
-            let missing =
-                self.servers[source].log[..from].iter().any(|tx| !self.servers[replica].has_received(tx.id));
-            let run = self.servers[source].run;
-            let Some(link) = &mut self.servers[replica].link else { return };
-            if missing {
-                // 1236: what it wants is purged.
-                link.receiver = Receiver::Stopped;
-                return;
-            }
-            link.receiver = Receiver::Running;
-            link.source_run = run;
-            link.sent = 0;
-            link.counted = now;
-            link.heartbeats += 1;
-            self.note_witnesses();
-            if to > 0 {
-                self.pump(replica);
-            }
-        } else {
-            let told = self.connected(replica, source)
-                && self.servers[source].works()
-                && self.servers[source].crowded
-                && self.servers[replica].works();
-            if let Some(link) = &mut self.servers[replica].link {
-                link.receiver = if told { Receiver::Crowded } else { Receiver::Connecting };
-            }
-            self.after(SECOND, Happening::Connect { replica, session });
-        }
-    }
-
-    /// Receivers learn that their connection is gone, where a packet that says so can reach them. Those whose source is
-    /// frozen, or behind a cut, do not.
-    pub fn break_links(&mut self) {
-        for replica in 0..self.servers.len() {
-            let Some(link) = &self.servers[replica].link else { continue };
-            let source = &self.servers[link.source];
-            let gone = !source.up || (source.works() && source.run != link.source_run);
-            let reached = self.connected(replica, link.source) && self.servers[replica].works();
-            if link.receiver != Receiver::Running || !gone || !reached {
-                continue;
-            }
-            self.next_session += 1;
-            let session = self.next_session;
-            if let Some(link) = &mut self.servers[replica].link {
-                link.receiver = Receiver::Connecting;
-                link.session = session;
-            }
-            let delay = self.chance.within(1, 1_000) * MS;
-            self.after(delay, Happening::Connect { replica, session });
-        }
-        self.note_witnesses();
-        self.pump_all();
-    }
-
-    /// A receiver begins anew.
-    pub fn reconnect(&mut self, replica: usize) {
-        self.next_session += 1;
-        let session = self.next_session;
-        if let Some(link) = &mut self.servers[replica].link {
-            link.receiver = Receiver::Connecting;
-            link.session = session;
-            self.connect(replica, session);
-        }
-    }
-
-    /// Sends a replica what it was not sent.
-    pub fn pump(&mut self, replica: usize) {
-        let Some(link) = &self.servers[replica].link else { return };
-        let (source, session, from) = (link.source, link.session, link.sent);
-        let to = self.servers[source].log.len();
-        let flows = link.receiver == Receiver::Running
-            && self.connected(replica, source)
-            && self.servers[source].works()
-            && self.servers[replica].works();
-        if !flows || from >= to {
-            return;
-        }
-        if let Some(link) = &mut self.servers[replica].link {
-            link.sent = to;
-        }
-        self.after(HOP * 2, Happening::Deliver { replica, session, from, to });
-    }
-
-    /// Sends all replicas of a server, or all at all, what they were not sent.
-    pub fn pump_all(&mut self) {
-        (0..self.servers.len()).for_each(|replica| self.pump(replica));
-    }
-
-    fn deliver(&mut self, replica: usize, session: u64, from: usize, to: usize) {
-        let Some(link) = self.servers[replica].link.clone() else { return };
-        if link.session != session || link.receiver != Receiver::Running {
-            return;
-        }
-        let source = link.source;
-        if self.is_cut(source, replica) || !self.servers[replica].works() {
-            // It is sent again when the network lets it.
-            if let Some(link) = &mut self.servers[replica].link {
-                link.sent = link.sent.min(from);
-            }
-            return;
-        }
-        let txs: Vec<Tx> = self.servers[source].log[from..to.min(self.servers[source].log.len())].to_vec();
-        let semi_sync = self.setup.semi_sync;
-        for tx in txs {
-            self.servers[replica].receive(tx);
-            if semi_sync && self.servers[source].waiting.contains(&tx) && !self.is_cut(replica, source) {
-                let run = self.servers[source].run;
-                self.after(HOP, Happening::Acknowledge { source, run, tx });
-            }
-        }
-        self.let_apply(replica);
-    }
-
-    fn acknowledge(&mut self, source: usize, run: u64, tx: Tx) {
-        let server = &mut self.servers[source];
-        if !server.works() || server.run != run {
-            return;
-        }
-        // All that was written before it is acknowledged with it.
-        let mut told = Vec::new();
-        while let Some(first) = server.waiting.first().copied().filter(|first| first.number <= tx.number) {
-            server.waiting.remove(0);
-            server.commit(first);
-            told.extend(self.waiters.remove(&first.id).map(|waiter| (waiter, first)));
-        }
-        for (Waiter { process, connection }, tx) in told {
-            self.after(HOP, Happening::Reply { process, connection, server: source, tx });
-        }
-    }
-
-    pub fn let_apply(&mut self, server: usize) {
-        let replica = &mut self.servers[server];
-        if replica.applying || replica.relay.is_empty() || !replica.works() {
-            return;
-        }
-        replica.applying = true;
-        let (pace, run) = (replica.pace, replica.run);
-        self.after(pace, Happening::Apply { server, run });
-    }
-
-    fn apply(&mut self, server: usize, run: u64) {
-        let replica = &mut self.servers[server];
-        if replica.run != run || !replica.up {
-            return;
-        }
-        replica.applying = false;
-        if replica.frozen || replica.link.is_none() {
-            return;
-        }
-        if let Some(tx) = replica.relay.pop_front() {
-            if !replica.held.contains(&tx.id) {
-                replica.log_it(tx);
-                replica.commit(tx);
-            }
-            self.pump_all();
-        }
-        self.let_apply(server);
-    }
-
-    /// A transaction that begins at this server.
-    pub fn new_tx(&mut self, server: usize) -> Tx {
-        self.next_tx += 1;
-        Tx { id: self.next_tx, origin: server, number: self.servers[server].next_number() }
-    }
-
-    /// Brings the heartbeats up to date. To be called before anything about connections changes.
-    pub fn count_heartbeats(&mut self) {
-        (0..self.servers.len()).for_each(|replica| self.count_heartbeats_of(replica));
-    }
-
-    pub fn count_heartbeats_of(&mut self, replica: usize) {
-        let Some(link) = &self.servers[replica].link else { return };
-        let source = link.source;
-        let flows = link.receiver == Receiver::Running
-            && self.connected(replica, source)
-            && self.servers[source].works()
-            && self.servers[replica].works();
-        let (now, period) = (self.now, self.setup.heartbeat);
-        let Some(link) = &mut self.servers[replica].link else { return };
-        if flows {
-            let beats = (now - link.counted) / period;
-            link.heartbeats += beats;
-            link.counted += beats * period;
-        } else {
-            link.counted = now;
-        }
-    }
-
-    /// Brings up to date since when replicas that Headgate can ask hear from a primary that works.
-    pub fn note_witnesses(&mut self) {
-        let primary = self.published();
-        for replica in 0..self.servers.len() {
-            let witnesses = primary.is_some_and(|primary| {
-                let source = &self.servers[primary];
-                self.servers[replica].link.as_ref().is_some_and(|link| {
-                    link.source == primary && link.receiver == Receiver::Running
-                }) && source.works()
-                    && !source.disk_full
-                    && self.servers[replica].works()
-                    && !self.servers[replica].crowded
-                    && self.connected(replica, primary)
-                    && self.connected(replica, self.here())
-                    && !self.rejected[replica]
-            });
-            let since = self.witness_since[replica];
-            self.witness_since[replica] = witnesses.then(|| since.unwrap_or(self.now));
-        }
     }
 }

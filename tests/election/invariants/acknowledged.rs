@@ -5,7 +5,7 @@ use crate::history::History;
 use crate::server::Server;
 
 /// A server is published as the primary. `could`: whether a server could have been it instead.
-pub fn no_acknowledged_commit_is_lost(
+pub(crate) fn no_acknowledged_commit_is_lost(
     history: &mut History,
     servers: &[Server],
     primary: usize,
@@ -25,10 +25,12 @@ pub fn no_acknowledged_commit_is_lost(
         });
         if let Some(holder) = holder {
             let holder = holder.id;
-            history.violate("acknowledged", format!("{id} is on server {holder} and not on server {primary}"));
+            history
+                .violate("acknowledged", format!("{id} is on server {holder} and not on server {primary}"));
         }
         if safe && !history.accepted {
-            history.violate("acknowledged", format!("{id} is lost on server {primary}, the policy being safe"));
+            history
+                .violate("acknowledged", format!("{id} is lost on server {primary}, the policy being safe"));
         }
     }
 }

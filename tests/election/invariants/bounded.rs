@@ -10,7 +10,7 @@ use crate::history::History;
 const SLACK: Duration = Duration::from_millis(300);
 
 /// The machine was stepped.
-pub fn every_wait_is_bounded(history: &mut History, machine: &Machine, now: Instant) {
+pub(crate) fn every_wait_is_bounded(history: &mut History, machine: &Machine, now: Instant) {
     if machine.wake_at() > now + Duration::from_secs(1) {
         history.violate("bounded", format!("{} sleeps", machine.phase().name()));
     }

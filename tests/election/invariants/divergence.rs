@@ -4,7 +4,7 @@ use crate::history::History;
 use crate::server::Server;
 
 /// A server is made to follow another. What it has received and not applied is thrown away then.
-pub fn nothing_of_its_own(history: &mut History, replica: &Server, source: &Server) {
+pub(crate) fn nothing_of_its_own(history: &mut History, replica: &Server, source: &Server) {
     if let Some(own) = replica.held.iter().find(|id| !source.has(**id)) {
         history.violate(
             "divergence",
@@ -14,9 +14,12 @@ pub fn nothing_of_its_own(history: &mut History, replica: &Server, source: &Serv
 }
 
 /// All has healed: those that follow have nothing that the primary lacks, unless somebody wrote to them directly.
-pub fn followers_have_nothing_of_their_own(history: &mut History, servers: &[Server], primary: usize) {
-    for server in servers.iter().filter(|server| server.link.as_ref().is_some_and(|link| link.source == primary)) {
-        let own = server.held.iter().find(|id| !servers[primary].has(**id) && !history.strays.contains_key(id));
+pub(crate) fn followers_have_nothing_of_their_own(history: &mut History, servers: &[Server], primary: usize) {
+    for server in
+        servers.iter().filter(|server| server.link.as_ref().is_some_and(|link| link.source == primary))
+    {
+        let own =
+            server.held.iter().find(|id| !servers[primary].has(**id) && !history.strays.contains_key(id));
         if let Some(own) = own.copied() {
             history.violate("divergence", format!("server {} has {own}, which the primary lacks", server.id));
         }

@@ -5,7 +5,13 @@ use headgate::election::{Machine, Quarantine, Receiver};
 use crate::server::Server;
 
 /// Why it has not healed; nothing where it has.
-pub fn unhealed(machine: Option<&Machine>, servers: &[Server], published: Option<usize>, held: bool, gone: impl Fn(&Server) -> bool) -> Option<String> {
+pub(crate) fn unhealed(
+    machine: Option<&Machine>,
+    servers: &[Server],
+    published: Option<usize>,
+    held: bool,
+    gone: impl Fn(&Server) -> bool,
+) -> Option<String> {
     let Some(machine) = machine else { return Some("Headgate does not run".into()) };
     if !machine.phase().is_at_rest() {
         return Some(format!("{:?}", machine.phase()));
@@ -49,7 +55,9 @@ fn lie(why: &Quarantine, server: &Server, primary: &Server) -> Option<&'static s
             server.held.iter().chain(server.relay.iter().map(|tx| &tx.id)).any(|id| !primary.has(*id))
         }
         Quarantine::Prepared(_) => !server.prepared.is_empty(),
-        Quarantine::LogsPurged(_) => primary.log[..primary.purged].iter().any(|tx| !server.has_received(tx.id)),
+        Quarantine::LogsPurged(_) => {
+            primary.log[..primary.purged].iter().any(|tx| !server.has_received(tx.id))
+        }
     };
     (!is_true).then_some("it is not true")
 }

@@ -10,14 +10,15 @@ fn one(kept: &mut BTreeMap<u64, usize>, epoch: u64, server: usize) -> Option<usi
 }
 
 /// Headgate has a write of this epoch executed on `server`.
-pub fn one_writer(history: &mut History, epoch: u64, server: usize) {
+pub(crate) fn one_writer(history: &mut History, epoch: u64, server: usize) {
     if let Some(other) = one(&mut history.written, epoch, server) {
-        history.violate("one primary", format!("epoch {epoch}: written to server {other} and server {server}"));
+        history
+            .violate("one primary", format!("epoch {epoch}: written to server {other} and server {server}"));
     }
 }
 
 /// A server becomes writable in this epoch.
-pub fn one_promotion(history: &mut History, epoch: u64, server: usize) {
+pub(crate) fn one_promotion(history: &mut History, epoch: u64, server: usize) {
     if let Some(other) = one(&mut history.promoted, epoch, server) {
         history.violate("one primary", format!("epoch {epoch}: promoted server {other} and server {server}"));
     }
