@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::choice::{
-    BackendTls, Balance, Compression, Consistency, LogFormat, PoolMode, PrimaryReads, ProxyProtocol,
-    RuntimeModel, WhenLagging,
+    BackendTls, Balance, Compression, Consistency, FailoverSessions, LogFormat, PoolMode, PrimaryReads,
+    ProxyProtocol, RuntimeModel, WhenLagging,
 };
 use super::defaults::{millis, seconds, tcp};
 use super::doorway::Doorway;
@@ -410,6 +410,23 @@ settings! {
             default: millis(500),
             range: millis(0)..=seconds(30),
             reload: Restart
+        }
+    }
+
+    /// What happens when the primary fails.
+    failover: Failover {
+        /// What becomes of sessions. `outlive`: they wait for the next primary and go on there with all that can be
+        /// carried. `close`: they are closed, and clients connect again.
+        sessions: FailoverSessions {
+            default: FailoverSessions::Close,
+            flag: "--failover-sessions" "WORD",
+            reload: Restart
+        }
+        /// How long a command waits for a primary before it is refused with error 3168.
+        hold: Duration {
+            default: seconds(10),
+            range: millis(0)..=seconds(600),
+            reload: Live
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::primary::Errand;
+use super::errand::Errand;
 use super::read_only::ReadOnly;
 use super::relay;
 use super::replica;

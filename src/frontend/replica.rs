@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::checkout::READY_LIMIT;
+use super::errand::Errand;
 use super::lent::Lent;
 use super::prepared::Execution;
-use super::primary::{Errand, INTERRUPTED, QUERY_TIMEOUT, too_long};
+use super::primary::{INTERRUPTED, QUERY_TIMEOUT, too_long};
 use super::reach::Spot;
 use super::relay::{self, Ending, RelayError, Terms};
 use super::session::{Closing, Session};
@@ -190,6 +191,7 @@ impl Session {
         // What may have to be sent elsewhere is still in the inbox.
         let standing = if hold_error { relay::standing(&self.client).len() } else { 0 };
         self.vigil.begin(self.context.shared.limits().statement_timeout, standing);
+        self.vigil.heed(None);
         let sent = clock::now();
         loop {
             let ending = match self.begun(id, connection).await? {

@@ -3,9 +3,10 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::errand::Errand;
 use super::plan::query_text;
-use super::primary::Errand;
 use super::read_only::Next;
+use super::reign::Ran;
 use super::relay;
 use super::session::{Closing, Session};
 use crate::backend::NO_SERVER;
@@ -147,9 +148,33 @@ impl Session {
         reason: Reason,
         shape: Shape,
     ) -> Result<(), Closing> {
+        let deadline = self.hold_deadline();
+        while !self.attempt_statement(statement, reason, shape, clock::now() < deadline).await? {}
+        if self.login.form.wish == Wish::Defaults && self.login.state.has_set_trackers() {
+            // The session has asked for session tracking of its own.
+            self.login.form.wish = Wish::Everything;
+        }
+        if statement.ages_pools() || changes_schema(&statement.class) {
+            self.login.state.define(clock::now());
+            self.something_changed(statement);
+        }
+        Ok(())
+    }
+
+    /// Runs the statement on the primary, once. False where it is to run again on the next primary.
+    async fn attempt_statement(
+        &mut self,
+        statement: &Statement,
+        reason: Reason,
+        shape: Shape,
+        again: bool,
+    ) -> Result<bool, Closing> {
         let told_call = match self.lease_for(statement).await? {
             Ok(told_call) => told_call,
-            Err(error) => return self.refuse(&error).await,
+            Err(error) => {
+                self.refuse(&error).await?;
+                return if self.doomed { Err(Closing::Told("left behind")) } else { Ok(true) };
+            }
         };
         match told_call {
             true => self.login.state.begin_told_call(),
@@ -163,18 +188,11 @@ impl Session {
             reason,
             abandoned,
             limit,
+            stands: self.may_stand(statement),
             ..Errand::command(shape, touched)
         };
-        self.on_primary(errand).await?;
-        if self.login.form.wish == Wish::Defaults && self.login.state.has_set_trackers() {
-            // The session has asked for session tracking of its own.
-            self.login.form.wish = Wish::Everything;
-        }
-        if statement.ages_pools() || changes_schema(&statement.class) {
-            self.login.state.define(clock::now());
-            self.something_changed(statement);
-        }
-        Ok(())
+        let ran = self.attempt_on_primary(errand, again).await?;
+        Ok(matches!(ran, Ran::Answered(_)))
     }
 
     /// Notes what a statement may change before it is sent.

@@ -33,6 +33,8 @@ pub struct Settings {
     pub preferences: BTreeMap<Box<[u8]>, Preferences>,
     /// How the servers are watched.
     pub watch: Watch,
+    /// What becomes of clients while there is no primary.
+    pub failover: Failover,
     /// Weights of servers that have one of their own.
     pub weights: BTreeMap<Address, u16>,
     pub runtime: Runtime,
@@ -50,6 +52,15 @@ pub struct Watch {
     pub late_after: Duration,
     /// How soon servers are given up and believed again.
     pub patience: Patience,
+}
+
+/// What becomes of clients while there is no primary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failover {
+    /// Sessions outlive their primary.
+    pub active: bool,
+    /// How long a command waits for the next one.
+    pub hold: Duration,
 }
 
 /// The administration console.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::admission;
 use super::model::{
-    Admin, BackendLink, CertificateFiles, Control, Doorway, Front, Log, Pool, Runtime, Settings,
+    Admin, BackendLink, CertificateFiles, Control, Doorway, Failover, Front, Log, Pool, Runtime, Settings,
 };
 use super::password::{CONTROL_PASSWORD_VARIABLE, PasswordSource};
 use super::routing;
@@ -104,6 +104,10 @@ impl Resolver<'_> {
             routing: routing::policy(config),
             preferences: routing::preferences(config),
             watch: routing::watch(self),
+            failover: Failover {
+                active: config.failover.sessions == config::FailoverSessions::Outlive,
+                hold: config.failover.hold,
+            },
             weights: routing::weights(self),
             runtime: Runtime {
                 model: config.runtime.model,
