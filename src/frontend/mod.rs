@@ -10,6 +10,7 @@ mod barred;
 mod caller;
 mod checkout;
 mod context;
+mod decision;
 mod door;
 mod errand;
 mod foresight;

@@ -50,7 +50,7 @@ impl Session {
             }
             Err(_) => return Ok(Some(Reason::ReplicaFailed)),
         }
-        let mut tracker = Tracker::new(Shape::Results, self.login.form, connection.status);
+        let mut tracker = self.replica_tracker(&connection, why);
         let mut clean = true;
         let reply = self.replica_reply(id, &mut connection, &mut tracker, &mut clean, true).await;
         match reply {
@@ -112,6 +112,14 @@ impl Session {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn replica_tracker(&self, connection: &Connection, why: Reason) -> Tracker {
+        let mut tracker = Tracker::new(Shape::Results, self.login.form, connection.status);
+        if why == Reason::LazyTransaction {
+            tracker.show(self.login.primary.status());
+        }
+        tracker
     }
 
     /// Notes what the client may ask about a read on a replica. The primary knows nothing of it.

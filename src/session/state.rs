@@ -306,6 +306,11 @@ impl State {
         self.view.defined = Some(now);
     }
 
+    /// A transaction was begun on the primary for a read that runs elsewhere.
+    pub const fn begun(&mut self, primary: StatusFlags) {
+        self.view.in_transaction = primary.contains(StatusFlags::IN_TRANSACTION);
+    }
+
     /// The connection to the primary was lost, and with it what was under way there.
     pub fn lose_primary(&mut self, now: Instant) {
         self.view.in_transaction = self.reads_elsewhere;
