@@ -7,7 +7,8 @@ use super::entry::Entry;
 use crate::gtid::Position;
 use crate::probing::{Judgement, Known, Observation, Positions, judge};
 use crate::topology::{
-    Address, Epoch, Facts, History, NoPrimary, Origin, Patience, Server, ServerId, Topology, Trouble,
+    Address, Epoch, Facts, History, NoPrimary, NotServing, Origin, Patience, Server, ServerId, ServerState,
+    Topology, Trouble,
 };
 
 /// What has been seen of a server.
@@ -200,8 +201,25 @@ impl Picture {
             self.reigning = Some(id);
             self.haste = true;
         }
+        let away =
+            matches!(judgement.primary, Err(NoPrimary::NoneWritable { .. } | NoPrimary::Unreachable { .. }));
         self.topology.primary = judgement.primary;
         for server in &mut self.topology.servers {
+            // Whoever follows the primary that is away has what it had: how old that is, is known.
+            let unjudged = judgement.states.get(&server.id) == Some(&NotServing::Unknown.into());
+            let follows = |entry: &Entry| {
+                let channels = entry.now.as_ref().ok().map(|observation| observation.channels.as_slice());
+                channels.is_some_and(|channels| {
+                    !channels.is_empty() && channels.iter().all(|one| one.stopped.is_none())
+                })
+            };
+            if away
+                && unjudged
+                && server.state == ServerState::Replica
+                && self.servers.iter().any(|entry| entry.id == server.id && follows(entry))
+            {
+                continue;
+            }
             let asked = self.servers.iter().any(|entry| entry.id == server.id && entry.was_asked());
             if let Some(state) = judgement.states.get(&server.id).filter(|_| asked) {
                 server.state = state.clone();
@@ -244,7 +262,6 @@ mod tests {
 
     use super::*;
     use crate::probing::{Identity, Replication};
-    use crate::topology::ServerState;
 
     fn observed(number: u64, source: Option<u64>) -> Box<Observation> {
         let channel = |source: u64| Replication {
