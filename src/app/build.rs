@@ -16,6 +16,7 @@ use crate::admission::Refusal;
 use crate::auth::{MAX_ENCODED_SECRET, Secret, Throttle, rsa, throttle};
 use crate::backend::{BackendError, Target};
 use crate::config::{BackendTls, RuntimeModel};
+use crate::failover::{self, Gate};
 use crate::frontend::{
     AccountReader, ClientIds, KnownSecrets, Learned, Limits, Live, Loads, Parsed, Roster, Shared, Tally,
     Written,
@@ -42,6 +43,8 @@ pub(super) struct Parts {
     pub(super) shared: Arc<Shared>,
     pub(super) limits: Arc<pool::ServerLimits>,
     pub(super) registry: Arc<Registry>,
+    /// Where failover stands.
+    pub(super) failover: failover::Handle,
     /// What was chosen at the start, whatever a reload says.
     pub(super) model: RuntimeModel,
 }
@@ -65,8 +68,12 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
     let watch = watch(settings, password);
     let stored_code_wanted = Arc::clone(&watch.stored_code_wanted);
     // Where sessions share connections it matters what any of it leaves on them, else only what a CALL does.
-    stored_code_wanted.store(settings.pool.users.mode == pooling::Mode::Transaction, Ordering::Relaxed);
+    let moves = settings.pool.users.mode == pooling::Mode::Transaction || settings.failover.active;
+    stored_code_wanted.store(moves, Ordering::Relaxed);
     let handles = monitor::start(targets(settings, &client_tls), watch).await;
+    let gate = Gate::new(settings.failover.active);
+    let servers = targets(settings, &client_tls).into_iter().map(|(target, _)| target).collect();
+    let failover = super::failover::start(settings, password, servers, &gate, &handles)?;
     let (memory, unlocked) = LockedMemory::new(MAX_ENCODED_SECRET, MAX_SECRETS);
     if let Some(error) = unlocked {
         tracing::warn!(
@@ -100,10 +107,11 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         rotation: AtomicU64::new(0),
         loads: Loads::default(),
         written: Written::default(),
+        gate,
         roster: Roster::default(),
     });
     let limits = pool::ServerLimits::new(pool_limits(settings)?, server_counters(settings, &registry));
-    Ok(Parts { shared, limits, registry, model: settings.runtime.model })
+    Ok(Parts { shared, limits, registry, failover, model: settings.runtime.model })
 }
 
 fn server_counters(settings: &Settings, registry: &Registry) -> Vec<(ServerId, telemetry::Server)> {
@@ -122,6 +130,7 @@ pub(super) fn live(settings: &Settings, model: RuntimeModel) -> anyhow::Result<L
         statement_timeout: settings.front.statement_timeout,
         client_idle_timeout: settings.front.client_idle_timeout,
         connect_timeout: settings.backend.connect_timeout,
+        hold: settings.failover.hold,
         require_tls: settings.front.require_tls,
         compression: settings.front.compression,
     };

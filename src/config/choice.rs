@@ -111,6 +111,30 @@ choice! {
 }
 
 choice! {
+    /// Who becomes the primary when it fails.
+    FailoverMode {
+        /// The best candidate.
+        Available = "available",
+        /// The best candidate, if nothing is lost.
+        Safe = "safe",
+        /// Whoever something else makes writable.
+        External = "external",
+        /// Nobody.
+        Off = "off",
+    }
+}
+
+choice! {
+    /// Whether Headgate sets heartbeats.
+    HeartbeatChoice {
+        /// It does.
+        Manage = "manage",
+        /// It does not.
+        Leave = "leave",
+    }
+}
+
+choice! {
     /// For how long a client has its connection to the primary.
     PoolMode {
         /// For as long as it lives.
@@ -171,6 +195,16 @@ choice! {
         LeastConnections = "least-connections",
         /// The same for all connections from one address.
         ClientAddress = "client-address",
+    }
+}
+
+choice! {
+    /// What becomes of sessions when their primary is lost.
+    FailoverSessions {
+        /// They go on on the next primary.
+        Outlive = "outlive",
+        /// They are closed.
+        Close = "close",
     }
 }
 

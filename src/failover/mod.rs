@@ -20,7 +20,7 @@ mod view;
 mod watch;
 
 pub use driver::{Handle, start};
-pub use gate::Gate;
-pub use settings::{Account, Hooks, Publish, Settings};
+pub use gate::{Gate, InLine, Pass};
+pub use settings::{Account, Hooks, Publish, Relayed, Settings};
 pub use state::StateError;
 pub use view::{Happened, Standing, View, Wish, WishOutcome, wall_clock_text};

@@ -42,10 +42,11 @@ impl Work {
         let Self { action, deadline, settings, directory, gate, model, desk, hook_input } = self;
         match action {
             Action::HoldWrites { grace } => {
-                if grace.is_zero() {
-                    gate.cut();
+                let all_left = gate.hold(grace).await;
+                if !all_left && !grace.is_zero() {
+                    return Err(Failure::Refused("transactions have not ended in time".to_owned()));
                 }
-                Ok(Done::Held { relayed: gate.hold(grace).await })
+                Ok(Done::Held { relayed: (settings.relayed)() })
             }
             Action::Save(state) => {
                 let save = move || state::save(&settings.state_dir, &directory, &state);

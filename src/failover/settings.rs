@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::auth::Secret;
 use crate::backend::Target;
 use crate::election::Rules;
+use crate::gtid::Transactions;
 use crate::topology::{Address, ServerId};
 
 /// An account on the servers.
@@ -30,6 +31,9 @@ pub struct Hooks {
 /// Tells whoever sends writes which server is the primary from now on.
 pub type Publish = Box<dyn Fn(ServerId) + Send + Sync>;
 
+/// Says which transaction of this reign a client was told last is committed.
+pub type Relayed = Box<dyn Fn() -> Option<Transactions> + Send + Sync>;
+
 /// How failover is done.
 pub struct Settings {
     /// The servers.
@@ -52,6 +56,8 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// Told the primary.
     pub publish: Publish,
+    /// Says what clients have been told is committed, as far as it is known.
+    pub relayed: Relayed,
     /// The name of this run of Headgate among others.
     pub instance: String,
 }

@@ -42,7 +42,7 @@ pub(super) async fn run(
     visit: &mut Visit,
 ) -> Result<(Link, LoggedIn), LoginError> {
     let shared = &context.shared;
-    let topology = context.topology();
+    let topology = settled(context).await;
     let mut caller = Caller::new(socket);
     let (facts, primary) = match reign(&topology) {
         Ok(reign) => reign,
@@ -102,7 +102,7 @@ pub(super) async fn again(
     context: &Arc<Context>,
     visit: &Visit,
 ) -> Result<(Link, LoggedIn), LoginError> {
-    let topology = context.topology();
+    let topology = settled(context).await;
     let mut caller = Caller::resume(link);
     caller.elsewhere = visit.elsewhere;
     let (facts, primary) = match reign(&topology) {
@@ -119,6 +119,26 @@ pub(super) async fn again(
     let mut logged_in = candidate.negotiate(&mut caller, request, exchange, step).await?;
     logged_in.state.goes_on(clock::now());
     Ok((caller.link, logged_in))
+}
+
+/// The servers, when there is a primary that is not being replaced, or there was none for too long.
+async fn settled(context: &Context) -> Arc<Topology> {
+    let shared = &context.shared;
+    let (mut published, mut changes) = (shared.topology.clone(), shared.gate.changes());
+    let settled = async {
+        while shared.gate.is_active()
+            && (published.borrow_and_update().primary.is_err() || *changes.borrow_and_update())
+        {
+            tokio::select! {
+                _ = published.changed() => {}
+                _ = changes.changed() => {}
+            }
+        }
+    };
+    let limits = shared.limits();
+    // The client has a limit of its own, of which the login itself needs some.
+    let _ = clock::within(limits.hold.min(limits.login_timeout / 2), settled).await;
+    context.topology()
 }
 
 /// The primary, and what is known of it.

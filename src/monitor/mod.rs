@@ -13,4 +13,4 @@ mod prober;
 mod pulse;
 mod run;
 
-pub use run::{Handles, Settings, Troubles, start};
+pub use run::{Handles, Settings, Settler, Troubles, start};

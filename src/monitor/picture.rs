@@ -7,7 +7,8 @@ use super::entry::Entry;
 use crate::gtid::Position;
 use crate::probing::{Judgement, Known, Observation, Positions, judge};
 use crate::topology::{
-    Address, Epoch, Facts, History, NoPrimary, Origin, Patience, Server, ServerId, Topology, Trouble,
+    Address, Epoch, Facts, History, NoPrimary, NotServing, Origin, Patience, Server, ServerId, ServerState,
+    Topology, Trouble,
 };
 
 /// What has been seen of a server.
@@ -25,6 +26,8 @@ pub(super) enum Seen {
     Late(Instant, Instant),
     /// It could not be asked, at this time. Its connection is gone.
     Problem(Instant, Trouble, String),
+    /// It is the primary, whatever others are.
+    Settled,
     /// A client had trouble with it, at this time.
     Client(Instant, Trouble),
 }
@@ -37,6 +40,8 @@ pub(super) struct Picture {
     topology: Topology,
     /// The last primary, which stays the one whose reign it is while nobody takes writes.
     reigning: Option<ServerId>,
+    /// Who was made the primary, or found to be it, by failover. Others that are writable are strays.
+    settled: Option<ServerId>,
     /// Somebody writes on the primary under another name than its own.
     mixed: bool,
     /// A server may be another than it was, and is to be asked who it is.
@@ -58,6 +63,7 @@ impl Picture {
             history: History::default(),
             topology: Topology::unknown(servers.iter().map(unknown).collect()),
             reigning: None,
+            settled: None,
             mixed: false,
             doubt: false,
             haste: false,
@@ -109,6 +115,11 @@ impl Picture {
             Seen::Client(at, trouble) => {
                 entry.client_troubled(at, trouble);
                 self.doubt |= trouble == Trouble::ReadOnly;
+            }
+            Seen::Settled => {
+                self.settled = Some(server);
+                self.doubt = true;
+                self.judge();
             }
             Seen::Positions(asked, positions) => self.see_positions(server, asked, *positions),
             Seen::Facts(facts) if is_primary => self.learn(*facts),
@@ -200,8 +211,25 @@ impl Picture {
             self.reigning = Some(id);
             self.haste = true;
         }
+        let away =
+            matches!(judgement.primary, Err(NoPrimary::NoneWritable { .. } | NoPrimary::Unreachable { .. }));
         self.topology.primary = judgement.primary;
         for server in &mut self.topology.servers {
+            // Whoever follows the primary that is away has what it had: how old that is, is known.
+            let unjudged = judgement.states.get(&server.id) == Some(&NotServing::Unknown.into());
+            let follows = |entry: &Entry| {
+                let channels = entry.now.as_ref().ok().map(|observation| observation.channels.as_slice());
+                channels.is_some_and(|channels| {
+                    !channels.is_empty() && channels.iter().all(|one| one.stopped.is_none())
+                })
+            };
+            if away
+                && unjudged
+                && server.state == ServerState::Replica
+                && self.servers.iter().any(|entry| entry.id == server.id && follows(entry))
+            {
+                continue;
+            }
             let asked = self.servers.iter().any(|entry| entry.id == server.id && entry.was_asked());
             if let Some(state) = judgement.states.get(&server.id).filter(|_| asked) {
                 server.state = state.clone();
@@ -244,7 +272,6 @@ mod tests {
 
     use super::*;
     use crate::probing::{Identity, Replication};
-    use crate::topology::ServerState;
 
     fn observed(number: u64, source: Option<u64>) -> Box<Observation> {
         let channel = |source: u64| Replication {

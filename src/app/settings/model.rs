@@ -9,6 +9,8 @@ use std::time::Duration;
 use super::password::PasswordSource;
 use crate::admission::Rules;
 use crate::config::{BackendTls, LogFormat, RuntimeModel};
+use crate::election;
+use crate::failover::Hooks;
 use crate::frontend::Entrance;
 use crate::pooling::Users;
 use crate::routing::{Policy, Preferences};
@@ -33,6 +35,8 @@ pub struct Settings {
     pub preferences: BTreeMap<Box<[u8]>, Preferences>,
     /// How the servers are watched.
     pub watch: Watch,
+    /// What becomes of clients while there is no primary.
+    pub failover: Failover,
     /// Weights of servers that have one of their own.
     pub weights: BTreeMap<Address, u16>,
     pub runtime: Runtime,
@@ -50,6 +54,25 @@ pub struct Watch {
     pub late_after: Duration,
     /// How soon servers are given up and believed again.
     pub patience: Patience,
+}
+
+/// What becomes of clients while there is no primary.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failover {
+    /// Sessions outlive their primary.
+    pub active: bool,
+    /// How long a command waits for the next one.
+    pub hold: Duration,
+    /// The rules, but for vetoes.
+    pub rules: election::Rules,
+    /// Servers that are never promoted.
+    pub vetoes: Vec<Address>,
+    /// The account of replicas, and the file with its password.
+    pub replication: Option<(String, Option<PathBuf>)>,
+    /// How often replicas are to hear from their source; nothing where that is left alone.
+    pub heartbeat: Option<Duration>,
+    /// Programs of the operator.
+    pub hooks: Hooks,
 }
 
 /// The administration console.

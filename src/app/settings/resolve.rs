@@ -3,7 +3,7 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
-use super::admission;
+use super::{admission, failover};
 use super::model::{
     Admin, BackendLink, CertificateFiles, Control, Doorway, Front, Log, Pool, Runtime, Settings,
 };
@@ -104,6 +104,7 @@ impl Resolver<'_> {
             routing: routing::policy(config),
             preferences: routing::preferences(config),
             watch: routing::watch(self),
+            failover: failover::failover(self),
             weights: routing::weights(self),
             runtime: Runtime {
                 model: config.runtime.model,
