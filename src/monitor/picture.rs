@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::entry::Entry;
 use crate::gtid::Position;
-use crate::probing::{Judgement, Known, Observation, Positions, judge};
+use crate::probing::{Judgement, Known, Observation, Positions, judge, judge_settled};
 use crate::topology::{
     Address, Epoch, Facts, History, NoPrimary, NotServing, Origin, Patience, Server, ServerId, ServerState,
     Topology, Trouble,
@@ -118,7 +118,9 @@ impl Picture {
             }
             Seen::Settled => {
                 self.settled = Some(server);
-                self.doubt = true;
+                // It was read back.
+                entry.takes_writes();
+                (self.doubt, self.haste) = (true, true);
                 self.judge();
             }
             Seen::Positions(asked, positions) => self.see_positions(server, asked, *positions),
@@ -186,7 +188,10 @@ impl Picture {
                 now: entry.now.as_deref().map_err(String::as_str),
             })
             .collect();
-        let judgement = judge(&known, self.reigning);
+        let judgement = match self.settled {
+            Some(settled) => judge_settled(&known, settled),
+            None => judge(&known, self.reigning),
+        };
         if self.is_missed_only(&judgement) {
             // Who serves cannot be judged without the primary; who does not answer serves nothing.
             let silent = |server: &&mut Server| {

@@ -25,7 +25,7 @@ pub use grants_page::grants_page;
 pub use observe::{
     Identity, Observation, Positions, Replication, grants_show_views, log_is_filtered, max_connections,
 };
-pub use roles::{Judgement, Known, Past, judge, judge_after};
+pub use roles::{Judgement, Known, Past, judge, judge_after, judge_settled};
 
 #[cfg(test)]
 mod tests;

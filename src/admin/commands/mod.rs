@@ -1,10 +1,17 @@
 //! The commands of the console, one a file.
 
+mod accept_loss;
+mod change;
 mod command;
 mod describe;
 mod explain_route;
+mod failover;
 mod help;
 mod kill;
+mod pause_failover;
+mod quarantine;
+mod rebuild;
+mod rejoin;
 mod select;
 mod set;
 mod show;
@@ -12,6 +19,7 @@ mod show_schemas;
 mod show_tables;
 mod show_variables;
 mod show_warnings;
+mod switchover;
 mod transaction;
 mod use_schema;
 

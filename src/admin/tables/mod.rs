@@ -1,6 +1,10 @@
 //! The tables of the console. One definition gives SHOW, SELECT, HELP and the documentation.
 
+mod events;
+mod failover;
+mod failovers;
 mod pools;
+mod quarantine;
 mod routes;
 mod servers;
 mod sessions;
