@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use crate::client::{Connection, Options, Reply};
 
 /// How long anything may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A primary, two replicas, and a Headgate that may promote them.
 pub(crate) struct Stage {
@@ -46,7 +46,7 @@ impl Stage {
         let servers: Vec<_> = cluster.nodes().iter().map(Node::address).collect();
         let state = cluster.folder().join("headgate-state");
         let mut options = HeadgateOptions { state: Some(state.clone()), ..HeadgateOptions::default() }.failover();
-        for argument in ["--set=failover.cooldown='0s'"].iter().chain(arguments) {
+        for argument in ["--set=failover.cooldown=0ms", "--log=info,headgate::admin=warn,headgate::failover=debug"].iter().chain(arguments) {
             options = options.argument(argument);
         }
         let headgate = Headgate::start(binary(), &servers, &options).unwrap();
@@ -62,7 +62,7 @@ impl Stage {
             rows.is_ok_and(|rows| rows.value().as_deref() == Some("Healthy"))
         })
         .await;
-        let managed = !self.options.arguments.iter().any(|argument| argument == "--set=failover.heartbeat='leave'");
+        let managed = !self.options.arguments.iter().any(|argument| argument == "--set=failover.heartbeat=leave");
         if managed {
             self.wait_for("heartbeats are set", async |stage| {
                 stage.events().await.iter().filter(|event| event.contains("hears every 500ms")).count() >= 2
