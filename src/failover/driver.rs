@@ -427,7 +427,7 @@ impl Driver {
             settings: Arc::clone(&self.settings),
             directory: Arc::clone(&self.directory),
             gate: Arc::clone(&self.gate),
-            model: self.model.clone(),
+            model: self.model.clone().or_else(|| self.set.values().find(|one| one.waits_for_replicas()).cloned()),
             desk,
             hook_input: self.hook_input(),
         };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -54,8 +54,8 @@ impl Bank {
     pub(crate) fn open(stage: &Stage, customers: u64) -> Self {
         let (ledger, closed) = (Arc::<Mutex<Ledger>>::default(), Arc::<AtomicBool>::default());
         let mut bank = Self { ledger: Arc::clone(&ledger), closed: Arc::clone(&closed), customers: JoinSet::new() };
-        for customer in 0..customers {
-            bank.customers.spawn(custom(customer, stage.client(), Arc::clone(&ledger), Arc::clone(&closed)));
+        for _ in 0..customers {
+            bank.customers.spawn(custom(stage.client(), Arc::clone(&ledger), Arc::clone(&closed)));
         }
         bank
     }
@@ -80,12 +80,10 @@ impl Bank {
 }
 
 /// One customer, who comes back whenever something goes wrong.
-async fn custom(customer: u64, options: Options, ledger: Arc<Mutex<Ledger>>, closed: Arc<AtomicBool>) {
-    let mut number = 0;
+async fn custom( options: Options, ledger: Arc<Mutex<Ledger>>, closed: Arc<AtomicBool>) {
     let mut connection = None;
     while !closed.load(Ordering::Relaxed) {
-        number += 1;
-        let id = customer * 1_000_000 + number;
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let outcome: anyhow::Result<()> = async {
             let link = match &mut connection {
                 Some(link) => link,
@@ -122,6 +120,9 @@ async fn custom(customer: u64, options: Options, ledger: Arc<Mutex<Ledger>>, clo
         }
     }
 }
+
+/// No transfer has the number of another.
+static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// How long a login may take while there is no primary.
 const LONGEST: Duration = Duration::from_secs(30);

@@ -25,6 +25,8 @@ pub(super) async fn follow(
     };
     let variable = if line.flavor() == Flavor::MySql { "super_read_only" } else { "read_only" };
     line.set_global(variable, "1").await?;
+    // First: an applier that waits for acknowledgements of its own does not stop.
+    semi_sync::serve(office, line).await?;
     line.order_unless(&format!("STOP {word}"), NOT_A_REPLICA).await?;
     let (report, _) = answers::ask(line, office.directory).await?;
     let extra = report.received.without(within);
@@ -37,7 +39,6 @@ pub(super) async fn follow(
         Flavor::MySql => {}
         Flavor::MariaDb => stand_where_common(line, &report, within, !extra.is_empty()).await?,
     }
-    semi_sync::serve(office, line).await?;
     let statement = change(office, line.flavor(), source)?;
     // Not as an order: the server keeps the password out of its logs only where it sees the statement itself. It is
     // refused while the receiver runs, and the receiver is started by an order.

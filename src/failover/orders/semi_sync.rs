@@ -46,12 +46,13 @@ pub(super) async fn restore(office: &Office<'_>, line: &mut Line) -> Result<Done
     Ok(Done::Plainly)
 }
 
-/// Makes a replica acknowledge, where the primary waits for that, and wait for nobody itself.
+/// Makes a replica acknowledge, where the primary waits for that, and wait for nobody itself: the applier of one that was
+/// a primary would wait for acknowledgements that never come.
 pub(super) async fn serve(office: &Office<'_>, line: &mut Line) -> Result<(), Failure> {
-    if !office.model.is_some_and(ServerSettings::waits_for_replicas) {
+    let own = ask(line).await?;
+    if !own.waits_for_replicas() && !office.model.is_some_and(ServerSettings::waits_for_replicas) {
         return Ok(());
     }
-    let own = ask(line).await?;
     for (prefixes, value) in [(SOURCE, "0"), (REPLICA, "1")] {
         let switches = prefixes.iter().map(|prefix| format!("{prefix}_enabled"));
         for name in switches.filter(|name| own.semi_sync.contains_key(name)) {
