@@ -211,6 +211,14 @@ async fn inspect(
     Ok(early)
 }
 
+/// What a task that carries something out has to tell.
+enum Note {
+    /// An event.
+    Event(&'static str, String),
+    /// A replica's source says this often now that it is there.
+    Heartbeat(ServerId, Duration),
+}
+
 type Answered = (CommandId, Epoch, Result<Done, Failure>);
 
 struct Driver {
@@ -223,7 +231,7 @@ struct Driver {
     brisk: watch::Sender<bool>,
     answers: (mpsc::Sender<Answered>, mpsc::Receiver<Answered>),
     /// Notes of tasks that carry something out.
-    notes: (mpsc::Sender<(&'static str, String)>, mpsc::Receiver<(&'static str, String)>),
+    notes: (mpsc::Sender<Note>, mpsc::Receiver<Note>),
     set: HashMap<ServerId, ServerSettings>,
     /// What the primary had set when that was last known for sure.
     model: Option<ServerSettings>,
@@ -298,7 +306,10 @@ impl Driver {
                 Some((id, epoch, outcome)) = self.answers.1.recv() => {
                     self.step(Event::Answered { id, epoch, outcome });
                 }
-                Some((kind, what)) = self.notes.1.recv() => self.note(kind, what),
+                Some(note) = self.notes.1.recv() => match note {
+                    Note::Event(kind, what) => self.note(kind, what),
+                    Note::Heartbeat(server, period) => self.has_heartbeat(server, period),
+                },
                 next = told.recv() => match next {
                     Some((server, what)) => self.hear(server, what),
                     None => return,
@@ -369,6 +380,16 @@ impl Driver {
             self.model = Some(settings.clone());
         }
         self.set.insert(server, settings);
+        self.rely_on_heartbeats();
+    }
+
+    fn has_heartbeat(&mut self, server: ServerId, period: Duration) {
+        self.set.entry(server).or_default().heartbeat = Some(period);
+        self.rely_on_heartbeats();
+    }
+
+    /// Tells the machine what silence means by now.
+    fn rely_on_heartbeats(&mut self) {
         let period = heartbeat::in_force(self.settings.heartbeat, &self.set, self.machine.primary());
         if let Some(heartbeat) = period.filter(|period| *period != self.machine.rules().heartbeat) {
             let (Heartbeat::Managed(every) | Heartbeat::Found(every)) = heartbeat;
@@ -420,6 +441,10 @@ impl Driver {
             }
             _ => {}
         }
+        // A server that is replaced, or that nobody has asked to be the primary, need not be spared.
+        let stray = action.server().is_some_and(|server| {
+            Some(server) != self.machine.primary() || self.troubled.contains_key(&server)
+        });
         let desk = action.server().and_then(|server| self.desks.get(&server)).cloned();
         let work = Work {
             action,
@@ -427,11 +452,17 @@ impl Driver {
             settings: Arc::clone(&self.settings),
             directory: Arc::clone(&self.directory),
             gate: Arc::clone(&self.gate),
+            stray,
             model: self.model.clone().or_else(|| self.set.values().find(|one| one.waits_for_replicas()).cloned()),
             desk,
             hook_input: self.hook_input(),
         };
         let (answers, notes) = (self.answers.0.clone(), self.notes.0.clone());
+        // Whoever is told to follow another is told what to hear as well.
+        let heartbeat = match &work.action {
+            Action::Follow { replica, within: Some(_), .. } => Some(*replica).zip(self.settings.heartbeat),
+            _ => None,
+        };
         tasks::spawn("order", async move {
             let name = office::name(&work.action);
             let begun = clock::now();
@@ -442,7 +473,10 @@ impl Driver {
                 Err(failure) => format!("{name}: {failure} ({took:?})"),
             };
             // Nobody listens when Headgate ends.
-            let _ = notes.send(("order", what)).await;
+            let _ = notes.send(Note::Event("order", what)).await;
+            if let (Some((replica, period)), Ok(_)) = (heartbeat, &outcome) {
+                let _ = notes.send(Note::Heartbeat(replica, period)).await;
+            }
             let _ = answers.send((id, epoch, outcome)).await;
         });
     }
@@ -541,12 +575,15 @@ impl Driver {
             let notes = self.notes.0.clone();
             tasks::spawn("heartbeat", async move {
                 let outcome = office::set_heartbeat(&settings, server, wanted, &desk, &at_rest).await;
-                let what = match outcome {
+                let what = match &outcome {
                     Ok(()) => format!("{server} hears every {wanted:?}, and not every {found:?}"),
                     Err(failure) => format!("{server} keeps {found:?}: {failure}"),
                 };
                 // Nobody listens when Headgate ends.
-                let _ = notes.send(("heartbeat", what)).await;
+                let _ = notes.send(Note::Event("heartbeat", what)).await;
+                if outcome.is_ok() {
+                    let _ = notes.send(Note::Heartbeat(server, wanted)).await;
+                }
             });
         }
     }

@@ -26,6 +26,8 @@ pub(super) struct Work {
     pub(super) directory: Arc<Directory>,
     pub(super) gate: Arc<Gate>,
     pub(super) model: Option<ServerSettings>,
+    /// The server is not the primary, or not well.
+    pub(super) stray: bool,
     /// Held while something is done to the server, so that one order does not run into another.
     pub(super) desk: Option<Arc<Mutex<()>>>,
     pub(super) hook_input: Vec<(&'static str, String)>,
@@ -39,7 +41,7 @@ pub(super) async fn carry_out(work: Work) -> Result<Done, Failure> {
 
 impl Work {
     async fn do_it(self) -> Result<Done, Failure> {
-        let Self { action, deadline, settings, directory, gate, model, desk, hook_input } = self;
+        let Self { action, deadline, settings, directory, gate, model, stray, desk, hook_input } = self;
         match action {
             Action::HoldWrites { grace } => {
                 let all_left = gate.hold(grace).await;
@@ -76,7 +78,7 @@ impl Work {
                     Some(desk) => Some(desk.lock().await),
                     None => None,
                 };
-                let office = Office { settings: &settings, directory: &directory, model: model.as_ref() };
+                let office = Office { settings: &settings, directory: &directory, model: model.as_ref(), stray };
                 orders::carry_out(&office, action, deadline).await
             }
         }

@@ -34,6 +34,14 @@ fn waits_for_ever(flavor: Flavor) -> &'static str {
     }
 }
 
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if std::env::var_os("HEADGATE_LOG").is_some() {
+            eprintln!("{}", self.headgate.log());
+        }
+    }
+}
+
 impl Stage {
     pub(crate) async fn start(flavor: Flavor, arguments: &[&str]) -> Self {
         let turn = TURN.acquire().await.unwrap();
@@ -65,8 +73,8 @@ impl Stage {
         let managed = !self.options.arguments.iter().any(|argument| argument == "--set=failover.heartbeat=leave");
         if managed {
             self.wait_for("heartbeats are set", async |stage| {
-                stage.events().await.iter().filter(|event| event.contains("hears every 500ms")).count() >= 2
-                    || stage.events().await.iter().any(|event| event.contains("hear every 500ms"))
+                let silence = stage.console("SELECT silence_ms FROM failover").await;
+                silence.is_ok_and(|silence| silence.value().as_deref() == Some("3000"))
             })
             .await;
         }

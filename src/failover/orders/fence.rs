@@ -1,6 +1,6 @@
 //! Making a server read only, and writable again.
 
-use super::Office;
+use super::{Office, semi_sync};
 use crate::election::{Done, Failure};
 use crate::failover::line::Line;
 use crate::probing::standing::{PROCESSES, prepared, prepared_branches, processes};
@@ -20,6 +20,12 @@ pub(super) async fn fence(office: &Office<'_>, line: &mut Line) -> Result<Done, 
         Flavor::MySql => "super_read_only",
         Flavor::MariaDb => "read_only",
     };
+    if office.stray {
+        // Nobody there need be waited for. What waits to be acknowledged by replicas that have left would keep the server
+        // writable for as long as it waits; those it would be acknowledged to have been sent away by then.
+        send_away(office, line).await?;
+        semi_sync::wait_no_more(line).await?;
+    }
     line.set_global(variable, "1").await?;
     send_away(office, line).await?;
     let branches = line.ask(prepared_branches(line.flavor())).await?;

@@ -30,6 +30,8 @@ pub(super) struct Office<'a> {
     pub(super) directory: &'a Directory,
     /// What the primary that is or was had set, as far as it is known.
     pub(super) model: Option<&'a ServerSettings>,
+    /// The server that the order is about is not the primary, or not well.
+    pub(super) stray: bool,
 }
 
 /// How often a server is looked at while something is waited for.

@@ -62,6 +62,18 @@ pub(super) async fn serve(office: &Office<'_>, line: &mut Line) -> Result<(), Fa
     Ok(())
 }
 
+/// Has a server wait for no acknowledgement any more.
+pub(super) async fn wait_no_more(line: &mut Line) -> Result<(), Failure> {
+    let own = ask(line).await?;
+    if own.waits_for_replicas() {
+        let switches = SOURCE.iter().map(|prefix| format!("{prefix}_enabled"));
+        for name in switches.filter(|name| own.semi_sync.contains_key(name)) {
+            line.set_global(&name, "0").await?;
+        }
+    }
+    Ok(())
+}
+
 async fn ask(line: &mut Line) -> Result<ServerSettings, Failure> {
     let answer = line.ask(semi_sync()).await?;
     let pair = |row: &Vec<Option<String>>| Some((row.first()?.clone()?, row.get(1)?.clone()?));
