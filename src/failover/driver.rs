@@ -236,7 +236,8 @@ struct Driver {
     /// What the primary had set when that was last known for sure.
     model: Option<ServerSettings>,
     published_at: Option<Instant>,
-    receivers: HashMap<ServerId, Receiver>,
+    /// Whose receivers run, and from whom.
+    receivers: HashMap<ServerId, ServerId>,
     /// Who is in trouble, as told last.
     troubled: HashMap<ServerId, String>,
     desks: HashMap<ServerId, Arc<Mutex<()>>>,
@@ -353,8 +354,11 @@ impl Driver {
     fn see(&mut self, server: ServerId, sight: &Sight) {
         let trouble = match sight {
             Sight::Answered(report) => {
-                let receiver = report.channel.as_ref().map(|channel| channel.receiver);
-                self.receivers.insert(server, receiver.unwrap_or(Receiver::Stopped));
+                let channel = report.channel.as_ref().filter(|channel| channel.receiver == Receiver::Running);
+                match channel.and_then(|channel| channel.source) {
+                    Some(source) => self.receivers.insert(server, source),
+                    None => self.receivers.remove(&server),
+                };
                 None
             }
             Sight::Crowded => Some("answers with errors alone".to_owned()),
@@ -555,7 +559,7 @@ impl Driver {
             .set
             .iter()
             .filter(|(server, _)| Some(**server) != self.machine.primary())
-            .filter(|(server, _)| self.receivers.get(server) == Some(&Receiver::Running))
+            .filter(|(server, _)| self.machine.primary().is_some_and(|primary| self.receivers.get(server) == Some(&primary)))
             .filter_map(|(server, settings)| Some((*server, settings.heartbeat?)))
             .filter(|(_, period)| *period != wanted)
             .filter(|(server, _)| {
