@@ -7,7 +7,7 @@ use crate::bank::{self, Bank};
 use crate::stage::{PATIENCE, Stage, read_only, rounds, texts};
 
 async fn switchovers(flavor: Flavor) {
-    let stage = Stage::start(flavor, &["--failover-sessions=outlive"]).await;
+    let stage = Stage::start(flavor, &[]).await;
     bank::found(&stage).await;
     let mut gaps = Vec::new();
     for round in 0..rounds() + 1 {

@@ -54,7 +54,7 @@ impl Stage {
         let servers: Vec<_> = cluster.nodes().iter().map(Node::address).collect();
         let state = cluster.folder().join("headgate-state");
         let mut options = HeadgateOptions { state: Some(state.clone()), ..HeadgateOptions::default() }.failover();
-        for argument in ["--set=failover.cooldown=0ms", "--log=info,headgate::admin=warn,headgate::frontend=warn,headgate::failover=debug"].iter().chain(arguments) {
+        for argument in ["--set=failover.cooldown=0ms", "--failover-sessions=outlive", "--log=info,headgate::admin=warn,headgate::frontend=warn,headgate::failover=debug"].iter().chain(arguments) {
             options = options.argument(argument);
         }
         let headgate = Headgate::start(binary(), &servers, &options).unwrap();
