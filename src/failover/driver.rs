@@ -189,15 +189,19 @@ async fn inspect(
         match &what {
             Told::Lacks(lacks) if lacks.is_empty() => {
                 until.get_or_insert(clock::now() + INSPECTION);
-                silent.retain(|other| *other != server);
-                if !fine.contains(&server) {
-                    fine.push(server);
-                }
             }
             Told::Lacks(lacks) => {
                 let lacks: Vec<String> = lacks.iter().map(ToString::to_string).collect();
                 let address = directory.address(server).unwrap_or_default();
                 return Err(format!("{address}: {}", lacks.join("; ")));
+            }
+            // From now on it is known by what replicas call it. What has been seen before may name nobody's source.
+            Told::Sight(_, Sight::Answered(_)) => {
+                silent.retain(|other| *other != server);
+                if !fine.contains(&server) {
+                    fine.push(server);
+                }
+                continue;
             }
             Told::Sight(_, Sight::Trouble(_) | Sight::Crowded) if !fine.contains(&server) => {
                 if !silent.contains(&server) {

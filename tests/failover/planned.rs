@@ -42,14 +42,15 @@ async fn mariadb_switches_over() {
     switchovers(Flavor::MariaDb).await;
 }
 
-/// A backup or a table lock keeps a primary from becoming read only: the switchover fails in time, and the primary is
-/// writable, then and later.
+/// A table lock keeps a primary from becoming read only, and a backup is not to be ended for a switchover: it fails in
+/// time, and the primary is writable, then and later. MariaDB does not tell who holds all tables locked.
 async fn locks_are_in_the_way(flavor: Flavor) {
     let stage = Stage::start(flavor, &[]).await;
     bank::found(&stage).await;
     let old = stage.primary().await.unwrap();
     let to = stage.cluster.replicas()[0].address();
-    for lock in ["FLUSH TABLES WITH READ LOCK", "LOCK TABLES app.accounts WRITE"] {
+    let backup = (flavor == Flavor::MySql).then_some("FLUSH TABLES WITH READ LOCK");
+    for lock in backup.into_iter().chain(["LOCK TABLES app.accounts WRITE"]) {
         let root = stage.cluster.accounts().root;
         let mut holder = crate::client::Options::new(old.direct_address(), root.user, root.password)
             .tls(false)

@@ -3,7 +3,7 @@
 use super::{Office, semi_sync};
 use crate::election::{Done, Failure};
 use crate::failover::line::Line;
-use crate::probing::standing::{PROCESSES, prepared, prepared_branches, processes};
+use crate::probing::standing::{BACKUP_LOCKS, PROCESSES, prepared, prepared_branches, processes};
 use crate::topology::Flavor;
 
 /// ER_NO_SUCH_THREAD: it has gone by itself. ER_KILL_DENIED_ERROR and ER_SPECIFIC_ACCESS_DENIED_ERROR: a SYSTEM_USER, whom
@@ -25,6 +25,11 @@ pub(super) async fn fence(office: &Office<'_>, line: &mut Line) -> Result<Done, 
         // writable for as long as it waits; those it would be acknowledged to have been sent away by then.
         send_away(office, line).await?;
         semi_sync::wait_no_more(line).await?;
+    } else if line.flavor() == Flavor::MySql {
+        let locks = line.ask(BACKUP_LOCKS).await?;
+        if locks.value("locks") != Some("0") {
+            return Err(Failure::Refused("a backup or FLUSH TABLES WITH READ LOCK is under way on it".to_owned()));
+        }
     }
     line.set_global(variable, "1").await?;
     send_away(office, line).await?;

@@ -7,13 +7,24 @@ use crate::election::{Done, Failure, Receiver};
 use crate::failover::answers;
 use crate::failover::line::Line;
 use crate::runtime::clock;
+use crate::probing::standing::{PROCESSES, receivers};
 use crate::topology::Flavor;
+
+/// ER_NO_SUCH_THREAD: it has gone by itself.
+const NO_SUCH_THREAD: &[u16] = &[1094];
 
 /// What of an order's time is left for its answer to arrive.
 const TO_ANSWER: Duration = Duration::from_millis(150);
 
-/// Stops the receiver. One that waits for a connection takes up to 2 s to stop (measured, both servers).
+/// Stops the receiver. One that waits for a connection takes up to 2 s to stop (measured, both servers), and so does one
+/// of MariaDB that reads from a frozen source, unless its thread is ended first.
 pub(super) async fn stop(office: &Office<'_>, line: &mut Line) -> Result<Done, Failure> {
+    if line.flavor() == Flavor::MariaDb {
+        let all = line.ask(PROCESSES).await?;
+        for thread in receivers(&all) {
+            line.ask_unless(&format!("KILL {thread}"), NO_SUCH_THREAD).await?;
+        }
+    }
     let statement = format!("STOP {} IO_THREAD", replica(line.flavor()));
     line.order_unless(&statement, NOT_A_REPLICA).await?;
     office.report(line).await

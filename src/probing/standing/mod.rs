@@ -10,11 +10,11 @@ mod read;
 
 pub use needs::{Lack, lacks};
 pub use questions::{
-    CLONE_PLUGIN, EVENTS, FIRST_LOG, LOG_FILTERS, PROCESSES, Questions, SERVER_CLOCK, heartbeat, prepared_branches,
+    BACKUP_LOCKS, CLONE_PLUGIN, EVENTS, FIRST_LOG, LOG_FILTERS, PROCESSES, Questions, SERVER_CLOCK, heartbeat, prepared_branches,
     semi_sync,
 };
 pub use read::{
-    BadReport, Channels, Fixed, Names, Process, Slot, disabled_events, first_log_state, prepared, processes, report,
+    BadReport, Channels, Fixed, Names, Process, Slot, disabled_events, first_log_state, prepared, processes, receivers, report,
     seconds_since_epoch, slots,
 };
 

@@ -94,6 +94,12 @@ pub const PROCESSES: &str = "SHOW PROCESSLIST";
 pub const EVENTS: &str = "SELECT EVENT_SCHEMA, EVENT_NAME, DEFINER FROM information_schema.EVENTS \
                           WHERE STATUS IN ('SLAVESIDE_DISABLED', 'REPLICA_SIDE_DISABLED')";
 
+/// How many sessions keep all others from writing: FLUSH TABLES WITH READ LOCK, LOCK INSTANCE FOR BACKUP. A server becomes
+/// read only beside them, and they would be ended. MariaDB does not tell of them without a plugin.
+pub const BACKUP_LOCKS: &str = "SELECT COUNT(*) AS locks FROM performance_schema.metadata_locks \
+                                WHERE OBJECT_TYPE IN ('GLOBAL', 'BACKUP LOCK') AND LOCK_TYPE = 'SHARED' \
+                                AND LOCK_DURATION = 'EXPLICIT' AND LOCK_STATUS = 'GRANTED'";
+
 /// Whether a server can be cloned, or made a clone.
 pub const CLONE_PLUGIN: &str =
     "SELECT PLUGIN_STATUS AS status FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'clone'";

@@ -236,6 +236,13 @@ pub fn processes(answer: &Answer, spared: &[&str]) -> Vec<Process> {
     answer.rows.iter().filter_map(read).collect()
 }
 
+/// Of the answer to [`super::PROCESSES`] of MariaDB, the threads of receivers.
+#[must_use]
+pub fn receivers(answer: &Answer) -> Vec<u64> {
+    let is_one = |row: &&Row| answer.get(row, "Command") == Some("Slave_IO");
+    answer.rows.iter().filter(is_one).filter_map(|row| answer.get(row, "Id")?.parse().ok()).collect()
+}
+
 /// The XA branches of the answer to [`super::prepared_branches`].
 #[must_use]
 pub fn prepared(answer: &Answer) -> Vec<String> {
