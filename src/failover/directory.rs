@@ -1,9 +1,13 @@
 //! Which server is meant by what a replica calls its source.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
+use super::state::put;
 use crate::backend::Target;
 use crate::probing::standing::{Channels, Names};
 use crate::topology::{Address, ServerId};
@@ -16,12 +20,51 @@ pub(super) struct Directory {
     /// Addresses under which replicas know a server, and Headgate does not. A replica that was restarted while its
     /// source was away tells nothing else of it.
     learned: Mutex<HashMap<String, ServerId>>,
+    /// Something is known that is not written down yet.
+    news: AtomicBool,
+}
+
+/// The name of the file that keeps both over a restart: a primary that is dead then does not say who it was.
+const FILE: &str = "failover-servers.toml";
+
+/// The file. Servers are named by their addresses, since their numbers are for one run.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Written {
+    /// UUIDs of MySQL, server ids of MariaDB.
+    origins: BTreeMap<String, String>,
+    /// Addresses that replicas use.
+    addresses: BTreeMap<String, String>,
 }
 
 impl Directory {
     pub(super) fn new(targets: &[Target]) -> Self {
         let addresses = targets.iter().map(|target| (target.address.to_string(), target.server)).collect();
         Self { addresses, ..Self::default() }
+    }
+
+    /// Takes in what an earlier run has written down. What is unreadable is learned anew.
+    pub(super) fn recall(&self, folder: &Path) {
+        let text = std::fs::read_to_string(folder.join(FILE)).unwrap_or_default();
+        let written: Written = toml::from_str(&text).unwrap_or_default();
+        let known = |names: BTreeMap<String, String>| {
+            names.into_iter().filter_map(|(name, address)| Some((name, self.server(&address)?))).collect::<Vec<_>>()
+        };
+        self.origins.lock().extend(known(written.origins));
+        self.learned.lock().extend(known(written.addresses));
+    }
+
+    /// Writes down what is known, where anything is new.
+    pub(super) fn write_down(&self, folder: &Path) -> std::io::Result<()> {
+        if !self.news.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let named = |names: &Mutex<HashMap<String, ServerId>>| {
+            let named = |(name, server): (&String, &ServerId)| Some((name.clone(), self.address(*server)?.to_owned()));
+            names.lock().iter().filter_map(named).collect()
+        };
+        let written = Written { origins: named(&self.origins), addresses: named(&self.learned) };
+        let text = toml::to_string(&written).map_err(std::io::Error::other)?;
+        put(&folder.join(FILE), &text)
     }
 
     /// The server at an address as people write it.
@@ -37,7 +80,10 @@ impl Directory {
 
     /// A server has said who it is.
     pub(super) fn is_called(&self, server: ServerId, origin: &str) {
-        self.origins.lock().insert(origin.to_owned(), server);
+        let before = self.origins.lock().insert(origin.to_owned(), server);
+        if before != Some(server) {
+            self.news.store(true, Ordering::Relaxed);
+        }
     }
 
     /// A replica has said where its source is and what it is called.
@@ -46,7 +92,10 @@ impl Directory {
         if let Some(server) = self.origin(origin)
             && !self.addresses.contains_key(address)
         {
-            self.learned.lock().insert(address.clone(), server);
+            let before = self.learned.lock().insert(address.clone(), server);
+            if before != Some(server) {
+                self.news.store(true, Ordering::Relaxed);
+            }
         }
     }
 
@@ -111,5 +160,19 @@ mod tests {
         directory.learn(&Channels { source, several: false });
         assert_eq!(directory.at("10.0.0.1:3306"), Some(ServerId(0)));
         assert_eq!((directory.server("DB1"), directory.server("db2:3306")), (None, Some(ServerId(12))));
+    }
+
+    #[test]
+    fn what_was_learned_outlives_a_run() {
+        let folder = std::env::temp_dir().join(format!("headgate-directory-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let before = directory();
+        before.is_called(ServerId(0), "u1");
+        before.learn(&Channels { source: Some(("10.0.0.1:3306".to_owned(), "u1".to_owned())), several: false });
+        before.write_down(&folder).unwrap();
+        let after = directory();
+        after.recall(&folder);
+        assert_eq!((after.origin("u1"), after.at("10.0.0.1:3306")), (Some(ServerId(0)), Some(ServerId(0))));
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

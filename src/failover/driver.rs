@@ -96,6 +96,7 @@ impl Handle {
 pub fn start(settings: Settings, gate: Arc<Gate>) -> Handle {
     let settings = Arc::new(settings);
     let directory = Arc::new(Directory::new(&settings.targets));
+    directory.recall(&settings.state_dir);
     let (publish, view) = watch::channel(Arc::new(View::default()));
     let (wishes, wanted) = mpsc::channel(8);
     let handle = Handle { view, wishes, directory: Arc::clone(&directory) };
@@ -342,6 +343,9 @@ impl Driver {
         match told {
             Told::Sight(asked, sight) => {
                 self.see(server, &sight);
+                if let Err(error) = self.directory.write_down(&self.settings.state_dir) {
+                    tracing::warn!(%error, "what replicas call their source could not be written down");
+                }
                 self.step(Event::Seen { server, asked, sight });
             }
             Told::Lacks(lacks) => {
