@@ -34,12 +34,16 @@ pub(super) fn start(
     let secret = match file {
         Some(file) => {
             let unasked = || Err(io::ErrorKind::Unsupported.into());
-            PasswordSource::File(file.clone()).fetch(unasked).context("the replication account has no password")?
+            PasswordSource::File(file.clone())
+                .fetch(unasked)
+                .context("the replication account has no password")?
         }
         None => Secret::Empty,
     };
-    let encrypted =
-        matches!(settings.backend.tls, BackendTls::Required | BackendTls::VerifyCa | BackendTls::VerifyIdentity);
+    let encrypted = matches!(
+        settings.backend.tls,
+        BackendTls::Required | BackendTls::VerifyCa | BackendTls::VerifyIdentity
+    );
     let settle = monitor.settler();
     let (relays, topology) = (Arc::clone(gate), monitor.topology.clone());
     let settings = failover::Settings {

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::choice::{
-    BackendTls, Balance, Compression, Consistency, FailoverMode, FailoverSessions, HeartbeatChoice, LogFormat, PoolMode, PrimaryReads,
-    ProxyProtocol, RuntimeModel, WhenLagging,
+    BackendTls, Balance, Compression, Consistency, FailoverMode, FailoverSessions, HeartbeatChoice,
+    LogFormat, PoolMode, PrimaryReads, ProxyProtocol, RuntimeModel, WhenLagging,
 };
 use super::defaults::{millis, seconds, tcp};
 use super::doorway::Doorway;

@@ -5,9 +5,7 @@ use super::line::Line;
 use crate::election::{Failure, Report};
 use crate::gtid::MariaDbState;
 use crate::probing::log_is_filtered;
-use crate::probing::standing::{
-    Channels, FIRST_LOG, Fixed, LOG_FILTERS, Questions, first_log_state, report,
-};
+use crate::probing::standing::{Channels, FIRST_LOG, Fixed, LOG_FILTERS, Questions, first_log_state, report};
 use crate::topology::Flavor;
 
 /// Asks how a server stands.

@@ -47,7 +47,10 @@ impl Directory {
         let text = std::fs::read_to_string(folder.join(FILE)).unwrap_or_default();
         let written: Written = toml::from_str(&text).unwrap_or_default();
         let known = |names: BTreeMap<String, String>| {
-            names.into_iter().filter_map(|(name, address)| Some((name, self.server(&address)?))).collect::<Vec<_>>()
+            names
+                .into_iter()
+                .filter_map(|(name, address)| Some((name, self.server(&address)?)))
+                .collect::<Vec<_>>()
         };
         self.origins.lock().extend(known(written.origins));
         self.learned.lock().extend(known(written.addresses));
@@ -59,7 +62,9 @@ impl Directory {
             return Ok(());
         }
         let named = |names: &Mutex<HashMap<String, ServerId>>| {
-            let named = |(name, server): (&String, &ServerId)| Some((name.clone(), self.address(*server)?.to_owned()));
+            let named = |(name, server): (&String, &ServerId)| {
+                Some((name.clone(), self.address(*server)?.to_owned()))
+            };
             names.lock().iter().filter_map(named).collect()
         };
         let written = Written { origins: named(&self.origins), addresses: named(&self.learned) };
@@ -168,7 +173,8 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         let before = directory();
         before.is_called(ServerId(0), "u1");
-        before.learn(&Channels { source: Some(("10.0.0.1:3306".to_owned(), "u1".to_owned())), several: false });
+        before
+            .learn(&Channels { source: Some(("10.0.0.1:3306".to_owned(), "u1".to_owned())), several: false });
         before.write_down(&folder).unwrap();
         let after = directory();
         after.recall(&folder);

@@ -5,258 +5,71 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 
 use super::directory::Directory;
 use super::gate::Gate;
 use super::heartbeat;
 use super::office::{self, Work};
 use super::rival::Rivals;
-use super::settings::{Common, Settings};
-use super::state;
-use super::view::{Happened, Standing, View, Wish, WishOutcome};
-use super::watch::{ServerSettings, Told, Watch};
+use super::settings::Common;
+use super::view::{Standing, View, Wish, WishOutcome};
+use super::watch::{ServerSettings, Told};
 use crate::election::{
-    Action, Alert, Command, CommandId, Done, Event, Failure, Heartbeat, Machine, Operator, Phase, Policy, Receiver,
-    Rules, Sight,
+    Action, Alert, Command, CommandId, Done, Event, Failure, Heartbeat, Machine, Operator, Phase, Policy,
+    Receiver, Rules, Sight,
 };
 use crate::runtime::{clock, tasks};
 use crate::topology::{Epoch, ServerId};
 
-/// How long servers are given to say what the control account may do there, once one has said so.
-const INSPECTION: Duration = Duration::from_secs(3);
-/// How often that is looked at again where it is not enough.
-const AGAIN: Duration = Duration::from_secs(30);
 /// A new primary has the semi-synchronous settings of the one before after this time at the latest.
 const SETTLING: Duration = Duration::from_secs(15);
 
-/// What others hold of failover.
-#[derive(Debug, Clone)]
-pub struct Handle {
-    view: watch::Receiver<Arc<View>>,
-    wishes: mpsc::Sender<Wish>,
-    directory: Arc<Directory>,
-}
-
-impl Handle {
-    /// For where there is no failover.
-    #[must_use]
-    pub fn off(why: String) -> Self {
-        let view = View { standing: Standing::Off(why), ..View::default() };
-        Self {
-            view: watch::channel(Arc::new(view)).1,
-            wishes: mpsc::channel(1).0,
-            directory: Arc::default(),
-        }
-    }
-
-    /// Where failover stands.
-    #[must_use]
-    pub fn view(&self) -> Arc<View> {
-        Arc::clone(&self.view.borrow())
-    }
-
-    /// The server at an address.
-    #[must_use]
-    pub fn server(&self, address: &str) -> Option<ServerId> {
-        self.directory.server(address)
-    }
-
-    /// A server's address.
-    #[must_use]
-    pub fn address(&self, server: ServerId) -> String {
-        self.directory.address(server).map_or_else(|| server.to_string(), str::to_owned)
-    }
-
-    /// Asks for something, and waits until the machine has taken it in.
-    pub async fn ask(&self, operator: Operator) -> WishOutcome {
-        let (reply, answer) = oneshot::channel();
-        let gone = || match &self.view.borrow().standing {
-            Standing::Off(why) => WishOutcome::Refused(why.clone()),
-            Standing::Starting => WishOutcome::Refused("the servers have not been asked yet".to_owned()),
-            Standing::On(_) => WishOutcome::Refused("Headgate is ending".to_owned()),
-        };
-        // A full queue means that many ask at once.
-        if self.wishes.try_send(Wish::Operator(operator, reply)).is_err() {
-            return gone();
-        }
-        clock::within(AGAIN, answer).await.ok().and_then(Result::ok).unwrap_or_else(gone)
-    }
-
-    /// Waits until the view is so.
-    pub async fn wait_for(&self, limit: Duration, so: impl Fn(&View) -> bool) -> Arc<View> {
-        let mut view = self.view.clone();
-        let _ = clock::within(limit, view.wait_for(|view| so(view))).await;
-        self.view()
-    }
-}
-
-/// Starts failover.
-#[must_use]
-pub fn start(settings: Settings, gate: Arc<Gate>) -> Handle {
-    let settings = Arc::new(settings);
-    let directory = Arc::new(Directory::new(&settings.targets));
-    directory.recall(&settings.state_dir);
-    let (publish, view) = watch::channel(Arc::new(View::default()));
-    let (wishes, wanted) = mpsc::channel(8);
-    let handle = Handle { view, wishes, directory: Arc::clone(&directory) };
-    tasks::spawn("failover", drive(settings, directory, gate, publish, wanted));
-    handle
-}
-
-async fn drive(
-    settings: Common,
-    directory: Arc<Directory>,
-    gate: Arc<Gate>,
-    publish: watch::Sender<Arc<View>>,
-    mut wishes: mpsc::Receiver<Wish>,
-) {
-    loop {
-        let (tell, mut told) = mpsc::channel(256);
-        let (brisk, _) = watch::channel(false);
-        let watches: Vec<_> = settings.targets.iter().map(|target| {
-            let watch = Watch {
-                target: target.clone(),
-                settings: Arc::clone(&settings),
-                directory: Arc::clone(&directory),
-                tell: tell.clone(),
-                brisk: brisk.subscribe(),
-            };
-            tasks::Owned::spawn("failover watch", watch.run())
-        }).collect();
-        drop(tell);
-        let why = match inspect(&settings, &directory, &mut told).await {
-            Ok(early) => match state::load(&settings.state_dir, &directory) {
-                Ok(saved) => {
-                    let rules = rules(&settings, &directory);
-                    let servers: Vec<ServerId> = settings.targets.iter().map(|target| target.server).collect();
-                    let machine = Machine::restore(saved, rules, &servers, clock::now());
-                    Driver::new(settings, directory, gate, machine, publish, brisk).run(early, told, wishes).await;
-                    return;
-                }
-                Err(error) => error.to_string(),
-            },
-            Err(why) => why,
-        };
-        drop(watches);
-        let off = Standing::Off(why.clone());
-        if publish.borrow().standing != off {
-            tracing::warn!(%why, "no automatic failover");
-            publish.send_replace(Arc::new(View { standing: off, ..View::default() }));
-        }
-        let again = clock::sleep(AGAIN);
-        tokio::pin!(again);
-        loop {
-            tokio::select! {
-                () = &mut again => break,
-                wish = wishes.recv() => match wish {
-                    Some(Wish::Operator(_, reply)) => drop(reply.send(WishOutcome::Refused(why.clone()))),
-                    None => return,
-                },
-            }
-        }
-    }
-}
-
-fn rules(settings: &Settings, directory: &Directory) -> Rules {
-    let vetoes = settings.vetoes.iter().filter_map(|address| directory.server(&address.to_string()));
-    Rules { vetoes: vetoes.collect(), ..settings.rules.clone() }
-}
-
-type Early = Vec<(ServerId, Told)>;
-
-/// Waits until every server has said whether failover can be done with it, or does not answer. Says why it cannot.
-async fn inspect(
-    settings: &Settings,
-    directory: &Directory,
-    told: &mut mpsc::Receiver<(ServerId, Told)>,
-) -> Result<Early, String> {
-    let mut early = Early::new();
-    let mut fine: Vec<ServerId> = Vec::new();
-    let mut silent: Vec<ServerId> = Vec::new();
-    let mut until = None;
-    while fine.len() + silent.len() < settings.targets.len() || fine.is_empty() {
-        let next = match until {
-            None => told.recv().await,
-            Some(until) => {
-                let left = Instant::saturating_duration_since(&until, clock::now());
-                match clock::within(left, told.recv()).await {
-                    Ok(next) => next,
-                    Err(_) => return Ok(early),
-                }
-            }
-        };
-        let Some((server, what)) = next else { return Err("Headgate is ending".to_owned()) };
-        match &what {
-            Told::Lacks(lacks) if lacks.is_empty() => {
-                until.get_or_insert(clock::now() + INSPECTION);
-            }
-            Told::Lacks(lacks) => {
-                let lacks: Vec<String> = lacks.iter().map(ToString::to_string).collect();
-                let address = directory.address(server).unwrap_or_default();
-                return Err(format!("{address}: {}", lacks.join("; ")));
-            }
-            // From now on it is known by what replicas call it. What has been seen before may name nobody's source.
-            Told::Sight(_, Sight::Answered(_)) => {
-                silent.retain(|other| *other != server);
-                if !fine.contains(&server) {
-                    fine.push(server);
-                }
-                continue;
-            }
-            Told::Sight(_, Sight::Trouble(_) | Sight::Crowded) if !fine.contains(&server) => {
-                if !silent.contains(&server) {
-                    silent.push(server);
-                }
-            }
-            _ => {}
-        }
-        early.push((server, what));
-    }
-    Ok(early)
-}
+/// What was heard before there was a machine.
+pub(super) type Early = Vec<(ServerId, Told)>;
 
 /// What a task that carries something out has to tell.
-enum Note {
+pub(super) enum Note {
     /// An event.
     Event(&'static str, String),
     /// A replica's source says this often now that it is there.
     Heartbeat(ServerId, Duration),
 }
 
-type Answered = (CommandId, Epoch, Result<Done, Failure>);
+pub(super) type Answered = (CommandId, Epoch, Result<Done, Failure>);
 
-struct Driver {
-    settings: Common,
-    directory: Arc<Directory>,
-    gate: Arc<Gate>,
-    machine: Machine,
-    view: View,
-    publish: watch::Sender<Arc<View>>,
-    brisk: watch::Sender<bool>,
-    answers: (mpsc::Sender<Answered>, mpsc::Receiver<Answered>),
+/// The machine, and what it is told and obeyed with.
+pub(super) struct Driver {
+    pub(super) settings: Common,
+    pub(super) directory: Arc<Directory>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) machine: Machine,
+    pub(super) view: View,
+    pub(super) publish: watch::Sender<Arc<View>>,
+    pub(super) brisk: watch::Sender<bool>,
+    pub(super) answers: (mpsc::Sender<Answered>, mpsc::Receiver<Answered>),
     /// Notes of tasks that carry something out.
-    notes: (mpsc::Sender<Note>, mpsc::Receiver<Note>),
-    set: HashMap<ServerId, ServerSettings>,
+    pub(super) notes: (mpsc::Sender<Note>, mpsc::Receiver<Note>),
+    pub(super) set: HashMap<ServerId, ServerSettings>,
     /// What the primary had set when that was last known for sure.
-    model: Option<ServerSettings>,
-    published_at: Option<Instant>,
+    pub(super) model: Option<ServerSettings>,
+    pub(super) published_at: Option<Instant>,
     /// Whose receivers run, and from whom.
-    receivers: HashMap<ServerId, ServerId>,
+    pub(super) receivers: HashMap<ServerId, ServerId>,
     /// Who is in trouble, as told last.
-    troubled: HashMap<ServerId, String>,
-    desks: HashMap<ServerId, Arc<Mutex<()>>>,
-    at_rest: Arc<AtomicBool>,
-    heartbeats_tried: HashMap<ServerId, Instant>,
-    rivals: Rivals,
-    logged: u64,
-    began: (Instant, SystemTime),
+    pub(super) troubled: HashMap<ServerId, String>,
+    pub(super) desks: HashMap<ServerId, Arc<Mutex<()>>>,
+    pub(super) at_rest: Arc<AtomicBool>,
+    pub(super) heartbeats_tried: HashMap<ServerId, Instant>,
+    pub(super) rivals: Rivals,
+    pub(super) logged: u64,
+    pub(super) began: (Instant, SystemTime),
     /// Headgate has promoted somebody in this run, or may do so by itself.
-    speaks: bool,
+    pub(super) speaks: bool,
 }
 
 impl Driver {
-    fn new(
+    pub(super) fn new(
         settings: Common,
         directory: Arc<Directory>,
         gate: Arc<Gate>,
@@ -269,7 +82,9 @@ impl Driver {
             Policy::Available => Standing::On("available"),
             Policy::Safe => Standing::On("safe"),
             Policy::External => Standing::On("external"),
-            Policy::Off => Standing::Off("failover.mode is \"off\"; SWITCHOVER TO and FAILOVER work".to_owned()),
+            Policy::Off => {
+                Standing::Off("failover.mode is \"off\"; SWITCHOVER TO and FAILOVER work".to_owned())
+            }
         };
         let desks = settings.targets.iter().map(|target| (target.server, Arc::default())).collect();
         Self {
@@ -297,7 +112,7 @@ impl Driver {
         }
     }
 
-    async fn run(
+    pub(super) async fn run(
         mut self,
         early: Early,
         mut told: mpsc::Receiver<(ServerId, Told)>,
@@ -386,7 +201,8 @@ impl Driver {
     }
 
     fn learn(&mut self, server: ServerId, settings: ServerSettings) {
-        let settled = self.published_at.is_none_or(|at| clock::now().saturating_duration_since(at) > SETTLING);
+        let settled =
+            self.published_at.is_none_or(|at| clock::now().saturating_duration_since(at) > SETTLING);
         let at_rest = self.machine.phase().is_at_rest();
         if Some(server) == self.machine.primary() && at_rest && (settled || settings.waits_for_replicas()) {
             self.model = Some(settings.clone());
@@ -407,7 +223,10 @@ impl Driver {
             let (Heartbeat::Managed(every) | Heartbeat::Found(every)) = heartbeat;
             let rules = Rules { heartbeat, ..self.machine.rules().clone() };
             let silence = rules.silence();
-            self.note("heartbeat", format!("replicas hear every {every:?}; a silence counts after {silence:?}"));
+            self.note(
+                "heartbeat",
+                format!("replicas hear every {every:?}; a silence counts after {silence:?}"),
+            );
             self.step(Event::Rules(rules));
         }
     }
@@ -465,7 +284,10 @@ impl Driver {
             directory: Arc::clone(&self.directory),
             gate: Arc::clone(&self.gate),
             stray,
-            model: self.model.clone().or_else(|| self.set.values().find(|one| one.waits_for_replicas()).cloned()),
+            model: self
+                .model
+                .clone()
+                .or_else(|| self.set.values().find(|one| one.waits_for_replicas()).cloned()),
             desk,
             hook_input: self.hook_input(),
         };
@@ -501,49 +323,6 @@ impl Driver {
         });
     }
 
-    /// What an operator's program is told.
-    fn hook_input(&self) -> Vec<(&'static str, String)> {
-        let primary = self.machine.primary().and_then(|primary| self.directory.address(primary));
-        let why = self.machine.timeline().entries().next_back().map(|entry| self.directory.spell(&entry.what));
-        vec![
-            ("primary", primary.unwrap_or_default().to_owned()),
-            ("phase", self.machine.phase().name().to_owned()),
-            ("epoch", self.machine.epoch().0.to_string()),
-            ("why", why.unwrap_or_default()),
-        ]
-    }
-
-    fn raise(&mut self, alert: &Alert) {
-        let what = match alert {
-            Alert::Blocked(why) => format!("{why}; {}", why.advice()),
-            Alert::Quarantined { server, why } => format!("{server} is in quarantine: {why}"),
-            Alert::Lost(lost) => format!("acknowledged transactions are not on the new primary: {lost}"),
-            Alert::Unfenced { server, problem } => format!("{server} could not be made read only: {problem}"),
-            Alert::Declined(why) => format!("declined: {why}"),
-        };
-        let what = self.directory.spell(&what);
-        tracing::warn!(what, "failover needs attention");
-        self.note("alert", what);
-    }
-
-    fn note(&mut self, kind: &'static str, what: String) {
-        let what = self.directory.spell(&what);
-        tracing::debug!(kind, what, "failover");
-        self.view.epoch = self.machine.epoch();
-        self.view.note(clock::wall(), kind, what);
-    }
-
-    /// Writes what is new in the timeline to the log.
-    fn log(&mut self) {
-        let mut last = self.logged;
-        for entry in self.machine.timeline().entries().filter(|entry| entry.number > self.logged) {
-            let what = self.directory.spell(&entry.what);
-            tracing::info!(phase = entry.phase, epoch = entry.epoch.0, what, "failover");
-            last = entry.number;
-        }
-        self.logged = last;
-    }
-
     fn look_for_rivals(&mut self) {
         if let Some(news) = self.rivals.news(clock::now()) {
             let what = match &news {
@@ -567,7 +346,9 @@ impl Driver {
             .set
             .iter()
             .filter(|(server, _)| Some(**server) != self.machine.primary())
-            .filter(|(server, _)| self.machine.primary().is_some_and(|primary| self.receivers.get(server) == Some(&primary)))
+            .filter(|(server, _)| {
+                self.machine.primary().is_some_and(|primary| self.receivers.get(server) == Some(&primary))
+            })
             .filter_map(|(server, settings)| Some((*server, settings.heartbeat?)))
             .filter(|(_, period)| *period != wanted)
             .filter(|(server, _)| {
@@ -579,7 +360,10 @@ impl Driver {
             self.heartbeats_tried.insert(server, now);
             let address = self.directory.address(server).unwrap_or_default().to_owned();
             if let Err(error) = heartbeat::record(&self.settings.state_dir, &address, found) {
-                self.note("heartbeat", format!("{server} keeps {found:?}, which could not be recorded: {error}"));
+                self.note(
+                    "heartbeat",
+                    format!("{server} keeps {found:?}, which could not be recorded: {error}"),
+                );
                 continue;
             }
             let desk = self.desks.get(&server).cloned().unwrap_or_default();
@@ -598,28 +382,5 @@ impl Driver {
                 }
             });
         }
-    }
-
-    /// Publishes where things stand.
-    fn show(&mut self) {
-        let machine = &self.machine;
-        let wall = |at: Instant| self.began.1 + at.saturating_duration_since(self.began.0);
-        let happened = |entry: &crate::election::Entry| Happened {
-            number: entry.number,
-            at: wall(entry.at),
-            epoch: entry.epoch,
-            kind: entry.phase,
-            what: self.directory.spell(&entry.what),
-        };
-        self.view.timeline = machine.timeline().entries().map(happened).collect();
-        self.view.phase = machine.phase().name();
-        self.view.at_rest = machine.phase().is_at_rest();
-        self.view.blocked = matches!(machine.phase(), Phase::Blocked(_));
-        self.view.epoch = machine.epoch();
-        self.view.primary = machine.primary();
-        self.view.silence = machine.rules().silence();
-        let kept_out = |(server, why): (ServerId, &crate::election::Quarantine)| (server, why.to_string());
-        self.view.quarantined = machine.quarantined().map(kept_out).collect();
-        self.publish.send_replace(Arc::new(self.view.clone()));
     }
 }

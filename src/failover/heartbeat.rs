@@ -37,7 +37,10 @@ pub(super) fn record(folder: &Path, replica: &str, found: Duration) -> std::io::
     }
     known.insert(replica.to_owned(), found.as_secs_f64());
     let table = toml::to_string(&known).map_err(std::io::Error::other)?;
-    put(&path, &format!("# What replicas had in seconds before Headgate set it (failover.heartbeat).\n{table}"))
+    put(
+        &path,
+        &format!("# What replicas had in seconds before Headgate set it (failover.heartbeat).\n{table}"),
+    )
 }
 
 #[cfg(test)]
@@ -48,7 +51,10 @@ mod tests {
     fn the_slowest_replica_counts() {
         let seconds = Duration::from_secs_f64;
         let set = |periods: &[f64]| {
-            let settings = |period: &f64| ServerSettings { heartbeat: Some(seconds(*period)), ..ServerSettings::default() };
+            let settings = |period: &f64| ServerSettings {
+                heartbeat: Some(seconds(*period)),
+                ..ServerSettings::default()
+            };
             (1..).map(ServerId).zip(periods.iter().map(settings)).collect::<HashMap<_, _>>()
         };
         let wanted = seconds(0.5);

@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn objects_are_json() {
-        let object = object(&[("a\"b", Json::Text(Some("c\\\n"))), ("n", Json::Number(7)), ("x", Json::Text(None))]);
+        let object =
+            object(&[("a\"b", Json::Text(Some("c\\\n"))), ("n", Json::Number(7)), ("x", Json::Text(None))]);
         assert_eq!(object, "{\"a\\\"b\":\"c\\\\\\u000a\",\"n\":7,\"x\":null}\n");
     }
 

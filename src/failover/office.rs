@@ -71,14 +71,17 @@ impl Work {
                 }
                 let input = hooks::object(&fields);
                 let run = move || hooks::run(&program, &input, deadline);
-                tokio::task::spawn_blocking(run).await.unwrap_or_else(|error| Err(Failure::Refused(error.to_string())))
+                tokio::task::spawn_blocking(run)
+                    .await
+                    .unwrap_or_else(|error| Err(Failure::Refused(error.to_string())))
             }
             action => {
                 let _turn = match &desk {
                     Some(desk) => Some(desk.lock().await),
                     None => None,
                 };
-                let office = Office { settings: &settings, directory: &directory, model: model.as_ref(), stray };
+                let office =
+                    Office { settings: &settings, directory: &directory, model: model.as_ref(), stray };
                 orders::carry_out(&office, action, deadline).await
             }
         }

@@ -33,7 +33,8 @@ impl Rivals {
     /// Who is there for sure, where that is another than was told last.
     pub(super) fn news(&mut self, now: Instant) -> Option<Option<String>> {
         self.seen.retain(|_, (_, last, _)| now.saturating_duration_since(*last) < GONE);
-        let sure = self.seen.values().filter(|(first, last, _)| last.saturating_duration_since(*first) >= FOR_SURE);
+        let sure =
+            self.seen.values().filter(|(first, last, _)| last.saturating_duration_since(*first) >= FOR_SURE);
         let who = sure.map(|(_, _, name)| name.as_str()).min().map(str::to_owned);
         let is_news = who.is_some() != self.told.is_some();
         if is_news {

@@ -69,10 +69,10 @@ enum Word {
 pub(super) fn save(folder: &Path, directory: &Directory, state: &State) -> Result<(), StateError> {
     let path = folder.join(FILE);
     let name = |server| {
-        directory.address(server).map(str::to_owned).ok_or_else(|| StateError::UnknownServer {
-            path: path.clone(),
-            server: server.to_string(),
-        })
+        directory
+            .address(server)
+            .map(str::to_owned)
+            .ok_or_else(|| StateError::UnknownServer { path: path.clone(), server: server.to_string() })
     };
     let (stage, candidate) = match state.stage {
         Stage::Settled => (Word::Settled, None),
@@ -177,7 +177,11 @@ mod tests {
             save(&folder, &directory, &state).unwrap();
             assert_eq!(load(&folder, &directory).unwrap(), Some(state));
         }
-        for text in ["epoch = 1", "nonsense", "epoch = 1\nprimary = 'db9:3306'\nstage = 'settled'\nstopped = false\ncooling = false"] {
+        for text in [
+            "epoch = 1",
+            "nonsense",
+            "epoch = 1\nprimary = 'db9:3306'\nstage = 'settled'\nstopped = false\ncooling = false",
+        ] {
             fs::write(folder.join(FILE), text).unwrap();
             assert!(load(&folder, &directory).is_err(), "{text}");
         }

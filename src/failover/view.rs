@@ -108,7 +108,11 @@ pub fn wall_clock_text(at: SystemTime) -> String {
     let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
     let (hour, minute) = (second / 3600, second / 60 % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{:02}.{:03}", second % 60, since.subsec_millis())
+    format!(
+        "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{:02}.{:03}",
+        second % 60,
+        since.subsec_millis()
+    )
 }
 
 #[cfg(test)]

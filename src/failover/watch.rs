@@ -13,8 +13,8 @@ use crate::backend::{BackendError, Connection, Target};
 use crate::election::{Report, Sight, Trouble};
 use crate::gtid::MariaDbState;
 use crate::probing::standing::{
-    FIRST_LOG, Fixed, LOG_FILTERS, Lack, PROCESSES, Questions, Slot, first_log_state, heartbeat, lacks, processes,
-    report, semi_sync, slots,
+    FIRST_LOG, Fixed, LOG_FILTERS, Lack, PROCESSES, Questions, Slot, first_log_state, heartbeat, lacks,
+    processes, report, semi_sync, slots,
 };
 use crate::probing::{log_is_filtered, queries};
 use crate::runtime::clock;
@@ -146,14 +146,16 @@ impl Watch {
 
     /// Connects, and asks for what does not change. Where that fails, says whether the server let us in.
     async fn begin(&self, memory: &mut Memory) -> Result<Asked, (BackendError, bool)> {
-        let connection = open(&self.target, &self.settings, PATIENCE).await.map_err(|error| (error, false))?;
+        let connection =
+            open(&self.target, &self.settings, PATIENCE).await.map_err(|error| (error, false))?;
         memory.mine.push(u64::from(connection.thread_id()));
         self.inspect(connection).await.map_err(|error| (error, true))
     }
 
     async fn inspect(&self, mut connection: Connection) -> Result<Asked, BackendError> {
         let flavor = connection.flavor();
-        let version = connection.greeting.as_ref().map_or(0, |greeting| Flavor::version_of_greeting(&greeting.version));
+        let version =
+            connection.greeting.as_ref().map_or(0, |greeting| Flavor::version_of_greeting(&greeting.version));
         let grants = connection.query(queries::GRANTS, PATIENCE).await?;
         let variables = connection.query(VARIABLES, PATIENCE).await?;
         self.tell(Told::Lacks(lacks(flavor, version, &grants, &variables))).await;
@@ -191,7 +193,9 @@ impl Watch {
         let pair = |row: &Vec<Option<String>>| Some((row.first()?.clone()?, row.get(1)?.clone()?));
         let semi_sync = variables.rows.iter().filter_map(pair).collect();
         let period = match refused_is_empty(connection.query(heartbeat(fixed.flavor), PATIENCE).await)? {
-            Ok(answer) => answer.value("period").or(answer.value("Slave_heartbeat_period")).map(str::to_owned),
+            Ok(answer) => {
+                answer.value("period").or(answer.value("Slave_heartbeat_period")).map(str::to_owned)
+            }
             Err(()) => None,
         };
         let seconds = period.and_then(|text| text.parse::<f64>().ok()).filter(|seconds| *seconds > 0.0);

@@ -201,7 +201,11 @@ const FAILOVER_NEEDS: [FailoverNeed; 21] = [
         &["REPLICATION_SLAVE_ADMIN", "SUPER"],
         "stops receivers, has replicas follow another source",
     ),
-    failover_need(Flavor::MySql, &["SYSTEM_VARIABLES_ADMIN", "SUPER"], "sets `super_read_only` and semi-sync"),
+    failover_need(
+        Flavor::MySql,
+        &["SYSTEM_VARIABLES_ADMIN", "SUPER"],
+        "sets `super_read_only` and semi-sync",
+    ),
     failover_need(Flavor::MySql, &["CONNECTION_ADMIN", "SUPER"], "ends sessions on a server that is fenced"),
     failover_need(Flavor::MySql, &["PROCESS"], "sees them"),
     failover_need(Flavor::MySql, &["RELOAD"], "RESET REPLICA"),
@@ -225,15 +229,27 @@ const FAILOVER_NEEDS: [FailoverNeed; 21] = [
         "stops receivers, has replicas follow another source",
     ),
     failover_need(Flavor::MariaDb, &["READ_ONLY ADMIN"], "sets `read_only`"),
-    failover_need(Flavor::MariaDb, &["CONNECTION ADMIN", "SUPER"], "ends sessions on a server that is fenced"),
+    failover_need(
+        Flavor::MariaDb,
+        &["CONNECTION ADMIN", "SUPER"],
+        "ends sessions on a server that is fenced",
+    ),
     failover_need(Flavor::MariaDb, &["PROCESS"], "sees them"),
     failover_need(Flavor::MariaDb, &["RELOAD"], "RESET REPLICA"),
     failover_need(Flavor::MariaDb, &["REPLICATION MASTER ADMIN"], "sets semi-sync of a new primary"),
     failover_need(Flavor::MariaDb, &["BINLOG ADMIN"], "REJOIN forgets transactions that were given up"),
     failover_need(Flavor::MariaDb, &["EVENT"], "enables the events of a new primary"),
     failover_need(Flavor::MariaDb, &["SET USER"], "leaves events their definers"),
-    failover_need(Flavor::MariaDb, &["REPLICA MONITOR", "SLAVE MONITOR"], "counts the heartbeats that replicas get"),
-    failover_need(Flavor::MariaDb, &["BINLOG MONITOR", "REPLICATION CLIENT"], "sees what its logs can still send"),
+    failover_need(
+        Flavor::MariaDb,
+        &["REPLICA MONITOR", "SLAVE MONITOR"],
+        "counts the heartbeats that replicas get",
+    ),
+    failover_need(
+        Flavor::MariaDb,
+        &["BINLOG MONITOR", "REPLICATION CLIENT"],
+        "sees what its logs can still send",
+    ),
 ];
 
 /// What failover needs of a server of this flavor and version.

@@ -69,7 +69,9 @@ pub fn judge_settled(servers: &[Known<'_>], settled: ServerId) -> Judgement {
         Some(server) if writable(server) => Ok(settled),
         settled => {
             let silent = settled.filter(|server| server.now.is_err());
-            Err(NoPrimary::NoneWritable { silent: silent.map(|server| server.address.to_string()).into_iter().collect() })
+            Err(NoPrimary::NoneWritable {
+                silent: silent.map(|server| server.address.to_string()).into_iter().collect(),
+            })
         }
     };
     conclude(servers, primary, &HashMap::new())

@@ -18,7 +18,11 @@ async fn two(flavor: Flavor) {
         let events = ask_console(headgate, "SELECT what FROM events WHERE kind = 'rival'").await;
         events.is_ok_and(|events| texts(&events).iter().any(|line| line.contains("another Headgate watches")))
     };
-    stage.wait_for("both know of each other", async |stage| rival(&stage.headgate).await && rival(&other).await).await;
+    stage
+        .wait_for("both know of each other", async |stage| {
+            rival(&stage.headgate).await && rival(&other).await
+        })
+        .await;
     stage.primary().await.unwrap().kill();
     let blocked = async |headgate: &Headgate| {
         let timeline = ask_console(headgate, "SELECT phase, what FROM failovers").await.unwrap_or_default();
@@ -33,11 +37,12 @@ async fn two(flavor: Flavor) {
     }
     // The one that is left goes on.
     drop(other);
-    stage.wait_for("the one that is left promotes", async |stage| {
-        let primary = stage.primary().await;
-        primary.is_some_and(|primary| primary.name() != stage.cluster.primary().name())
-    })
-    .await;
+    stage
+        .wait_for("the one that is left promotes", async |stage| {
+            let primary = stage.primary().await;
+            primary.is_some_and(|primary| primary.name() != stage.cluster.primary().name())
+        })
+        .await;
 }
 
 #[tokio::test]
@@ -71,11 +76,12 @@ async fn cut_off(flavor: Flavor, fault: Fault) {
     let timeline = stage.timeline().await;
     assert!(timeline.iter().any(|line| line.contains("is still heard by")), "{timeline:#?}");
     primary.link().unwrap().set(Fault::None).await;
-    stage.wait_for("the primary is believed again", async |stage| {
-        let phase = stage.console("SHOW FAILOVER").await;
-        phase.is_ok_and(|phase| phase.value().as_deref() == Some("Healthy"))
-    })
-    .await;
+    stage
+        .wait_for("the primary is believed again", async |stage| {
+            let phase = stage.console("SHOW FAILOVER").await;
+            phase.is_ok_and(|phase| phase.value().as_deref() == Some("Healthy"))
+        })
+        .await;
 }
 
 #[tokio::test]

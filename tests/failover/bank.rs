@@ -38,7 +38,8 @@ pub(crate) async fn found(stage: &Stage) {
     for statement in [
         "CREATE TABLE app.accounts (id INT PRIMARY KEY, balance BIGINT NOT NULL)".to_owned(),
         // No unique key but its own: what runs twice is there twice.
-        "CREATE TABLE app.transfers (n BIGINT AUTO_INCREMENT PRIMARY KEY, id BIGINT NOT NULL, KEY (id))".to_owned(),
+        "CREATE TABLE app.transfers (n BIGINT AUTO_INCREMENT PRIMARY KEY, id BIGINT NOT NULL, KEY (id))"
+            .to_owned(),
         format!(
             "INSERT INTO app.accounts VALUES {}",
             (0..ACCOUNTS).map(|id| format!("({id}, {EACH})")).collect::<Vec<_>>().join(",")
@@ -53,7 +54,8 @@ impl Bank {
     /// Opens with so many customers.
     pub(crate) fn open(stage: &Stage, customers: u64) -> Self {
         let (ledger, closed) = (Arc::<Mutex<Ledger>>::default(), Arc::<AtomicBool>::default());
-        let mut bank = Self { ledger: Arc::clone(&ledger), closed: Arc::clone(&closed), customers: JoinSet::new() };
+        let mut bank =
+            Self { ledger: Arc::clone(&ledger), closed: Arc::clone(&closed), customers: JoinSet::new() };
         for _ in 0..customers {
             bank.customers.spawn(custom(stage.client(), Arc::clone(&ledger), Arc::clone(&closed)));
         }
@@ -80,7 +82,7 @@ impl Bank {
 }
 
 /// One customer, who comes back whenever something goes wrong.
-async fn custom( options: Options, ledger: Arc<Mutex<Ledger>>, closed: Arc<AtomicBool>) {
+async fn custom(options: Options, ledger: Arc<Mutex<Ledger>>, closed: Arc<AtomicBool>) {
     let mut connection = None;
     while !closed.load(Ordering::Relaxed) {
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -101,7 +103,8 @@ async fn custom( options: Options, ledger: Arc<Mutex<Ledger>>, closed: Arc<Atomi
             run(link, &format!("INSERT INTO transfers (id) VALUES ({id})")).await?;
             for account in [first, second] {
                 let change = if from == to { 0 } else { amount(account) };
-                run(link, &format!("UPDATE accounts SET balance = balance + {change} WHERE id = {account}")).await?;
+                run(link, &format!("UPDATE accounts SET balance = balance + {change} WHERE id = {account}"))
+                    .await?;
             }
             run(link, "COMMIT").await?;
             Ok(())

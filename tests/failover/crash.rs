@@ -60,7 +60,9 @@ async fn check(flavor: Flavor, end: End) {
         bank.go_on(&stage, 100).await;
         end.undo(old).await;
         let stays_out = comes_back(&stage, old).await;
-        stage.wait_until_whole(if stays_out { &BY_NAME[old.server_id() as usize - 1..][..1] } else { &[] }).await;
+        stage
+            .wait_until_whole(if stays_out { &BY_NAME[old.server_id() as usize - 1..][..1] } else { &[] })
+            .await;
         bank.go_on(&stage, 20).await;
         let ledger = bank.close().await;
         ledger.audit(&stage).await;
@@ -75,7 +77,10 @@ async fn check(flavor: Flavor, end: End) {
     }
     gaps.sort_unstable();
     let (median, worst) = (gaps[gaps.len() / 2], gaps[gaps.len() - 1]);
-    eprintln!("{flavor:?} {end:?}: {} rounds, time without writes: median {median:?}, worst {worst:?}", gaps.len());
+    eprintln!(
+        "{flavor:?} {end:?}: {} rounds, time without writes: median {median:?}, worst {worst:?}",
+        gaps.len()
+    );
     assert!(worst < end.worst() * 2, "{worst:?}\n{}", stage.headgate.log());
 }
 

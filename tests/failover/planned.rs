@@ -14,11 +14,16 @@ async fn switchovers(flavor: Flavor) {
         let bank = Bank::open(&stage, 8);
         bank.go_on(&stage, 100).await;
         let old = stage.primary().await.unwrap();
-        let to = stage.cluster.nodes().iter().filter(|node| node.name() != old.name()).nth(round % 2).unwrap();
+        let to =
+            stage.cluster.nodes().iter().filter(|node| node.name() != old.name()).nth(round % 2).unwrap();
         let begun = Instant::now();
         let told = stage.console(&format!("SWITCHOVER TO '{}'", to.address())).await;
         let told = texts(&told.unwrap_or_else(|error| panic!("{error}\n{}", stage.headgate.log())));
-        assert!(told.iter().any(|line| line.contains("is the primary")), "{told:#?}\n{}", stage.headgate.log());
+        assert!(
+            told.iter().any(|line| line.contains("is the primary")),
+            "{told:#?}\n{}",
+            stage.headgate.log()
+        );
         bank.go_on(&stage, 100).await;
         assert_eq!(stage.primary().await.unwrap().name(), to.name());
         stage.wait_until_whole(&[]).await;
@@ -62,7 +67,11 @@ async fn locks_are_in_the_way(flavor: Flavor) {
         let begun = Instant::now();
         let told = texts(&stage.console(&format!("SWITCHOVER TO '{to}'")).await.unwrap());
         assert!(begun.elapsed().as_secs() < 15, "{lock}: {:?}", begun.elapsed());
-        assert!(told.iter().any(|line| line.contains("all is put back")), "{lock}: {told:#?}\n{}", stage.headgate.log());
+        assert!(
+            told.iter().any(|line| line.contains("all is put back")),
+            "{lock}: {told:#?}\n{}",
+            stage.headgate.log()
+        );
         // What hangs may yet happen: not before it was time, and not after.
         for _ in 0..8 {
             assert!(!read_only(old).await, "{lock}");

@@ -73,7 +73,12 @@ async fn prepared(flavor: Flavor) {
         .await
         .unwrap()
         .unwrap();
-    for statement in ["XA START 'branch-7'", "INSERT INTO app.transfers (id) VALUES (-7)", "XA END 'branch-7'", "XA PREPARE 'branch-7'"] {
+    for statement in [
+        "XA START 'branch-7'",
+        "INSERT INTO app.transfers (id) VALUES (-7)",
+        "XA END 'branch-7'",
+        "XA PREPARE 'branch-7'",
+    ] {
         run(&mut client, statement).await.unwrap();
     }
     drop(client);

@@ -53,8 +53,16 @@ impl Stage {
         let cluster = builder.start().await.unwrap();
         let servers: Vec<_> = cluster.nodes().iter().map(Node::address).collect();
         let state = cluster.folder().join("headgate-state");
-        let mut options = HeadgateOptions { state: Some(state.clone()), ..HeadgateOptions::default() }.failover();
-        for argument in ["--set=failover.cooldown=0ms", "--failover-sessions=outlive", "--log=info,headgate::admin=warn,headgate::frontend=warn,headgate::failover=debug"].iter().chain(arguments) {
+        let mut options =
+            HeadgateOptions { state: Some(state.clone()), ..HeadgateOptions::default() }.failover();
+        for argument in [
+            "--set=failover.cooldown=0ms",
+            "--failover-sessions=outlive",
+            "--log=info,headgate::admin=warn,headgate::frontend=warn,headgate::failover=debug",
+        ]
+        .iter()
+        .chain(arguments)
+        {
             options = options.argument(argument);
         }
         let headgate = Headgate::start(binary(), &servers, &options).unwrap();
@@ -70,7 +78,8 @@ impl Stage {
             rows.is_ok_and(|rows| rows.value().as_deref() == Some("Healthy"))
         })
         .await;
-        let managed = !self.options.arguments.iter().any(|argument| argument == "--set=failover.heartbeat=leave");
+        let managed =
+            !self.options.arguments.iter().any(|argument| argument == "--set=failover.heartbeat=leave");
         if managed {
             self.wait_for("heartbeats are set", async |stage| {
                 let silence = stage.console("SELECT silence_ms FROM failover").await;
@@ -89,12 +98,7 @@ impl Stage {
         }
     }
 
-    /// Kills Headgate and starts it again with its state.
-    pub(crate) fn restart_headgate(&mut self) {
-        self.headgate.kill();
-        self.start_headgate();
-    }
-
+    /// Starts Headgate again, with the state of the one before.
     pub(crate) fn start_headgate(&mut self) {
         let servers: Vec<_> = self.cluster.nodes().iter().map(Node::address).collect();
         self.headgate = Headgate::start(binary(), &servers, &self.options).unwrap();
@@ -116,12 +120,6 @@ impl Stage {
     /// Asks the console.
     pub(crate) async fn console(&self, statement: &str) -> anyhow::Result<Reply> {
         ask_console(&self.headgate, statement).await
-    }
-
-    /// What has been seen and ordered, one line each.
-    pub(crate) async fn events(&self) -> Vec<String> {
-        let reply = self.console("SELECT kind, what FROM events ORDER BY number").await;
-        texts(&reply.unwrap_or_default())
     }
 
     /// What the machine did, one line each.
@@ -171,20 +169,27 @@ pub(crate) async fn ask_console(headgate: &Headgate, statement: &str) -> anyhow:
 /// The rows of a reply, columns joined.
 pub(crate) fn texts(reply: &Reply) -> Vec<String> {
     let rows = reply.results.iter().flatten();
-    let text = |value: &Option<Vec<u8>>| value.as_deref().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
+    let text = |value: &Option<Vec<u8>>| {
+        value.as_deref().map(String::from_utf8_lossy).unwrap_or_default().into_owned()
+    };
     rows.map(|row| row.iter().map(text).collect::<Vec<_>>().join(": ")).collect()
 }
 
 /// Whether a node replicates from another, is read only, and both its threads run.
 pub(crate) async fn follows(node: &Node, source: &Node) -> bool {
     let (status, names) = match node.flavor() {
-        Flavor::MySql => ("SHOW REPLICA STATUS", ["Source_Server_Id", "Replica_IO_Running", "Replica_SQL_Running"]),
-        Flavor::MariaDb => ("SHOW SLAVE STATUS", ["Master_Server_Id", "Slave_IO_Running", "Slave_SQL_Running"]),
+        Flavor::MySql => {
+            ("SHOW REPLICA STATUS", ["Source_Server_Id", "Replica_IO_Running", "Replica_SQL_Running"])
+        }
+        Flavor::MariaDb => {
+            ("SHOW SLAVE STATUS", ["Master_Server_Id", "Slave_IO_Running", "Slave_SQL_Running"])
+        }
     };
     let Ok(rows) = node.sql(status).await else { return false };
     let Some(row) = rows.first() else { return false };
     let id = source.server_id().to_string();
-    let follows = row.get(names[0]) == Some(id.as_str()) && names[1..].iter().all(|name| row.get(name) == Some("Yes"));
+    let follows =
+        row.get(names[0]) == Some(id.as_str()) && names[1..].iter().all(|name| row.get(name) == Some("Yes"));
     follows && read_only(node).await
 }
 

@@ -27,7 +27,9 @@ pub(super) fn server(
         return Err(wrong("there is something behind the address".to_owned()));
     }
     let known = view.failover.server(&name);
-    known.ok_or_else(|| ConsoleError::Declined { why: format!("{name} is no server that failover knows; SHOW SERVERS lists them") })
+    known.ok_or_else(|| ConsoleError::Declined {
+        why: format!("{name} is no server that failover knows; SHOW SERVERS lists them"),
+    })
 }
 
 /// Asks for something that is done at once.
@@ -61,7 +63,8 @@ pub(super) fn order(
     let last = |failover: &crate::failover::View| failover.events.back().map_or(0, |event| event.number);
     let after = last(&view.failover.view());
     ask(request, view, operator)?;
-    let of_order = |event: &&Happened| event.number > after && event.kind == "order" && event.what.starts_with(begins);
+    let of_order =
+        |event: &&Happened| event.number > after && event.kind == "order" && event.what.starts_with(begins);
     let is_over = |failover: &crate::failover::View| failover.events.iter().any(|event| of_order(&event));
     let failover = Handle::current().block_on(view.failover.wait_for(LONGEST, is_over));
     Ok(tell(failover.events.iter().filter(|event| event.number > after)))

@@ -12,7 +12,12 @@ pub(super) static EVENTS: Table = Table {
         column("number", "Number", Kind::Integer, "Counts up."),
         column("at", "At (UTC)", Kind::Text, "When."),
         column("epoch", "Epoch", Kind::Integer, "In which reign."),
-        column("kind", "Kind", Kind::Text, "`seen`: a server. `order`: what was done on one, and what came of it. `operator`, `alert`, `heartbeat`, `rival`, `lacks`."),
+        column(
+            "kind",
+            "Kind",
+            Kind::Text,
+            "`seen`: a server. `order`: what was done on one, and what came of it. `operator`, `alert`, `heartbeat`, `rival`, `lacks`.",
+        ),
         column("what", "What", Kind::Text, "What, and why."),
     ],
     rows,

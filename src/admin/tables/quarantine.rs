@@ -17,5 +17,7 @@ pub(super) static QUARANTINE: Table = Table {
 fn rows(view: &View) -> Vec<Vec<Value>> {
     let failover = view.failover.view();
     let kept_out = failover.quarantined.iter();
-    kept_out.map(|(server, why)| vec![Value::Text(view.failover.address(*server)), Value::text(why.clone())]).collect()
+    kept_out
+        .map(|(server, why)| vec![Value::Text(view.failover.address(*server)), Value::text(why.clone())])
+        .collect()
 }

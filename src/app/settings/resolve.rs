@@ -3,12 +3,12 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
-use super::{admission, failover};
 use super::model::{
     Admin, BackendLink, CertificateFiles, Control, Doorway, Front, Log, Pool, Runtime, Settings,
 };
 use super::password::{CONTROL_PASSWORD_VARIABLE, PasswordSource};
 use super::routing;
+use super::{admission, failover};
 use crate::config::{self, BackendTls, Endpoint, Place, Problem, Problems, Reading};
 use crate::telemetry::logging;
 use crate::topology::Address;

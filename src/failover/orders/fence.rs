@@ -28,7 +28,9 @@ pub(super) async fn fence(office: &Office<'_>, line: &mut Line) -> Result<Done, 
     } else if line.flavor() == Flavor::MySql {
         let locks = line.ask(BACKUP_LOCKS).await?;
         if locks.value("locks") != Some("0") {
-            return Err(Failure::Refused("a backup or FLUSH TABLES WITH READ LOCK is under way on it".to_owned()));
+            return Err(Failure::Refused(
+                "a backup or FLUSH TABLES WITH READ LOCK is under way on it".to_owned(),
+            ));
         }
     }
     line.set_global(variable, "1").await?;

@@ -50,13 +50,16 @@ pub(super) async fn follow(
 /// The statement that names the source.
 fn change(office: &Office<'_>, flavor: Flavor, source: ServerId) -> Result<String, Failure> {
     let refused = |why: &str| Failure::Refused(why.to_owned());
-    let account = office.settings.replication.as_ref().ok_or_else(|| refused("there is no replication account"))?;
+    let account =
+        office.settings.replication.as_ref().ok_or_else(|| refused("there is no replication account"))?;
     let target = office.settings.target(source).ok_or_else(|| refused("the source is not known"))?;
     let Address::Tcp { host, port } = &target.address else {
         return Err(refused("replicas cannot reach a Unix socket"));
     };
     let password = match &account.secret {
-        Secret::Clear(password) => std::str::from_utf8(password).map_err(|_| refused("the password is no text"))?,
+        Secret::Clear(password) => {
+            std::str::from_utf8(password).map_err(|_| refused("the password is no text"))?
+        }
         _ => "",
     };
     let (host, user, password) = (quoted(host), quoted(&account.user), quoted(password));
@@ -124,6 +127,7 @@ async fn stand_where_common(
         line.order("RESET MASTER").await?;
         line.order(&format!("SET GLOBAL gtid_binlog_state = {}", quoted(&common.to_string()))).await?;
     }
-    let position = if common == MariaDbState::default() { String::new() } else { common.position().to_string() };
+    let position =
+        if common == MariaDbState::default() { String::new() } else { common.position().to_string() };
     line.order(&format!("SET GLOBAL gtid_slave_pos = {}", quoted(&position))).await
 }

@@ -9,7 +9,11 @@ use crate::probing::standing::{EVENTS, disabled_events};
 
 /// Waits until a replica has applied these. Asked again and again and not with the servers' own functions: MariaDB's
 /// compares domain and sequence alone, and says "reached" for a server that never existed (HAZARDS 12).
-pub(super) async fn drain(office: &Office<'_>, line: &mut Line, up_to: &Transactions) -> Result<Done, Failure> {
+pub(super) async fn drain(
+    office: &Office<'_>,
+    line: &mut Line,
+    up_to: &Transactions,
+) -> Result<Done, Failure> {
     let fixed = answers::fixed(line).await?;
     loop {
         let (report, _) = answers::stand(line, &fixed, office.directory).await?;

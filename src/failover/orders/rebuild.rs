@@ -18,7 +18,9 @@ pub(super) async fn rebuild(office: &Office<'_>, line: &mut Line, donor: ServerI
     }
     let active = line.ask(CLONE_PLUGIN).await?;
     if active.value("status") != Some("ACTIVE") {
-        return Err(refused("it has no clone plugin: INSTALL PLUGIN clone SONAME 'mysql_clone.so' on both servers"));
+        return Err(refused(
+            "it has no clone plugin: INSTALL PLUGIN clone SONAME 'mysql_clone.so' on both servers",
+        ));
     }
     let target = office.settings.target(donor).ok_or_else(|| refused("the donor is not known"))?;
     let Address::Tcp { host, port } = &target.address else {
@@ -26,13 +28,18 @@ pub(super) async fn rebuild(office: &Office<'_>, line: &mut Line, donor: ServerI
     };
     let control = &office.settings.control;
     let password = match &control.secret {
-        Secret::Clear(password) => std::str::from_utf8(password).map_err(|_| refused("the password is no text"))?,
+        Secret::Clear(password) => {
+            std::str::from_utf8(password).map_err(|_| refused("the password is no text"))?
+        }
         _ => "",
     };
     line.set_global("clone_valid_donor_list", &quoted(&format!("{host}:{port}"))).await?;
     let (user, host, password) = (quoted(&control.user), quoted(host), quoted(password));
     // The server keeps the password out of its logs only where it sees the statement itself.
-    line.ask_unless(&format!("CLONE INSTANCE FROM {user}@{host}:{port} IDENTIFIED BY {password}"), MUST_BE_STARTED)
-        .await?;
+    line.ask_unless(
+        &format!("CLONE INSTANCE FROM {user}@{host}:{port} IDENTIFIED BY {password}"),
+        MUST_BE_STARTED,
+    )
+    .await?;
     Ok(Done::Plainly)
 }

@@ -6,8 +6,8 @@ use super::{NOT_A_REPLICA, Office, replica, wait};
 use crate::election::{Done, Failure, Receiver};
 use crate::failover::answers;
 use crate::failover::line::Line;
-use crate::runtime::clock;
 use crate::probing::standing::{PROCESSES, receivers};
+use crate::runtime::clock;
 use crate::topology::Flavor;
 
 /// ER_NO_SUCH_THREAD: it has gone by itself.
@@ -59,7 +59,9 @@ pub(in crate::failover) async fn set_heartbeat(line: &mut Line, period: Duration
     let statements = match line.flavor() {
         Flavor::MySql => [
             "STOP REPLICA IO_THREAD".to_owned(),
-            format!("CHANGE REPLICATION SOURCE TO SOURCE_HEARTBEAT_PERIOD = {seconds}, SOURCE_CONNECT_RETRY = 1"),
+            format!(
+                "CHANGE REPLICATION SOURCE TO SOURCE_HEARTBEAT_PERIOD = {seconds}, SOURCE_CONNECT_RETRY = 1"
+            ),
             "START REPLICA IO_THREAD".to_owned(),
         ],
         Flavor::MariaDb => [

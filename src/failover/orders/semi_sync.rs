@@ -11,12 +11,15 @@ const SOURCE: [&str; 2] = ["rpl_semi_sync_source", "rpl_semi_sync_master"];
 const REPLICA: [&str; 2] = ["rpl_semi_sync_replica", "rpl_semi_sync_slave"];
 
 /// What goes from the old primary to the new one, the switch last.
-const GOES_OVER: [&str; 5] = ["wait_for_replica_count", "wait_for_slave_count", "wait_point", "wait_no_replica", "timeout"];
+const GOES_OVER: [&str; 5] =
+    ["wait_for_replica_count", "wait_for_slave_count", "wait_point", "wait_no_replica", "timeout"];
 
 impl ServerSettings {
     /// It waits for replicas to acknowledge.
     pub(in crate::failover) fn waits_for_replicas(&self) -> bool {
-        SOURCE.iter().any(|prefix| self.semi_sync.get(&format!("{prefix}_enabled")).is_some_and(|value| value == "ON"))
+        SOURCE
+            .iter()
+            .any(|prefix| self.semi_sync.get(&format!("{prefix}_enabled")).is_some_and(|value| value == "ON"))
     }
 }
 
@@ -27,8 +30,13 @@ pub(super) async fn restore(office: &Office<'_>, line: &mut Line) -> Result<Done
         .iter()
         .any(|prefix| own.semi_sync.get(&format!("{prefix}_enabled")).is_some_and(|value| value == "ON"));
     let wanted = office.model.map_or(acknowledges, ServerSettings::waits_for_replicas);
-    let Some(prefix) = SOURCE.iter().find(|prefix| own.semi_sync.contains_key(&format!("{prefix}_enabled"))) else {
-        return if wanted { Err(Failure::Refused("it has no semi-synchronous replication".into())) } else { Ok(Done::Plainly) };
+    let Some(prefix) = SOURCE.iter().find(|prefix| own.semi_sync.contains_key(&format!("{prefix}_enabled")))
+    else {
+        return if wanted {
+            Err(Failure::Refused("it has no semi-synchronous replication".into()))
+        } else {
+            Ok(Done::Plainly)
+        };
     };
     if !wanted {
         return Ok(Done::Plainly);
@@ -77,5 +85,8 @@ pub(super) async fn wait_no_more(line: &mut Line) -> Result<(), Failure> {
 async fn ask(line: &mut Line) -> Result<ServerSettings, Failure> {
     let answer = line.ask(semi_sync()).await?;
     let pair = |row: &Vec<Option<String>>| Some((row.first()?.clone()?, row.get(1)?.clone()?));
-    Ok(ServerSettings { semi_sync: answer.rows.iter().filter_map(pair).collect(), ..ServerSettings::default() })
+    Ok(ServerSettings {
+        semi_sync: answer.rows.iter().filter_map(pair).collect(),
+        ..ServerSettings::default()
+    })
 }

@@ -10,12 +10,12 @@ mod read;
 
 pub use needs::{Lack, lacks};
 pub use questions::{
-    BACKUP_LOCKS, CLONE_PLUGIN, EVENTS, FIRST_LOG, LOG_FILTERS, PROCESSES, Questions, SERVER_CLOCK, heartbeat, prepared_branches,
-    semi_sync,
+    BACKUP_LOCKS, CLONE_PLUGIN, EVENTS, FIRST_LOG, LOG_FILTERS, PROCESSES, Questions, SERVER_CLOCK,
+    heartbeat, prepared_branches, semi_sync,
 };
 pub use read::{
-    BadReport, Channels, Fixed, Names, Process, Slot, disabled_events, first_log_state, prepared, processes, receivers, report,
-    seconds_since_epoch, slots,
+    BadReport, Channels, Fixed, Names, Process, Slot, disabled_events, first_log_state, prepared, processes,
+    receivers, report, seconds_since_epoch, slots,
 };
 
 #[cfg(test)]

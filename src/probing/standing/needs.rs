@@ -38,9 +38,10 @@ const SETTINGS: [(Flavor, &str, &str); 4] = [
 #[must_use]
 pub fn lacks(flavor: Flavor, version: u32, grants: &Answer, variables: &Answer) -> Vec<Lack> {
     let held = Grants::read(grants);
-    let grants = to_fail_over(flavor, version)
-        .filter(|need| !held.hold(need.privileges, need.on))
-        .map(|need| Lack::Grant { privilege: need.privileges.first().copied().unwrap_or_default(), on: need.on });
+    let grants =
+        to_fail_over(flavor, version).filter(|need| !held.hold(need.privileges, need.on)).map(|need| {
+            Lack::Grant { privilege: need.privileges.first().copied().unwrap_or_default(), on: need.on }
+        });
     let value = |name: &str| {
         let row = variables.rows.iter().find(|row| row.first().and_then(Option::as_deref) == Some(name))?;
         row.get(1)?.as_deref()

@@ -44,9 +44,8 @@ impl Questions {
                 "SHOW ALL SLAVES STATUS",
             ),
         };
-        let slots: String = (1..=SLOTS)
-            .map(|slot| format!(", IS_USED_LOCK('{}') AS slot{slot}", Self::slot(slot)))
-            .collect();
+        let slots: String =
+            (1..=SLOTS).map(|slot| format!(", IS_USED_LOCK('{}') AS slot{slot}", Self::slot(slot))).collect();
         Self { own: own + &slots + ", CONNECTION_ID() AS me", channel }
     }
 

@@ -82,7 +82,8 @@ pub fn report(
             received.insert_all(&transactions(answered.received())?);
             filtered |= answered.filtered();
             let (address, origin) = answered.source();
-            let by_origin = || Some(origin.as_str()).filter(|origin| !origin.is_empty()).and_then(|o| names.origin(o));
+            let by_origin =
+                || Some(origin.as_str()).filter(|origin| !origin.is_empty()).and_then(|o| names.origin(o));
             // The address first: after CHANGE … the source's name is that of the one before until there is a connection.
             let source = names.at(&address).or_else(by_origin);
             told.source = Some((address, origin));
@@ -141,7 +142,9 @@ impl ChannelRow<'_> {
         match self.get("receiver", "Slave_IO_Running") {
             // MariaDB: `Preparing` has logged in and not asked for events yet.
             "ON" | "Yes" | "Preparing" => Receiver::Running,
-            "CONNECTING" | "Connecting" if CROWDED.contains(&self.get("error", "Last_IO_Errno")) => Receiver::Crowded,
+            "CONNECTING" | "Connecting" if CROWDED.contains(&self.get("error", "Last_IO_Errno")) => {
+                Receiver::Crowded
+            }
             "CONNECTING" | "Connecting" => Receiver::Connecting,
             _ => Receiver::Stopped,
         }

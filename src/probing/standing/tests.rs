@@ -72,7 +72,10 @@ fn a_replica_of_mysql_stands_so() {
     let (report, channels) =
         report(&fixed(Flavor::MySql), &answer(&MYSQL_OWN), &mysql_channel("ON", "0"), &Cluster).unwrap();
     let channel = report.channel.clone().unwrap();
-    assert_eq!((channel.source, channel.receiver, channel.heartbeats), (Some(ServerId(0)), Receiver::Running, 6));
+    assert_eq!(
+        (channel.source, channel.receiver, channel.heartbeats),
+        (Some(ServerId(0)), Receiver::Running, 6)
+    );
     assert!(channel.applier && report.logs && !report.writable && !report.filtered && !channels.several);
     assert_eq!(report.origin, "63a92b02-ec52-11f1-83dc-02fc00000001");
     assert_eq!(report.received.count(), 8, "{}", report.received);
@@ -102,7 +105,8 @@ fn a_replica_of_mariadb_stands_so() {
         ("passes_on", "1"),
         ("executed", "0-1-5"),
     ];
-    let (report, _) = report(&fixed(Flavor::MariaDb), &answer(&own), &answer(&MARIADB_CHANNEL), &Cluster).unwrap();
+    let (report, _) =
+        report(&fixed(Flavor::MariaDb), &answer(&own), &answer(&MARIADB_CHANNEL), &Cluster).unwrap();
     assert_eq!(report.received, Transactions::MariaDb("0-1-7".parse().unwrap()));
     assert_eq!(report.purged, Transactions::MariaDb("0-1-3".parse().unwrap()));
     let channel = report.channel.unwrap();
