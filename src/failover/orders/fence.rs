@@ -1,6 +1,7 @@
 //! Making a server read only, and writable again.
 
-use super::{Office, semi_sync};
+use super::carry_out::Office;
+use super::semi_sync;
 use crate::election::{Done, Failure};
 use crate::failover::line::Line;
 use crate::probing::standing::{BACKUP_LOCKS, PROCESSES, prepared, prepared_branches, processes};

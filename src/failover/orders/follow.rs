@@ -1,6 +1,7 @@
 //! Having a server replicate from another.
 
-use super::{NOT_A_REPLICA, Office, quoted, replica, semi_sync};
+use super::carry_out::{NOT_A_REPLICA, Office, quoted, replica};
+use super::semi_sync;
 use crate::auth::Secret;
 use crate::election::{Done, Failure, Report};
 use crate::failover::answers;

@@ -1,6 +1,7 @@
 //! A replica applies what it has, and becomes the primary.
 
-use super::{NOT_A_REPLICA, Office, fence, replica, wait};
+use super::carry_out::{NOT_A_REPLICA, Office, replica, wait};
+use super::fence;
 use crate::election::{Done, Failure};
 use crate::failover::answers;
 use crate::failover::line::Line;

@@ -1,6 +1,6 @@
 //! Making a server a copy of another.
 
-use super::{Office, quoted};
+use super::carry_out::{Office, quoted};
 use crate::auth::Secret;
 use crate::election::{Done, Failure};
 use crate::failover::line::Line;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{NOT_A_REPLICA, Office, replica, wait};
+use super::carry_out::{NOT_A_REPLICA, Office, replica, wait};
 use crate::election::{Done, Failure, Receiver};
 use crate::failover::answers;
 use crate::failover::line::Line;

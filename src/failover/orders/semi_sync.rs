@@ -1,6 +1,6 @@
 //! Semi-synchronous replication goes with the role.
 
-use super::Office;
+use super::carry_out::Office;
 use crate::election::{Done, Failure};
 use crate::failover::line::Line;
 use crate::failover::watch::ServerSettings;
@@ -46,7 +46,7 @@ pub(super) async fn restore(office: &Office<'_>, line: &mut Line) -> Result<Done
         let value = office.model.and_then(|model| model.semi_sync.get(&name));
         if let Some(value) = value.filter(|value| own.semi_sync.get(&name) != Some(value)) {
             let number = value.bytes().all(|byte| byte.is_ascii_digit());
-            let value = if number { value.clone() } else { super::quoted(value) };
+            let value = if number { value.clone() } else { super::carry_out::quoted(value) };
             line.set_global(&name, &value).await?;
         }
     }
