@@ -139,7 +139,7 @@ fn no_failure_breaks_what_must_hold() {
         return;
     }
     // What is built without optimisation is a first look.
-    let wanted = number("HEADGATE_FAILURES").unwrap_or(if cfg!(debug_assertions) { 1_000 } else { 100_000 });
+    let wanted = number("HEADGATE_FAILURES").unwrap_or(if cfg!(debug_assertions) { 200 } else { 100_000 });
     let (next, failures) = (AtomicU64::new(0), AtomicU64::new(0));
     let (promotions, lost, longest) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let workers = thread::available_parallelism().map_or(1, usize::from);
@@ -174,7 +174,7 @@ fn no_failure_breaks_what_must_hold() {
 fn known_faults_are_caught() {
     let mut uncaught = Vec::new();
     for (mutation, by) in mutation::ALL {
-        let tries = if cfg!(debug_assertions) { 300 } else { 30_000 };
+        let tries = if cfg!(debug_assertions) { 260 } else { 30_000 };
         if cfg!(debug_assertions) && mutation::RARE.contains(mutation) {
             continue;
         }
