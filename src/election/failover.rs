@@ -90,7 +90,14 @@ impl Machine {
             .collect();
         let mut open = false;
         for replica in moving {
-            open |= self.pursue(now, Goal::Stop(replica), || Action::StopReceiver { replica }).is_open();
+            let stopped = self.pursue(now, Goal::Stop(replica), || Action::StopReceiver { replica });
+            // Who does not follow is not waited for. If he answers in time, he is compared.
+            let known = self.roster.get(replica);
+            let counts = known.is_some_and(|known| {
+                known.in_vain
+                    || known.current().is_some_and(|report| self.primary.is_some_and(|p| report.follows(p)))
+            });
+            open |= stopped.is_open() && counts;
             // From now on it may be stopped, whatever answer comes.
             let until = now + self.rules.order;
             if let Some(known) = self.roster.get_mut(replica) {

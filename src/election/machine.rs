@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::blocked::Why;
+use super::candidate::Ranking;
 use super::change::{Change, Kind};
 use super::command::{Action, Alert, Command, Failure};
 use super::event::Event;
@@ -172,6 +173,13 @@ impl Machine {
     #[must_use]
     pub const fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// Who could be switched over to by now, the best first, and what stands against the others. While the primary is being
+    /// replaced: who could become it.
+    #[must_use]
+    pub fn candidates(&self) -> Ranking {
+        self.ranking()
     }
 
     /// The servers that are kept out, and why.

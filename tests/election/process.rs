@@ -110,8 +110,9 @@ impl World {
         } else if !self.connected(server, here) {
             (Sight::Trouble(Trouble::Silent), PATIENCE)
         } else if model.frozen {
-            let trouble = if self.processes.is_multiple_of(2) { Trouble::Hung } else { Trouble::Silent };
-            (Sight::Trouble(trouble), PATIENCE)
+            (Sight::Trouble(Trouble::Silent), PATIENCE)
+        } else if model.stalled {
+            (Sight::Trouble(Trouble::Hung), PATIENCE)
         } else if model.crowded {
             (Sight::Crowded, HOP)
         } else if model.disk_full && model.writable {

@@ -238,6 +238,8 @@ impl World {
                     .is_some_and(|link| link.source == primary && link.receiver == Receiver::Running)
                     && source.works()
                     && !source.disk_full
+                    && !source.stalled
+                    && !self.servers[replica].stalled
                     && self.servers[replica].works()
                     && !self.servers[replica].crowded
                     && self.connected(replica, primary)

@@ -109,6 +109,7 @@ fn death_is_confirmed_in_time() {
     );
     check_times("a process that is frozen", &busy, Kind::Freeze, frozen(&busy));
     check_times("a host that is cut off", &busy, Kind::Isolate, frozen(&busy));
+    check_times("a server that greets and does nothing else", &busy, Kind::Stall, frozen(&busy));
     check_times("a disk that is full", &busy, Kind::DiskFull, frozen(&busy) + SECOND / 2);
     check_times(
         "a frozen process without writes, heartbeats of 30 s",
