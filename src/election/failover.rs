@@ -54,10 +54,10 @@ impl Machine {
             return self.adopt(now);
         }
         match self.prepare(now) {
-            Progress::Open if self.is_late(now) => return self.fail(now, Why::TookTooLong("Revoking")),
-            Progress::Open => return false,
-            Progress::Failed(why) => return self.fail(now, Why::StateNotSaved(why.to_string())),
-            Progress::Done => {}
+            Err(why) => return self.fail(now, why),
+            Ok(false) if self.is_late(now) => return self.fail(now, Why::TookTooLong("Revoking")),
+            Ok(false) => return false,
+            Ok(true) => {}
         }
         if let Kind::Switchover(_) = kind {
             self.enter(now, Phase::Fencing, "writes are held");
@@ -107,8 +107,8 @@ impl Machine {
         if open { Progress::Open } else { Progress::Done }
     }
 
-    /// Saves that a change begins, holds writes, and runs the operator's program.
-    fn prepare(&mut self, now: Instant) -> Progress {
+    /// Saves that a change begins, holds writes, and runs the operator's program. True when all is done.
+    fn prepare(&mut self, now: Instant) -> Result<bool, Why> {
         // What may have been promoted already is the more important thing to know after a restart.
         let saved = if matches!(self.stage, Stage::Promoting { .. }) {
             Progress::Done
@@ -116,8 +116,10 @@ impl Machine {
             self.stage = Stage::Changing;
             self.save(now)
         };
-        if !saved.is_done() {
-            return saved;
+        match saved {
+            Progress::Open => return Ok(false),
+            Progress::Failed(why) => return Err(Why::StateNotSaved(why.to_string())),
+            Progress::Done => {}
         }
         let grace = if self.is_switchover() { self.rules.grace } else { Duration::ZERO };
         self.held = true;
@@ -128,10 +130,9 @@ impl Machine {
             None => Progress::Done,
         };
         match (held, hooked) {
-            (Progress::Open, _) | (_, Progress::Open) => Progress::Open,
-            (Progress::Failed(why), _) => Progress::Failed(why),
-            (_, Progress::Failed(why)) if self.is_switchover() => Progress::Failed(why),
-            (Progress::Done, _) => Progress::Done,
+            (Progress::Failed(why), _) => Err(Why::NotHeld(why.to_string())),
+            (_, Progress::Failed(why)) if self.is_switchover() => Err(Why::HookFailed(why.to_string())),
+            (held, hooked) => Ok(!held.is_open() && !hooked.is_open()),
         }
     }
 
@@ -163,7 +164,7 @@ impl Machine {
         self.held = true;
         match self.pursue(now, Goal::Hold, || Action::HoldWrites { grace: Duration::ZERO }) {
             Progress::Open => return false,
-            Progress::Failed(why) => return self.fail(now, Why::NotUndone(why.to_string())),
+            Progress::Failed(why) => return self.fail(now, Why::NotHeld(why.to_string())),
             Progress::Done => {}
         }
         self.epoch = Epoch(self.epoch.0 + 1);

@@ -107,9 +107,7 @@ impl World {
         let model = &self.servers[server];
         let (sight, delay) = if self.rejected[server] || (self.connected(server, here) && !model.up) {
             (Sight::Trouble(Trouble::Refused), HOP)
-        } else if !self.connected(server, here) {
-            (Sight::Trouble(Trouble::Silent), PATIENCE)
-        } else if model.frozen {
+        } else if model.frozen || !self.connected(server, here) {
             (Sight::Trouble(Trouble::Silent), PATIENCE)
         } else if model.stalled {
             (Sight::Trouble(Trouble::Hung), PATIENCE)
