@@ -280,6 +280,9 @@ impl Machine {
             return self.is_late(now) && self.fail(now, Why::TookTooLong("CatchingUp"));
         }
         self.epoch = Epoch(self.epoch.0 + 1);
+        if let Some(change) = &mut self.change {
+            change.before = None;
+        }
         self.enter(now, Phase::Promoting, format!("{candidate} has applied all it received"));
         true
     }

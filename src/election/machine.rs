@@ -53,6 +53,8 @@ pub struct Machine {
     pub(super) published: Option<(Epoch, ServerId)>,
     /// What was saved last, as far as that is known.
     pub(super) saved: Option<State>,
+    /// A promotion that was not begun may be saved as begun: nobody knows what came of saving it.
+    pub(super) in_doubt: bool,
     /// Writes may be held.
     pub(super) held: bool,
     pub(super) cooldown_until: Option<Instant>,
@@ -90,6 +92,7 @@ impl Machine {
             run: None,
             published: None,
             saved: None,
+            in_doubt: false,
             held: true,
             cooldown_until: None,
             retry_at: None,
@@ -193,6 +196,7 @@ impl Machine {
         self.change = None;
         self.published = None;
         self.saved = state;
+        self.in_doubt = false;
         self.held = true;
         if state.map(|state| (state.epoch, Some(state.primary))) != Some((self.epoch, self.primary)) {
             self.lineage = None;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::blocked::Why;
 use super::change::Kind;
-use super::command::{Action, Failure, Hook};
+use super::command::{Action, Hook};
 use super::machine::Machine;
 use super::orders::{Goal, Progress};
 use super::phase::Phase;
@@ -21,21 +21,17 @@ impl Machine {
             self.block(now, Why::TookTooLong("Promoting"));
             return true;
         };
-        let before = self.stage;
+        let stage = self.stage;
+        let before = self.change.as_mut().map_or(stage, |change| *change.before.get_or_insert(stage));
         self.stage = Stage::Promoting { candidate };
         match self.save(now) {
             Progress::Done => {}
             Progress::Open if self.is_late(now) => return self.give_in(now, candidate),
             Progress::Open => return false,
             Progress::Failed(why) => {
-                // Refused: it is not written, and nobody was promoted. The number of the reign is spent all the same.
-                if let Failure::Refused(_) = why
-                    && self.kind() != Some(Kind::Resumed(candidate))
-                {
-                    self.stage = if before == self.stage { Stage::Changing } else { before };
-                }
-                self.block(now, Why::StateNotSaved(why.to_string()));
-                return true;
+                // Nobody was promoted. The number of the reign is spent all the same.
+                self.stage = before;
+                return self.fail(now, Why::StateNotSaved(why.to_string()));
             }
         }
         if self.is_vetoed(candidate) && self.orders.progress(Goal::Promote).is_none() {

@@ -85,7 +85,7 @@ const KINDS: &[(u64, Kind)] = &[
     (2, Kind::Purge),
     (2, Kind::Slow),
     (6, Kind::Kill),
-    (1, Kind::StoreBroken),
+    (2, Kind::StoreBroken),
     (1, Kind::Rival),
     (1, Kind::LeaseLost),
     (1, Kind::Pause),
