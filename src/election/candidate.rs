@@ -33,6 +33,8 @@ pub enum Rejection {
     NotFollowing,
     /// It cannot be reached.
     OutOfReach,
+    /// It is the primary that is to be replaced.
+    Failed,
     /// It was tried, and this went wrong.
     Tried(String),
 }
@@ -172,6 +174,7 @@ impl fmt::Display for Rejection {
             Self::ApplierStopped => f.write_str("does not apply what it receives"),
             Self::NotFollowing => f.write_str("does not follow the primary"),
             Self::OutOfReach => f.write_str("is out of reach"),
+            Self::Failed => f.write_str("is the primary that failed"),
             Self::Tried(problem) => write!(f, "was tried: {problem}"),
         }
     }

@@ -91,7 +91,7 @@ impl Machine {
         // Once a promotion has failed, the old primary may be the best there is, being fenced now.
         let forward = matches!(self.stage, Stage::Promoting { .. });
         if Some(server) == self.primary && !forward {
-            return Some(Rejection::Tried("it is the primary that failed".into()));
+            return Some(Rejection::Failed);
         }
         if Some(server) == self.primary && !known.prepared.is_empty() {
             return Some(Rejection::Quarantined);

@@ -108,6 +108,7 @@ impl Machine {
         }
         self.rounds = 0;
         self.told = None;
+        self.accept_loss = false;
         self.speak_for_primary(now, primary);
         false
     }

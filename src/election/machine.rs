@@ -36,6 +36,8 @@ pub struct Machine {
     pub(super) primary: Option<ServerId>,
     pub(super) stage: Stage,
     pub(super) phase: Phase,
+    /// When the phase was entered.
+    pub(super) entered: Instant,
     /// When the phase must be over.
     pub(super) deadline: Option<Instant>,
     pub(super) orders: Orders,
@@ -83,6 +85,7 @@ impl Machine {
             primary: None,
             stage: Stage::Settled,
             phase: Phase::Starting,
+            entered: now,
             deadline: None,
             orders: Orders::default(),
             change: None,
@@ -134,7 +137,7 @@ impl Machine {
     #[must_use]
     pub fn wake_at(&self) -> Instant {
         let look_again = match self.phase {
-            Phase::Suspecting | Phase::Confirming | Phase::CatchingUp => LOOK_AGAIN,
+            Phase::Suspecting | Phase::Confirming | Phase::CatchingUp | Phase::Repointing => LOOK_AGAIN,
             _ => Duration::from_secs(1),
         };
         let times = [self.deadline, self.orders.next_deadline(), self.cooldown_until, self.retry_at];
@@ -236,6 +239,7 @@ impl Machine {
             Phase::Repointing | Phase::Publishing => Some(order * 3),
             Phase::Undoing => Some(order * 3 + rules.longest_order() * 2),
         };
+        self.entered = now;
         self.deadline = within.map(|within| now + within);
         // What did not work is tried less often the more often it did not.
         self.retry_at =

@@ -1,6 +1,6 @@
 //! The phases from the promotion on. There is no way back from them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::blocked::Why;
 use super::change::Kind;
@@ -13,6 +13,9 @@ use crate::topology::ServerId;
 
 /// How often a candidate in reach is told to become the primary before another is looked for.
 const MOST_ATTEMPTS: u32 = 3;
+
+/// Who has not followed by then is not waited for, if another has: clients wait meanwhile, and one replica can acknowledge.
+const SLOW: Duration = Duration::from_millis(300);
 
 impl Machine {
     /// Saves that this one, and nobody else, is promoted in this reign; then promotes it.
@@ -73,11 +76,16 @@ impl Machine {
         let mut open =
             self.pursue(now, Goal::SemiSync, || Action::RestoreSemiSync { primary: source }).is_open();
         let within = self.roster.get(source).and_then(|known| Some(known.report.as_ref()?.executed.clone()));
+        let mut following = 0;
         for replica in self.repointable(source, planned) {
             let follow = || Action::Follow { replica, source, within: within.clone(), accept: None };
-            open |= self.pursue(now, Goal::Follow(replica), follow).is_open();
+            let progress = self.pursue(now, Goal::Follow(replica), follow);
+            open |= progress.is_open();
+            following += u32::from(progress.is_done());
         }
-        if open && !self.is_late(now) {
+        let waited = now.saturating_duration_since(self.entered) >= SLOW;
+        let enough = following > 0 && waited;
+        if open && !enough && !self.is_late(now) {
             return false;
         }
         self.enter(now, Phase::Publishing, "the replicas that can do so follow it");
