@@ -180,7 +180,7 @@ impl Machine {
         for server in self.to_fence() {
             // Who has been silent for long enough to be replaced hardly answers now.
             let silent = self.roster.get(server).is_some_and(|known| known.bad.is_some());
-            let within = if silent { self.rules.order / 2 } else { self.rules.longest_order() };
+            let within = if silent { self.rules.order / 4 } else { self.rules.longest_order() };
             let done =
                 self.pursue_within(now, Goal::Fence(server), within, || Action::Fence { server, lock_wait });
             match done {
