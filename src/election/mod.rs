@@ -49,7 +49,8 @@
 //!   [`Machine::wake_at`].
 //! - Carry commands to a server out in order, drop what its deadline has passed for, and let nothing take effect later: a
 //!   statement that cannot be taken back compares the server's clock itself, as in
-//!   `SET GLOBAL read_only = (SYSDATE(6) > '…')`, and a connection that is given up is reset rather than closed.
+//!   `SET GLOBAL read_only = IF(SYSDATE(6) < '…', 0, @@global.read_only)`, which MySQL 9.7 and MariaDB 10.11 take; and a
+//!   connection that is given up is reset rather than closed.
 //! - Hold writes from the start until the first [`Action::Publish`] and [`Action::ReleaseWrites`]; remember per reign what was
 //!   relayed as committed; relay no OK of the primary after [`Action::HoldWrites`] without grace is answered.
 //! - Write [`Action::Save`] to the disk, or under the lease, before it is answered. After a restart hand the last one to
