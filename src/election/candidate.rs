@@ -62,7 +62,7 @@ pub struct Ranking {
 pub struct Lineage<'a> {
     /// Whose transactions are no one's mistake, though nobody has seen them on the primary: semi-synchronous replicas have
     /// them before it shows them (HAZARDS 14).
-    pub origin: Option<&'a str>,
+    pub origins: &'a [&'a str],
     /// What was seen on the primary; nothing where it was never seen.
     pub seen: Option<&'a Transactions>,
 }
@@ -75,11 +75,7 @@ impl Lineage<'_> {
         if seen.contains(held) {
             return None;
         }
-        let unseen = held.without(seen);
-        let errant = match self.origin {
-            Some(origin) => unseen.by_origin(origin).1,
-            None => unseen,
-        };
+        let errant = self.origins.iter().fold(held.without(seen), |left, origin| left.by_origin(origin).1);
         (!errant.is_empty()).then_some(errant)
     }
 }

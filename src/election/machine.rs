@@ -137,7 +137,11 @@ impl Machine {
     #[must_use]
     pub fn wake_at(&self) -> Instant {
         let look_again = match self.phase {
-            Phase::Suspecting | Phase::Confirming | Phase::CatchingUp | Phase::Repointing => LOOK_AGAIN,
+            Phase::Suspecting
+            | Phase::Confirming
+            | Phase::Revoking
+            | Phase::CatchingUp
+            | Phase::Repointing => LOOK_AGAIN,
             _ => Duration::from_secs(1),
         };
         let times = [self.deadline, self.orders.next_deadline(), self.cooldown_until, self.retry_at];
