@@ -301,6 +301,10 @@ impl World {
             }
             return;
         }
+        // A copy of another server has none.
+        if !self.servers[server].prepared.iter().any(|other| other.id == tx.id) {
+            return;
+        }
         self.servers[server].prepared.retain(|other| other.id != tx.id);
         tx.number = self.servers[server].next_number();
         self.servers[server].log_it(tx);
