@@ -52,6 +52,10 @@ pub enum Why {
     NotPromoted(ServerId),
     /// What must outlive Headgate could not be written.
     StateNotSaved(String),
+    /// Writes could not be held.
+    NotHeld(String),
+    /// The operator's program failed, which a planned switchover takes for a no.
+    HookFailed(String),
     /// The primary is read only, and Headgate did not do it.
     PrimaryReadOnly(ServerId),
     /// A phase took longer than it may.
@@ -71,6 +75,8 @@ impl Why {
                 | Self::ApplierBehind(_)
                 | Self::NotPromoted(_)
                 | Self::StateNotSaved(_)
+                | Self::NotHeld(_)
+                | Self::HookFailed(_)
                 | Self::TookTooLong(_)
                 | Self::NotUndone(_)
         )
@@ -98,6 +104,8 @@ impl Why {
             Self::ApplierBehind(_) => "wait, or look at what the replica applies; it is tried again",
             Self::NotPromoted(_) => "look at the candidate's log; it is tried again",
             Self::StateNotSaved(_) => "make room for the state file, or look at etcd; it is tried again",
+            Self::NotHeld(_) => "end the transactions that are open, or wait; it is tried again",
+            Self::HookFailed(_) => "look at what the program wrote",
             Self::PrimaryReadOnly(_) => "SET GLOBAL read_only = OFF there, or SWITCHOVER TO another",
             Self::TookTooLong(_) => "look at the timeline; it is tried again",
             Self::NotUndone(_) => "look at the servers named; it is tried again",
@@ -131,6 +139,8 @@ impl fmt::Display for Why {
             Self::ApplierBehind(server) => write!(f, "{server} has not applied what it received"),
             Self::NotPromoted(server) => write!(f, "{server} was not promoted"),
             Self::StateNotSaved(problem) => write!(f, "the state could not be saved: {problem}"),
+            Self::NotHeld(problem) => write!(f, "writes could not be held: {problem}"),
+            Self::HookFailed(problem) => write!(f, "the hook failed: {problem}"),
             Self::PrimaryReadOnly(server) => write!(f, "the primary, {server}, is read only"),
             Self::TookTooLong(phase) => write!(f, "{phase} took too long"),
             Self::NotUndone(what) => write!(f, "not undone yet: {what}"),

@@ -54,10 +54,10 @@ impl Machine {
             return self.adopt(now);
         }
         match self.prepare(now) {
-            Progress::Open if self.is_late(now) => return self.fail(now, Why::TookTooLong("Revoking")),
-            Progress::Open => return false,
-            Progress::Failed(why) => return self.fail(now, Why::StateNotSaved(why.to_string())),
-            Progress::Done => {}
+            Err(why) => return self.fail(now, why),
+            Ok(false) if self.is_late(now) => return self.fail(now, Why::TookTooLong("Revoking")),
+            Ok(false) => return false,
+            Ok(true) => {}
         }
         if let Kind::Switchover(_) = kind {
             self.enter(now, Phase::Fencing, "writes are held");
@@ -90,7 +90,14 @@ impl Machine {
             .collect();
         let mut open = false;
         for replica in moving {
-            open |= self.pursue(now, Goal::Stop(replica), || Action::StopReceiver { replica }).is_open();
+            let stopped = self.pursue(now, Goal::Stop(replica), || Action::StopReceiver { replica });
+            // Who does not follow is not waited for long. If he answers in time, he is compared.
+            let known = self.roster.get(replica);
+            let counts = known.is_some_and(|known| {
+                known.in_vain || known.current().is_some_and(|report| self.is_follower(report))
+            });
+            let early = now.saturating_duration_since(self.entered) < self.rules.order / 4;
+            open |= stopped.is_open() && (counts || early);
             // From now on it may be stopped, whatever answer comes.
             let until = now + self.rules.order;
             if let Some(known) = self.roster.get_mut(replica) {
@@ -100,8 +107,8 @@ impl Machine {
         if open { Progress::Open } else { Progress::Done }
     }
 
-    /// Saves that a change begins, holds writes, and runs the operator's program.
-    fn prepare(&mut self, now: Instant) -> Progress {
+    /// Saves that a change begins, holds writes, and runs the operator's program. True when all is done.
+    fn prepare(&mut self, now: Instant) -> Result<bool, Why> {
         // What may have been promoted already is the more important thing to know after a restart.
         let saved = if matches!(self.stage, Stage::Promoting { .. }) {
             Progress::Done
@@ -109,8 +116,10 @@ impl Machine {
             self.stage = Stage::Changing;
             self.save(now)
         };
-        if !saved.is_done() {
-            return saved;
+        match saved {
+            Progress::Open => return Ok(false),
+            Progress::Failed(why) => return Err(Why::StateNotSaved(why.to_string())),
+            Progress::Done => {}
         }
         let grace = if self.is_switchover() { self.rules.grace } else { Duration::ZERO };
         self.held = true;
@@ -121,10 +130,9 @@ impl Machine {
             None => Progress::Done,
         };
         match (held, hooked) {
-            (Progress::Open, _) | (_, Progress::Open) => Progress::Open,
-            (Progress::Failed(why), _) => Progress::Failed(why),
-            (_, Progress::Failed(why)) if self.is_switchover() => Progress::Failed(why),
-            (Progress::Done, _) => Progress::Done,
+            (Progress::Failed(why), _) => Err(Why::NotHeld(why.to_string())),
+            (_, Progress::Failed(why)) if self.is_switchover() => Err(Why::HookFailed(why.to_string())),
+            (held, hooked) => Ok(!held.is_open() && !hooked.is_open()),
         }
     }
 
@@ -156,7 +164,7 @@ impl Machine {
         self.held = true;
         match self.pursue(now, Goal::Hold, || Action::HoldWrites { grace: Duration::ZERO }) {
             Progress::Open => return false,
-            Progress::Failed(why) => return self.fail(now, Why::NotUndone(why.to_string())),
+            Progress::Failed(why) => return self.fail(now, Why::NotHeld(why.to_string())),
             Progress::Done => {}
         }
         self.epoch = Epoch(self.epoch.0 + 1);
@@ -172,7 +180,7 @@ impl Machine {
         for server in self.to_fence() {
             // Who has been silent for long enough to be replaced hardly answers now.
             let silent = self.roster.get(server).is_some_and(|known| known.bad.is_some());
-            let within = if silent { self.rules.order / 2 } else { self.rules.longest_order() };
+            let within = if silent { self.rules.order / 4 } else { self.rules.longest_order() };
             let done =
                 self.pursue_within(now, Goal::Fence(server), within, || Action::Fence { server, lock_wait });
             match done {
@@ -199,12 +207,7 @@ impl Machine {
     /// The old primary, and whoever may have been promoted in vain. A process that is gone needs no fence; it gets one when
     /// it comes back.
     fn to_fence(&self) -> Vec<ServerId> {
-        let promoted = match self.stage {
-            Stage::Promoting { candidate } => Some(candidate),
-            Stage::Settled | Stage::Changing => None,
-        };
-        let mut servers: Vec<ServerId> = self.primary.into_iter().chain(promoted).collect();
-        servers.dedup();
+        let mut servers: Vec<ServerId> = self.line().collect();
         let gone = |server: &ServerId| {
             let bad = self.roster.get(*server).and_then(|known| known.bad);
             bad.is_some_and(|bad| bad.trouble == Trouble::Refused)
@@ -272,6 +275,9 @@ impl Machine {
             return self.is_late(now) && self.fail(now, Why::TookTooLong("CatchingUp"));
         }
         self.epoch = Epoch(self.epoch.0 + 1);
+        if let Some(change) = &mut self.change {
+            change.before = None;
+        }
         self.enter(now, Phase::Promoting, format!("{candidate} has applied all it received"));
         true
     }

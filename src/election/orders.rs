@@ -10,6 +10,8 @@ use crate::topology::{Epoch, ServerId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Goal {
     Save,
+    /// To save anew what may have been saved otherwise.
+    Clarify,
     Hold,
     Hook,
     Stop(ServerId),
@@ -91,9 +93,13 @@ impl Orders {
         self.goals.clear();
     }
 
-    /// A server still has to answer, or to let a deadline pass.
+    /// A server still has to answer, or to let a deadline pass. A copy that is being made takes hours and changes nobody's
+    /// role.
     pub(super) fn are_out(&self) -> bool {
-        self.out.iter().any(|order| order.command.action.server().is_some())
+        self.out
+            .iter()
+            .map(|order| &order.command.action)
+            .any(|action| action.server().is_some() && !matches!(action, Action::Rebuild { .. }))
     }
 
     pub(super) fn is_busy(&self, server: ServerId) -> bool {

@@ -23,7 +23,8 @@ pub enum Trouble {
     Refused,
     /// Nothing came back.
     Silent,
-    /// It took the connection and does not answer on it.
+    /// It greeted or logged in, so its process runs, and does not answer. One that takes a connection and says nothing is
+    /// [`Trouble::Silent`]: that was the kernel of a host whose process is frozen, or something in between.
     Hung,
     /// It answers, and cannot write because its disk is full.
     DiskFull,
@@ -103,7 +104,7 @@ impl fmt::Display for Trouble {
         f.write_str(match self {
             Self::Refused => "refuses connections",
             Self::Silent => "is silent",
-            Self::Hung => "takes connections and does not answer",
+            Self::Hung => "greets and does not answer",
             Self::DiskFull => "cannot write, its disk is full",
         })
     }

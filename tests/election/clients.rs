@@ -27,7 +27,7 @@ impl World {
             // The connection was cut before the packet left.
             return;
         }
-        if !reaches || !model.writable || model.disk_full || model.locked_until > self.now {
+        if !reaches || !model.writable || model.disk_full || model.stalled || model.locked_until > self.now {
             self.ended(process, connection);
             return;
         }

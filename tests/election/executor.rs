@@ -50,7 +50,7 @@ impl World {
         if self.servers[server].crowded {
             return self.answer(process, &command, server, HOP, refused("too many connections"));
         }
-        if self.servers[server].frozen {
+        if self.servers[server].frozen || self.servers[server].stalled {
             return self.after(50 * MS, Happening::Arrive { process, command });
         }
         self.do_there(process, command, server);
@@ -99,10 +99,13 @@ impl World {
                 }
             }
             Action::Save(state) => {
-                if self.store_broken {
-                    outcome = refused("no space left on device");
-                } else {
-                    self.store(*state);
+                let state = *state;
+                match self.store_broken.then(|| self.chance.below(3)) {
+                    None => self.store(state),
+                    Some(0) => outcome = refused("no space left on device"),
+                    // It hangs: what comes of it is not known.
+                    Some(1) => return self.store(state),
+                    Some(_) => return,
                 }
             }
             Action::RunHook(_) if self.chance.percent(10) => outcome = refused("exit status 1"),
@@ -231,6 +234,16 @@ impl World {
                     refused("it has transactions of its own")
                 } else {
                     self.repoint(server, index(*source), accept.is_some());
+                    self.report(server)
+                }
+            }
+            Action::Rebuild { donor, .. } => {
+                let donor = index(*donor);
+                if !self.connected(server, donor) || !self.servers[donor].works() {
+                    refused("the donor cannot be reached")
+                } else {
+                    let donor = self.servers[donor].clone();
+                    self.servers[server].copy(&donor);
                     self.report(server)
                 }
             }

@@ -15,6 +15,8 @@ pub(crate) enum Kind {
     /// The process stops, as under SIGSTOP.
     Freeze,
     DiskFull,
+    /// It greets and does nothing else.
+    Stall,
     Crowded,
     /// Packets between two do not pass, one way or both.
     Cut {
@@ -49,6 +51,7 @@ pub(crate) enum Kind {
     Failover,
     AcceptLoss,
     Rejoin,
+    Rebuild,
     /// Something else promotes it and makes the old primary read only.
     Promote,
     /// It crashes and comes back without its last transaction: its log was not on its disk.
@@ -70,6 +73,7 @@ const KINDS: &[(u64, Kind)] = &[
     (22, Kind::Crash),
     (14, Kind::Freeze),
     (3, Kind::DiskFull),
+    (3, Kind::Stall),
     (2, Kind::Crowded),
     (9, Kind::Cut { other: 0, both: true }),
     (5, Kind::Cut { other: 0, both: false }),
@@ -81,7 +85,7 @@ const KINDS: &[(u64, Kind)] = &[
     (2, Kind::Purge),
     (2, Kind::Slow),
     (6, Kind::Kill),
-    (1, Kind::StoreBroken),
+    (2, Kind::StoreBroken),
     (1, Kind::Rival),
     (1, Kind::LeaseLost),
     (1, Kind::Pause),
@@ -90,6 +94,7 @@ const KINDS: &[(u64, Kind)] = &[
     (2, Kind::Failover),
     (1, Kind::AcceptLoss),
     (1, Kind::Rejoin),
+    (1, Kind::Rebuild),
 ];
 
 impl Fault {
@@ -107,7 +112,9 @@ impl Fault {
         let mut server = if chance.percent(65) { None } else { Some(chance.below(servers)) };
         match &mut kind {
             Kind::Cut { other, .. } => *other = chance.below(servers + 1),
-            Kind::Switchover | Kind::Veto | Kind::Rejoin => server = Some(chance.below(servers)),
+            Kind::Switchover | Kind::Veto | Kind::Rejoin | Kind::Rebuild => {
+                server = Some(chance.below(servers))
+            }
             _ => {}
         }
         let lasts = match chance.below(3) {
@@ -125,6 +132,7 @@ impl Fault {
             Kind::Crash
                 | Kind::Freeze
                 | Kind::DiskFull
+                | Kind::Stall
                 | Kind::Crowded
                 | Kind::Cut { .. }
                 | Kind::Reject
@@ -165,6 +173,7 @@ impl World {
             Kind::Crash => self.servers[server].crash(),
             Kind::Freeze => self.servers[server].frozen = true,
             Kind::DiskFull => self.servers[server].disk_full = true,
+            Kind::Stall => self.servers[server].stalled = true,
             Kind::Crowded => self.servers[server].crowded = true,
             Kind::Cut { other, both } => self.set_cut(server, other, both, true),
             Kind::Reject => self.rejected[server] = true,
@@ -191,6 +200,7 @@ impl World {
             Kind::Promote => self.promote_from_outside(server),
             Kind::LoseTail => self.servers[server].lose_tail(),
             Kind::Rejoin => self.wish(Operator::Rejoin { server: id(server) }),
+            Kind::Rebuild => self.wish(Operator::Rebuild { server: id(server) }),
         }
         self.break_links();
         if let Some(lasts) = fault.lasts {
@@ -210,6 +220,7 @@ impl World {
                 self.let_apply(server);
             }
             Kind::DiskFull => self.servers[server].disk_full = false,
+            Kind::Stall => self.servers[server].stalled = false,
             Kind::Crowded => self.servers[server].crowded = false,
             Kind::Cut { other, both } => self.set_cut(server, other, both, false),
             Kind::Reject => self.rejected[server] = false,
@@ -232,6 +243,7 @@ impl World {
             | Kind::Failover
             | Kind::AcceptLoss
             | Kind::Rejoin
+            | Kind::Rebuild
             | Kind::LoseTail
             | Kind::Promote => {}
         }
@@ -287,6 +299,10 @@ impl World {
             if self.now < 400 * SECOND {
                 self.after(SECOND, Happening::CommitPrepared { server, tx });
             }
+            return;
+        }
+        // A copy of another server has none.
+        if !self.servers[server].prepared.iter().any(|other| other.id == tx.id) {
             return;
         }
         self.servers[server].prepared.retain(|other| other.id != tx.id);

@@ -107,11 +107,10 @@ impl World {
         let model = &self.servers[server];
         let (sight, delay) = if self.rejected[server] || (self.connected(server, here) && !model.up) {
             (Sight::Trouble(Trouble::Refused), HOP)
-        } else if !self.connected(server, here) {
+        } else if model.frozen || !self.connected(server, here) {
             (Sight::Trouble(Trouble::Silent), PATIENCE)
-        } else if model.frozen {
-            let trouble = if self.processes.is_multiple_of(2) { Trouble::Hung } else { Trouble::Silent };
-            (Sight::Trouble(trouble), PATIENCE)
+        } else if model.stalled {
+            (Sight::Trouble(Trouble::Hung), PATIENCE)
         } else if model.crowded {
             (Sight::Crowded, HOP)
         } else if model.disk_full && model.writable {

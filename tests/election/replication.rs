@@ -237,7 +237,10 @@ impl World {
                     .as_ref()
                     .is_some_and(|link| link.source == primary && link.receiver == Receiver::Running)
                     && source.works()
+                    && source.writable
                     && !source.disk_full
+                    && !source.stalled
+                    && !self.servers[replica].stalled
                     && self.servers[replica].works()
                     && !self.servers[replica].crowded
                     && self.connected(replica, primary)

@@ -68,7 +68,7 @@ fn phase(world: &World) -> &Phase {
 /// Strikes at random moments; answers the times from then to the confirmation and to the publication, sorted.
 fn times(setup: &Setup, kind: Kind, patience: u64) -> (Vec<u64>, Vec<u64>) {
     let (mut confirmed, mut published) = (Vec::new(), Vec::new());
-    for seed in 0..300 {
+    for seed in 0..if cfg!(debug_assertions) { 20 } else { 300 } {
         let mut world = world(seed, setup.clone());
         let at = 40 * SECOND + Chance::new(seed).within(0, SECOND);
         strike(&mut world, at, kind, 0, None);
@@ -109,6 +109,7 @@ fn death_is_confirmed_in_time() {
     );
     check_times("a process that is frozen", &busy, Kind::Freeze, frozen(&busy));
     check_times("a host that is cut off", &busy, Kind::Isolate, frozen(&busy));
+    check_times("a server that greets and does nothing else", &busy, Kind::Stall, frozen(&busy));
     check_times("a disk that is full", &busy, Kind::DiskFull, frozen(&busy) + SECOND / 2);
     check_times(
         "a frozen process without writes, heartbeats of 30 s",
@@ -161,6 +162,7 @@ fn a_switchover_under_a_lock_is_undone() {
 
 #[test]
 fn a_switchover_takes_no_write_away() {
+    let mut pauses = Vec::new();
     for seed in 0..100 {
         let mut world = world(seed, setup());
         strike(&mut world, 5 * SECOND, Kind::Switchover, 2, Some(SECOND));
@@ -168,8 +170,12 @@ fn a_switchover_takes_no_write_away() {
         assert_eq!((phase(&world), world.published()), (&Phase::Healthy, Some(2)), "seed {seed}");
         assert_eq!(world.history.lost, 0);
         let pause = entered(&world, "Publishing").unwrap() - entered(&world, "Revoking").unwrap();
-        assert!(pause < 6 * SECOND, "{pause} µs");
+        pauses.push(pause);
     }
+    pauses.sort_unstable();
+    let (median, worst) = (pauses[pauses.len() / 2], pauses[pauses.len() - 1]);
+    println!("a switchover: no writes for {} and {} ms (median, worst)", median / MS, worst / MS);
+    assert!(worst < 300 * MS, "{worst} µs");
 }
 
 #[test]

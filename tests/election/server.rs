@@ -49,6 +49,8 @@ pub(crate) struct Server {
     pub(crate) up: bool,
     pub(crate) frozen: bool,
     pub(crate) disk_full: bool,
+    /// It greets and does nothing else; its dump threads send heartbeats.
+    pub(crate) stalled: bool,
     pub(crate) crowded: bool,
     pub(crate) run: u64,
     pub(crate) version: u32,
@@ -118,6 +120,7 @@ impl Server {
             up: true,
             frozen: false,
             disk_full: false,
+            stalled: false,
             crowded: false,
             run: 1,
             version: 80_400,
@@ -219,7 +222,27 @@ impl Server {
         self.run += 1;
     }
 
+    /// Becomes a copy of another server.
+    pub(crate) fn copy(&mut self, donor: &Self) {
+        self.log.clone_from(&donor.log);
+        self.top = self.log.iter().filter(|tx| tx.origin == self.id).map(|tx| tx.number).max().unwrap_or(0);
+        if self.flavor == Flavor::MariaDb {
+            self.top = donor.top;
+        }
+        self.purged = donor.purged;
+        self.held.clone_from(&donor.held);
+        self.executed = donor.executed.clone();
+        self.received = donor.executed.clone();
+        self.relay.clear();
+        self.waiting.clear();
+        self.prepared.clear();
+        self.link = None;
+        self.writable = false;
+        self.run += 1;
+    }
+
     pub(crate) fn crash(&mut self) {
+        self.stalled = false;
         self.up = false;
         self.frozen = false;
         self.locked_until = 0;
