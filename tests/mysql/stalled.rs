@@ -71,13 +71,13 @@ async fn stalled_senders_hold_half_a_pool() {
     let mut early = Vec::new();
     for _ in 0..20 {
         let mut client = options.connect().await.unwrap();
-        client.send_half(&statement, 100_000).await.unwrap();
+        client.send_part(&statement, 0..100_000).await.unwrap();
         early.push(client);
     }
     let mut late = Vec::new();
     for _ in 0..7 {
         let mut client = options.connect().await.unwrap();
-        client.send_half(&statement, 400_000).await.unwrap();
+        client.send_part(&statement, 0..400_000).await.unwrap();
         late.push(client);
     }
     // Half of eight may wait; three have to go.
