@@ -101,6 +101,12 @@ impl Gate {
         self.cuts.subscribe()
     }
 
+    /// How often connections to the primary were to be given up.
+    #[must_use]
+    pub fn cut_count(&self) -> u64 {
+        *self.cuts.borrow()
+    }
+
     /// A client is about to be told that this transaction is committed.
     pub fn relay(&self, mark: Mark) {
         let mut relayed = self.relayed.lock();

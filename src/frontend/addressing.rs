@@ -10,6 +10,7 @@ use super::own::LIMIT;
 use super::prepared::Execution;
 use super::relay;
 use super::session::{Closing, LoggedIn, Session};
+use super::standing;
 use crate::backend::{BackendError, Connection, Purpose, Reading, Use};
 use crate::pooling::{Fit, Setting};
 use crate::routing::{Reason, Target};
@@ -71,7 +72,7 @@ impl Session {
         let Some(Execution { id, prepared, stays }) = self.executing.clone() else { return Ok(Ok(())) };
         let copy = if stays { Copy::Home } else { Copy::Shared };
         match self.copy_of(id, &prepared, copy).await? {
-            Ok(there) => relay::put_statement_id(&mut self.client, there),
+            Ok(there) => standing::put_statement_id(&mut self.client, there),
             Err(error) => return Ok(Err(error)),
         }
         Ok(Ok(()))
@@ -189,7 +190,7 @@ impl Session {
             Command::StmtSendLongData => self.send_ahead(id, known.as_deref()).await,
             Command::StmtReset => {
                 let Some(there) = self.statements.home(id) else { return self.tell_ok().await };
-                relay::put_statement_id(&mut self.client, there);
+                standing::put_statement_id(&mut self.client, there);
                 self.statements.let_go(id);
                 self.relay_command(command as u8, Shape::Results).await
             }
@@ -199,7 +200,7 @@ impl Session {
                     let error = ErrPacket { code: NO_CURSOR, state: *b"HY000", message: text.into_bytes() };
                     return self.refuse(&error).await;
                 };
-                relay::put_statement_id(&mut self.client, there);
+                standing::put_statement_id(&mut self.client, there);
                 self.relay_command(command as u8, Shape::Rows).await
             }
             _ => self.about_nothing(command, told).await,
@@ -219,7 +220,7 @@ impl Session {
             },
             (None, None) => return self.about_nothing(Command::StmtSendLongData, id).await,
         };
-        relay::put_statement_id(&mut self.client, there);
+        standing::put_statement_id(&mut self.client, there);
         self.statements.expect_parameter(id);
         self.forward_silently().await
     }

@@ -26,6 +26,8 @@ pub(super) struct Errand<'a> {
     pub(super) called: Option<u32>,
     /// It stays in the inbox until it is done, so that it can be sent again.
     pub(super) stands: bool,
+    /// It was sent before, to a server that was lost.
+    pub(super) sent_before: bool,
 }
 
 impl Errand<'_> {
@@ -41,13 +43,14 @@ impl Errand<'_> {
             limit: None,
             called: None,
             stands: false,
+            sent_before: false,
         }
     }
 
-    /// Whether it is a plain read, which may run twice.
-    pub(super) fn is_plain_read(&self) -> bool {
+    /// Whether it is a plain read, which may run twice. Not more often: it may be what its servers die of.
+    pub(super) fn may_read_again(&self) -> bool {
         let reads = |statement: &Statement| statement.class == Class::PlainRead;
-        self.shape == Shape::Prepare || self.statement.is_some_and(reads)
+        !self.sent_before && (self.shape == Shape::Prepare || self.statement.is_some_and(reads))
     }
 
     /// Whether it may change data.

@@ -43,6 +43,9 @@ impl Session {
         if let Err(error) = self.address_execution().await? {
             return Ok(Err(error));
         }
+        if traces.insert_id && self.login.state.has_lost_insert_id() {
+            return Ok(Err(insert_id_lost()));
+        }
         if wants_insert_id {
             self.carry_insert_id().await?;
         }
@@ -135,4 +138,10 @@ impl Session {
             (None, None) => true,
         }
     }
+}
+
+/// ER_NOT_SUPPORTED_YET.
+fn insert_id_lost() -> ErrPacket {
+    let text = "LAST_INSERT_ID() was lost with the primary on which this session has inserted; take the id that its reply told";
+    ErrPacket::own(1235, b"42000", text)
 }

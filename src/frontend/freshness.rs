@@ -57,12 +57,21 @@ impl Witness for Report<'_> {
         self.state.observe(change);
     }
 
+    fn deliver(&mut self) {
+        // Of several results the first may tell of a write.
+        if self.touched == Touched::Wrote && !self.marks {
+            self.written.raise(Floor::of(None, clock::now()));
+        }
+    }
+
     fn end(&mut self, end: &reply::End) {
+        if end.error.is_none()
+            && let Some(mark) = *self.mark
+        {
+            self.gate.relay(mark);
+        }
         if !self.marks || end.error.is_some() {
             *self.mark = None;
-        }
-        if let Some(mark) = *self.mark {
-            self.gate.relay(mark);
         }
         let wrote = match self.touched {
             Touched::Nothing | Touched::Saw => self.mark.is_some(),

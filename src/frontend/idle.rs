@@ -47,6 +47,8 @@ enum Woken {
     Idle,
     /// It has not asked about the statement before.
     NoQuestion,
+    /// The primary is given up, with the transaction that is open there.
+    Cut,
 }
 
 impl Idle {
@@ -66,6 +68,7 @@ impl Session {
     /// Waits until a command has begun to arrive.
     pub(super) async fn next_command(&mut self) -> Result<(), Closing> {
         self.client.next_command();
+        self.leave_reign();
         while !has_begun(&self.client.inbox) {
             if !self.client.inbox.is_empty() {
                 relay::more_from_client(&mut self.client).await?;
@@ -100,6 +103,8 @@ impl Session {
                         return Err(closing);
                     }
                 }
+                Woken::Cut if self.is_cut_idle() => {}
+                Woken::Cut => return Err(RelayError::Server(BackendError::Closed).into()),
                 Woken::Idle => return Err(self.idled().await),
                 Woken::NoQuestion => self.copy_diagnostics().await?,
                 // The loop looks what it means for this session.
@@ -114,7 +119,9 @@ impl Session {
         let due = self.may_idle_for().map(|limit| clock::now() + limit);
         let keeps = self.login.primary.keeps() == Some(Hold::Diagnostics);
         let release_at = keeps.then(|| clock::now() + ASKS_WITHIN);
-        let client = &mut self.client;
+        let (client, vigil) = (&mut self.client, &mut self.vigil);
+        // With a transaction open it is inside, and heeds what those inside are told.
+        let inside = self.pass.is_some();
         let mut primary = self.login.primary.held().map(|primary| &mut primary.link);
         let Idle { drain: Drain { begins, heard }, timer, release, .. } = &mut self.idle;
         let mut woken_before = false;
@@ -122,6 +129,9 @@ impl Session {
             let ready = poll_either(client, primary.as_deref_mut(), cx);
             if ready.is_ready() {
                 return ready;
+            }
+            if inside && vigil.poll_cut(cx).is_ready() {
+                return Poll::Ready(Woken::Cut);
             }
             if due.is_some_and(|due| timer.poll_due(due, cx).is_ready()) {
                 return Poll::Ready(Woken::Idle);

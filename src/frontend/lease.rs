@@ -178,16 +178,19 @@ impl Session {
     /// Makes sure that the session has its connection to the primary, and that it is as the session is. An error is the
     /// answer to the command for which it was wanted; nothing of that has been sent.
     pub(super) async fn lease(&mut self) -> Result<(), ErrPacket> {
-        self.enter_reign().await?;
         let deadline = self.hold_deadline();
-        while self.login.primary.held.is_none() {
+        loop {
+            self.enter_reign().await?;
+            if self.login.primary.held.is_some() {
+                return Ok(());
+            }
+            // Whoever replaces the primary need not wait for who is only looking for a connection to it.
+            self.leave_reign();
             let connection = match self.checked_out().await {
                 Ok(connection) => connection,
                 Err(error) if self.outlives_primaries() && is_lost(&error) && clock::now() < deadline => {
                     self.report_primary(error.trouble());
-                    self.leave_reign();
                     self.pause_for_primary().await;
-                    self.enter_reign().await?;
                     continue;
                 }
                 Err(error) => return Err(self.not_leased(&error)),
@@ -197,7 +200,6 @@ impl Session {
             // It has answers to nothing that the client may ask about the statement before.
             self.asked_own = true;
         }
-        Ok(())
     }
 
     fn not_leased(&self, error: &BackendError) -> ErrPacket {

@@ -1,23 +1,29 @@
 //! What the servers have to do for the clients of this Headgate, for the choice between replicas.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
 use crate::routing::{self, Load};
+use crate::runtime::clock;
 use crate::topology::ServerId;
 
 /// What all servers have to do.
 #[derive(Debug, Default)]
-pub struct Loads(ArcSwap<Vec<(ServerId, Arc<Gauge>)>>);
+pub struct Loads {
+    all: ArcSwap<Vec<(ServerId, Arc<Gauge>)>>,
+    since: OnceLock<Instant>,
+}
 
 #[derive(Debug, Default)]
 struct Gauge {
     running: AtomicU32,
     /// Nanoseconds to the first byte: each new reply counts an eighth.
     latency: AtomicU64,
+    /// When the last one came, in milliseconds since the first server was counted.
+    measured: AtomicU64,
 }
 
 /// How much of the average a new reply replaces.
@@ -39,34 +45,40 @@ impl Loads {
         // Two that end at the same time may lose one of the two: it is an estimate.
         let news = if known == 0 { after } else { known - known / NEWS + after / NEWS };
         gauge.latency.store(news, Ordering::Relaxed);
+        gauge.measured.store(self.time(), Ordering::Relaxed);
+    }
+
+    fn time(&self) -> u64 {
+        let since = *self.since.get_or_init(clock::now);
+        u64::try_from(clock::now().saturating_duration_since(since).as_millis()).unwrap_or(u64::MAX)
     }
 
     fn gauge(&self, server: ServerId) -> Arc<Gauge> {
         let find = |all: &[(ServerId, Arc<Gauge>)]| {
             all.iter().find(|(id, _)| *id == server).map(|(_, gauge)| Arc::clone(gauge))
         };
-        if let Some(known) = find(&self.0.load()) {
+        if let Some(known) = find(&self.all.load()) {
             return known;
         }
-        self.0.rcu(|all| {
+        self.all.rcu(|all| {
             let mut all = Vec::clone(all);
             if find(&all).is_none() {
                 all.push((server, Arc::default()));
             }
             all
         });
-        find(&self.0.load()).unwrap_or_default()
+        find(&self.all.load()).unwrap_or_default()
     }
 }
 
 impl routing::Loads for Loads {
     fn of(&self, server: ServerId) -> Load {
-        let all = self.0.load();
+        let all = self.all.load();
         let Some((_, gauge)) = all.iter().find(|(id, _)| *id == server) else { return Load::default() };
-        Load {
-            running: gauge.running.load(Ordering::Relaxed),
-            latency: Duration::from_nanos(gauge.latency.load(Ordering::Relaxed)),
-        }
+        // What was slow once is tried again: after each second without a reply it counts half.
+        let quiet = self.time().saturating_sub(gauge.measured.load(Ordering::Relaxed)) / 1000;
+        let halved = gauge.latency.load(Ordering::Relaxed) >> quiet.min(63);
+        Load { running: gauge.running.load(Ordering::Relaxed), latency: Duration::from_nanos(halved) }
     }
 }
 

@@ -24,7 +24,7 @@ use crate::net::link::Link;
 use crate::net::socket::Socket;
 use crate::runtime::clock;
 use crate::session::State;
-use crate::topology::{Facts, Flavor, ServerId, Topology};
+use crate::topology::{Facts, Flavor, Health, ServerId, Topology, Trouble};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::compress::{Algorithm, NoSuchLevel};
 use crate::wire::err::ErrPacket;
@@ -125,9 +125,17 @@ pub(super) async fn again(
 async fn settled(context: &Context) -> Arc<Topology> {
     let shared = &context.shared;
     let (mut published, mut changes) = (shared.topology.clone(), shared.gate.changes());
+    let waits = |topology: &Topology| {
+        topology.primary().is_none_or(|primary| {
+            matches!(
+                primary.health,
+                Health::Down(_) | Health::Suspect(Trouble::Lost | Trouble::Refused | Trouble::Silent)
+            )
+        })
+    };
     let settled = async {
         while shared.gate.is_active()
-            && (published.borrow_and_update().primary.is_err() || *changes.borrow_and_update())
+            && (waits(&published.borrow_and_update()) || *changes.borrow_and_update())
         {
             tokio::select! {
                 _ = published.changed() => {}

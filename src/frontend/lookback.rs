@@ -13,6 +13,7 @@ use super::own::LIMIT;
 use super::relay::{self, RelayError};
 use super::replica;
 use super::session::{Closing, Session};
+use super::standing;
 use crate::backend::BackendError;
 use crate::routing::{Reason, Target};
 use crate::session::{Behind, Here, Hold};
@@ -117,7 +118,7 @@ impl Session {
                 execution.prepared = Arc::new(execution.prepared.with_text(&spliced));
                 true
             }
-            None => relay::put_text(&mut self.client, kept, &spliced),
+            None => standing::put_text(&mut self.client, kept, &spliced),
         }
     }
 

@@ -43,6 +43,7 @@ mod return_lease;
 mod roster;
 mod serve;
 mod session;
+mod standing;
 mod statement;
 mod tally;
 mod vigil;

@@ -10,6 +10,7 @@ use super::read_only::ReadOnly;
 use super::relay;
 use super::replica;
 use super::session::{Closing, Session};
+use super::standing;
 use super::statement::{LONGEST_READ, TextOf};
 use crate::routing::Reason;
 use crate::routing::read_only::Holder;
@@ -174,7 +175,7 @@ impl Session {
         let (wants_types, new_types) = (read.wants_types(), read.new_types);
         let told = match (read.types, self.statements.types(id)) {
             (Some(types), _) => self.statements.bind(id, types),
-            (None, Some(types)) if wants_types => relay::put_types(&mut self.client, new_types, types),
+            (None, Some(types)) if wants_types => standing::put_types(&mut self.client, new_types, types),
             // They were bound where they are not known here.
             (None, _) => !wants_types,
         };
@@ -209,7 +210,7 @@ impl Session {
         if self.login.primary.is_pooled() && header.len >= execute::ID.end {
             let id = self.statement_id(header).await?;
             match (self.statements.home(id), Command::of(byte)) {
-                (Some(there), _) => relay::put_statement_id(&mut self.client, there),
+                (Some(there), _) => standing::put_statement_id(&mut self.client, there),
                 (None, Some(command)) => return self.about_nothing(command, id).await,
                 (None, None) => {}
             }

@@ -8,6 +8,7 @@ use super::reach::Spot;
 use super::reign::{Ran, is_read_only_refusal};
 use super::relay::{self, Ending, RelayError, Terms};
 use super::session::{Closing, LoggedIn, Session};
+use super::standing;
 use super::statement::LONGEST_READ;
 use super::vigil::Alarm;
 use crate::backend::{BackendError, SERVER_LOST};
@@ -75,10 +76,11 @@ impl Session {
         errand: Errand<'_>,
     ) -> Result<Option<Tracker>, Closing> {
         let deadline = self.hold_deadline();
+        let mut errand = errand;
         loop {
             match self.attempt_on_primary(errand, clock::now() < deadline).await? {
                 Ran::Answered(followed) => return Ok(followed),
-                Ran::Again => {}
+                Ran::Again => errand.sent_before = true,
             }
         }
     }
@@ -105,19 +107,21 @@ impl Session {
             tracker.call_statement(id);
         }
         let sent = match errand.stands {
-            true => relay::copy_command(&self.client, primary).await,
+            true => standing::copy_command(&self.client, primary).await,
             false => relay::forward_command(&mut self.client, primary, lender).await,
         };
         if let Err(error @ RelayError::Client(_)) = sent {
             return Err(error.into());
         }
         // Where the server has hung up on a command, it may have said why first.
-        let standing = if errand.stands { relay::standing(&self.client).len() } else { 0 };
+        let standing = if errand.stands { standing::standing(&self.client).len() } else { 0 };
         self.vigil.begin(errand.limit, standing);
         let mut mark = None;
         let reply = self.primary_reply(&mut tracker, &errand, &mut mark).await;
         match (reply, sent) {
-            (Ok(Ending::HeldBack(end, held)), Ok(())) if again && is_read_only_refusal(&end, &held) => {
+            (Ok(Ending::HeldBack(end, held)), Ok(()))
+                if again && is_read_only_refusal(&end, &held) && self.held_back().is_none() =>
+            {
                 self.report_primary(Trouble::ReadOnly);
                 self.pass = None;
                 self.leave_primary();
@@ -143,10 +147,14 @@ impl Session {
             }
             (Ok(Ending::Interrupted(Alarm::Overtime)), Ok(())) => Err(self.leave_overtime(&tracker).await),
             (Ok(Ending::Interrupted(Alarm::Cut)), Ok(())) => {
-                self.lost_primary(&errand, &tracker, BackendError::Closed).await
+                self.lost_primary(&errand, &tracker, BackendError::Closed, true).await
             }
             (Ok(_), Err(error)) => Err(error.into()),
-            (Err(RelayError::Server(error)), _) => self.lost_primary(&errand, &tracker, error).await,
+            // What is still to come of a command would be taken for others.
+            (Err(RelayError::Server(error)), sent) => {
+                self.lost_primary(&errand, &tracker, error, sent.is_ok()).await
+            }
+            (Err(RelayError::MidFile(error)), _) => self.lost_primary(&errand, &tracker, error, false).await,
             (Err(error), _) => Err(error.into()),
         }
     }
@@ -230,7 +238,8 @@ impl Session {
     ) -> Result<Ending, RelayError> {
         let (touched, hold_error) = (errand.touched, errand.stands);
         let marks = errand.statement.is_some_and(freshness::ends_with_its_transaction);
-        self.vigil.heed(Some(&self.context.shared.gate));
+        self.vigil.stands_at_primary(true);
+
         let client_write_timeout = self.context.shared.limits().client_write_timeout;
         loop {
             let LoggedIn { primary, state, .. } = &mut self.login;
@@ -294,6 +303,8 @@ impl Session {
     /// The client has hung up while the primary was at work.
     async fn client_gone(&mut self, abandoned: Abandoned, tracker: &mut Tracker) -> Closing {
         let Some(mut primary) = self.login.primary.held.take() else { return Closing::Quit };
+        // Nobody is told how it ends.
+        self.pass = None;
         let done = match abandoned {
             Abandoned::Ended => self.end_abandoned(&mut primary, tracker).await,
             // However long it takes: its client would have got no limit from the server either.

@@ -48,6 +48,11 @@ impl ReadOnly {
         self.last = holder;
     }
 
+    /// A transaction is open on the primary beside it.
+    pub(super) const fn is_joined(&self) -> bool {
+        self.progress.joined
+    }
+
     /// Its session is over.
     pub(super) fn leave(self) {
         self.connection.leave();

@@ -16,10 +16,11 @@ use crate::backend::{BackendError, NO_SERVER, Purpose, SERVER_LOST};
 use crate::runtime::clock;
 use crate::session::{Behind, Here, Hold};
 use crate::sql::{self, Class, Statement, TransactionKind};
-use crate::topology::{Health, ServerId, Trouble};
+use crate::topology::{Health, NoPrimary, ServerId, Trouble};
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::{HEADER, Header};
 use crate::wire::reply::{End, Tracker};
+use crate::wire::status::StatusFlags;
 
 /// What came of a statement on the primary.
 pub(super) enum Ran {
@@ -48,6 +49,8 @@ impl Session {
         if self.pass.is_some() || !self.outlives_primaries() {
             return Ok(());
         }
+        // Whatever is given up from now on concerns it.
+        self.vigil.heed(&gate);
         let (mut changes, limit) = (gate.changes(), self.context.shared.limits().hold);
         let deadline = clock::now() + limit;
         let mut in_line = None;
@@ -57,7 +60,7 @@ impl Session {
             let primary = self.topology.primary.clone();
             let why = match (gate.enter(), primary) {
                 // Whoever still has a connection may use it: the server itself says what it does not do any more.
-                (Some(pass), primary) if self.may_stay(primary.as_ref().ok()) => {
+                (Some(pass), primary) if self.may_stay(primary.as_ref()) => {
                     self.pass = Some(pass);
                     return Ok(());
                 }
@@ -93,17 +96,22 @@ impl Session {
         }
     }
 
-    /// Whether the session has a connection to this primary, or there is none and it has one to the last.
-    fn may_stay(&mut self, primary: Option<&ServerId>) -> bool {
+    /// Whether the session has a connection to this primary, or the last one there was is only out of sight or read only,
+    /// and it has one there.
+    fn may_stay(&mut self, primary: Result<&ServerId, &NoPrimary>) -> bool {
         match primary {
-            Some(id) => *id == self.login.primary.server(),
-            None => self.login.primary.held().is_some(),
+            Ok(id) => *id == self.login.primary.server(),
+            Err(NoPrimary::NoneWritable { .. } | NoPrimary::Unreachable { .. }) => {
+                self.login.primary.held().is_some()
+            }
+            Err(_) => false,
         }
     }
 
     /// Lets others replace the primary, unless a transaction is open there.
     pub(super) fn leave_reign(&mut self) {
-        if !self.login.state.view().in_transaction {
+        // One that is open on a replica alone is nobody's business here.
+        if !self.login.primary.status().contains(StatusFlags::IN_TRANSACTION) {
             self.pass = None;
         }
     }
@@ -121,19 +129,13 @@ impl Session {
         Ok(())
     }
 
-    /// What the session has that is on its present connection alone.
-    fn held_back(&self) -> Option<Hold> {
+    /// What the session has that is on its present connection alone, beside a transaction.
+    pub(super) fn held_back(&self) -> Option<Hold> {
         if self.statements.keep_home() {
             return Some(Hold::Statement);
         }
-        let status = self.login.primary.status();
-        match self.login.state.hold(status)? {
-            // Gone with the server, and its client was or is told so.
-            Hold::Transaction | Hold::AutocommitOff | Hold::NextTransaction | Hold::Diagnostics => None,
-            // Nothing on the servers could have changed the session under an error.
-            Hold::Unreported if self.has_no_stored_code() => None,
-            why => Some(why),
-        }
+        // Nothing on the servers could have changed the session under an error where there is no stored code.
+        self.login.state.tied(!self.has_no_stored_code())
     }
 
     fn has_no_stored_code(&self) -> bool {
@@ -154,33 +156,58 @@ impl Session {
         self.behind = Behind { clean: true, ..self.behind };
     }
 
-    /// At the beginning of a command: the session goes where the primary is. True where the command was answered.
-    pub(super) async fn follow_reign(&mut self) -> Result<bool, Closing> {
+    /// At the beginning of a command: the session goes where the primary is. True where the command was answered, which
+    /// `answered` says that it may be.
+    pub(super) async fn follow_reign(&mut self, answered: bool) -> Result<bool, Closing> {
         self.take_snapshot();
         if self.has_hung_up().await {
             // Else it is found out when something is sent.
             self.goes_on_without().await;
         }
-        if std::mem::take(&mut self.cut_short) {
-            return self.refuse(&rolled_back()).await.map(|()| true);
-        }
-        if !self.primary_has_changed() {
-            return Ok(false);
-        }
-        if self.outlives_primaries() && self.held_back().is_none() {
-            if self.login.state.view().in_transaction && self.read_only.is_none() {
-                self.pass = None;
-                self.leave_primary();
-                return self.refuse(&rolled_back()).await.map(|()| true);
+        if self.primary_has_changed() {
+            if !self.outlives_primaries() || self.held_back().is_some() {
+                return self.ends_with_reign().await.map(|()| true);
             }
             // Whoever comes to the gate is bound to the new one.
-            return Ok(false);
+            self.cut_off();
         }
+        if answered && let Some(fate) = self.cut_short.take() {
+            return self.refuse(&fate.told()).await.map(|()| true);
+        }
+        Ok(false)
+    }
+
+    /// The session cannot follow.
+    async fn ends_with_reign(&mut self) -> Result<(), Closing> {
         let why = self.held_back().filter(|_| self.outlives_primaries());
         let error = why.map_or_else(replaced, left_behind);
         let seq = relay::discard_command(&mut self.client).await?;
         self.tell(seq, &error).await?;
         Err(Closing::Told("the primary has changed"))
+    }
+
+    /// Leaves the primary at which nothing of a command is under way. A transaction that was open there is lost, and its
+    /// client hears of that before anything else.
+    pub(super) fn cut_off(&mut self) {
+        let joined = self.read_only.as_ref().map(super::read_only::ReadOnly::is_joined);
+        let open = match joined {
+            None => self.login.state.view().in_transaction,
+            // What runs on a replica alone goes on there.
+            Some(joined) => joined,
+        };
+        if joined == Some(true)
+            && let Some(transaction) = self.read_only.take()
+        {
+            transaction.leave();
+            self.login.state.read_elsewhere(false, StatusFlags(0));
+        }
+        let view = self.login.state.view();
+        let sure = !view.fate_unknown && !view.in_xa;
+        if open {
+            self.cut_short = Some(if sure { Fate::RolledBack } else { Fate::Unknown });
+        }
+        self.pass = None;
+        self.leave_primary();
     }
 
     /// Whether a lost connection means that the server is lost, so that the session goes on elsewhere. A server that
@@ -205,43 +232,51 @@ impl Session {
         }
     }
 
-    /// The connection to the primary was lost while a command was under way.
+    /// The connection to the primary was lost while a command was under way. `whole`: all of it had been sent, and nothing
+    /// of it is still to come.
     pub(super) async fn lost_primary(
         &mut self,
         errand: &Errand<'_>,
         tracker: &Tracker,
         error: BackendError,
+        whole: bool,
     ) -> Result<Ran, Closing> {
-        let stands = errand.stands;
         self.report_primary(Trouble::Lost);
-        let survives = self.survives_loss().await;
-        let open = self.login.state.view().in_transaction || !self.login.state.view().autocommit;
-        if survives && stands && !open && tracker.untouched() && errand.is_plain_read() {
+        let survives = whole && self.survives_loss().await;
+        let view = self.login.state.view();
+        let (open, sure) = (view.in_transaction, !view.fate_unknown && !view.in_xa);
+        let alone = !open && view.autocommit;
+        if survives && errand.stands && alone && tracker.untouched() && errand.may_read_again() {
             self.leave_primary();
             return Ok(Ran::Again);
         }
-        if stands {
+        if errand.stands {
             relay::discard_command(&mut self.client).await?;
         }
-        if survives && self.login.state.view().in_transaction && !errand.may_commit() {
-            self.tell_broken(tracker, &rolled_back()).await?;
-        } else {
-            let text = match errand.may_write() {
-                true => format!(
-                    "the connection to the primary was lost while it ran the statement ({error}); whether it was done is \
-                     not known"
-                ),
-                false => {
-                    format!("the connection to the server was lost while it ran the statement ({error})")
-                }
-            };
-            self.tell_broken(tracker, &ErrPacket::own(SERVER_LOST, b"HY000", &text)).await?;
+        if survives && open && sure && !errand.may_commit() {
+            self.cut_off();
+            self.cut_short = None;
+            self.tell_broken(tracker, &Fate::RolledBack.told()).await?;
+            return Ok(Ran::Answered(None));
         }
+        let unknown = errand.may_write() || open;
+        let text = match unknown {
+            true => format!(
+                "the connection to the primary was lost while it ran the statement ({error}); whether it was done is not \
+                 known"
+            ),
+            false => format!("the connection to the server was lost while it ran the statement ({error})"),
+        };
+        self.tell_broken(tracker, &ErrPacket::own(SERVER_LOST, b"HY000", &text)).await?;
         if !survives {
             return Err(error.into());
         }
-        self.pass = None;
-        self.leave_primary();
+        self.cut_off();
+        self.cut_short = None;
+        if unknown {
+            // Who looks whether it was done finds it, if it was.
+            self.login.state.goes_on(clock::now());
+        }
         Ok(Ran::Answered(None))
     }
 
@@ -251,11 +286,17 @@ impl Session {
         if !self.survives_loss().await {
             return false;
         }
-        // Whatever it asks next, it must hear of that first.
-        self.cut_short |= self.login.state.view().in_transaction && self.read_only.is_none();
-        self.pass = None;
-        self.leave_primary();
+        self.cut_off();
         true
+    }
+
+    /// The primary is given up while the session idles. True where the session goes on.
+    pub(super) fn is_cut_idle(&mut self) -> bool {
+        let survives = self.held_back().is_none();
+        if survives {
+            self.cut_off();
+        }
+        survives
     }
 
     /// Whether the primary has hung up before anything of a command was sent to it.
@@ -314,10 +355,30 @@ pub(super) fn is_read_only_refusal(end: &End, packet: &[u8]) -> bool {
     }
 }
 
-/// ER_LOCK_DEADLOCK, after which every client may begin the transaction anew.
-fn rolled_back() -> ErrPacket {
-    let text = "the primary was lost, and the transaction is rolled back; begin it again";
-    ErrPacket::own(1213, b"40001", text)
+/// What became of a transaction that was open when its primary was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Nothing that could have committed it was sent.
+    RolledBack,
+    /// A statement in it that may commit by itself has failed, or an XA branch may be prepared.
+    Unknown,
+}
+
+impl Fate {
+    fn told(self) -> ErrPacket {
+        match self {
+            // ER_LOCK_DEADLOCK, after which every client may begin the transaction anew.
+            Self::RolledBack => {
+                let text = "the primary was lost, and the transaction is rolled back; begin it again";
+                ErrPacket::own(1213, b"40001", text)
+            }
+            Self::Unknown => {
+                let text =
+                    "the primary was lost, and whether the open transaction was committed is not known";
+                ErrPacket::own(SERVER_LOST, b"HY000", text)
+            }
+        }
+    }
 }
 
 fn replaced() -> ErrPacket {

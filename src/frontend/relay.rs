@@ -16,8 +16,7 @@ use crate::pool::ServerLimits;
 use crate::runtime::clock;
 use crate::wire::compress::Broken;
 use crate::wire::err::ErrPacket;
-use crate::wire::execute;
-use crate::wire::frame::{HEADER, Header, MAX_PAYLOAD};
+use crate::wire::frame::{HEADER, Header};
 use crate::wire::reply::{End, Progress, Tracker};
 use crate::wire::session_track::Change;
 
@@ -30,6 +29,9 @@ pub(super) enum RelayError {
     /// The server.
     #[error(transparent)]
     Server(#[from] BackendError),
+    /// The server, while the client was sending a file of which more is to come.
+    #[error(transparent)]
+    MidFile(BackendError),
 }
 
 impl RelayError {
@@ -81,77 +83,6 @@ pub(super) async fn forward_command(
     server.begin();
     let numbers = if client.is_compressed() { Numbers::From(0) } else { Numbers::Less(0) };
     stream_packets(client, server, |header, _| !header.continues(), numbers, lender).await
-}
-
-/// Sends the command at the front of the client's inbox, which has come whole, and leaves it there, so
-/// that it can be sent elsewhere.
-pub(super) async fn copy_command(client: &Link, server: &mut Connection) -> Result<(), RelayError> {
-    server.begin();
-    server.link.send(standing(client), WRITE_LIMIT).await.map_err(lost_server)
-}
-
-/// The command at the front of the client's inbox, its header included, where it has come whole.
-pub(super) fn standing(client: &Link) -> &[u8] {
-    let end = Header::read(&client.inbox).map_or(0, |header| HEADER + header.len);
-    client.inbox.get(..end).unwrap_or_default()
-}
-
-/// As [`copy_command`], for a COM_STMT_EXECUTE of a statement that the server knows by this id.
-pub(super) async fn copy_execution(
-    client: &Link,
-    server: &mut Connection,
-    id: u32,
-) -> Result<(), RelayError> {
-    let mut whole = standing(client).to_vec();
-    if let Some(own) = whole.get_mut(HEADER + execute::ID.start..HEADER + execute::ID.end) {
-        own.copy_from_slice(&id.to_le_bytes());
-    }
-    server.begin();
-    server.link.send(&whole, WRITE_LIMIT).await.map_err(lost_server)
-}
-
-/// Puts another id of a statement into the command at the front of the inbox, of which that much has come.
-pub(super) fn put_statement_id(client: &mut Link, id: u32) {
-    if let Some(place) = client.inbox.get_mut(HEADER + execute::ID.start..HEADER + execute::ID.end) {
-        place.copy_from_slice(&id.to_le_bytes());
-    }
-}
-
-/// Puts another text behind the first `kept` bytes of the payload of the command at the front of the inbox, which has
-/// come whole. False where it has no room in a packet.
-pub(super) fn put_text(client: &mut Link, kept: usize, text: &[u8]) -> bool {
-    let Some(header) = Header::read(&client.inbox) else { return false };
-    let (end, len) = (HEADER + header.len, kept + text.len());
-    if header.continues() || len >= MAX_PAYLOAD || client.inbox.len() < end || kept > header.len {
-        return false;
-    }
-    let behind = client.inbox.split_off(end);
-    client.inbox.truncate(HEADER + kept);
-    client.inbox.extend_from_slice(text);
-    client.inbox.extend_from_slice(&behind);
-    if let Some(head) = client.inbox.first_chunk_mut::<HEADER>() {
-        *head = Header { len, ..header }.bytes();
-    }
-    true
-}
-
-/// Puts the types of its parameters into the execution at the front of the inbox, which need not have come whole.
-/// False where they have no room in its packet.
-pub(super) fn put_types(client: &mut Link, new_types: usize, types: &[u8]) -> bool {
-    let Some(header) = Header::read(&client.inbox) else { return false };
-    let (at, len) = (HEADER + new_types, header.len + types.len());
-    if header.continues() || len >= MAX_PAYLOAD || client.inbox.len() <= at {
-        return false;
-    }
-    let values = client.inbox.split_off(at + 1);
-    client.inbox.truncate(at);
-    client.inbox.extend_from_slice(&[1]);
-    client.inbox.extend_from_slice(types);
-    client.inbox.extend_from_slice(&values);
-    if let Some(head) = client.inbox.first_chunk_mut::<HEADER>() {
-        *head = Header { len, ..header }.bytes();
-    }
-    true
 }
 
 /// Drops the command at the front of the client's inbox, however long it is. Returns the sequence number
@@ -277,6 +208,9 @@ pub(super) trait Witness {
     /// The session's state has changed.
     fn change(&mut self, change: Change<'_>);
 
+    /// The client is about to get some of the reply.
+    fn deliver(&mut self) {}
+
     /// The reply is over.
     fn end(&mut self, _end: &End) {}
 }
@@ -304,6 +238,9 @@ pub(super) async fn reply(
     loop {
         let mut see = |change: Change<'_>| witness.change(change);
         let step = tracker.advance(&mut server.link.inbox, &mut see).map_err(BackendError::from)?;
+        if step.ready > 0 {
+            witness.deliver();
+        }
         if let Progress::Complete(end) = &step.progress {
             witness.end(end);
         }
@@ -334,7 +271,11 @@ pub(super) async fn reply(
                 };
                 // The file ends with an empty packet; the server says nothing before it.
                 let last = |header: Header, continued: bool| header.len == 0 && !continued;
-                stream_packets(client, server, last, numbers, terms.lender).await?;
+                let sent = stream_packets(client, server, last, numbers, terms.lender).await;
+                sent.map_err(|error| match error {
+                    RelayError::Server(error) => RelayError::MidFile(error),
+                    other => other,
+                })?;
                 number(tracker, client);
             }
             Progress::NextResult => number(tracker, client),
@@ -401,6 +342,6 @@ pub(super) async fn outlast(server: &mut Connection, tracker: &mut Tracker) -> R
     }
 }
 
-fn lost_server(source: io::Error) -> RelayError {
+pub(super) fn lost_server(source: io::Error) -> RelayError {
     RelayError::Server(BackendError::Io { source })
 }

@@ -13,6 +13,7 @@ use super::primary::{INTERRUPTED, QUERY_TIMEOUT, too_long};
 use super::reach::Spot;
 use super::relay::{self, Ending, RelayError, Terms};
 use super::session::{Closing, Session};
+use super::standing;
 use super::vigil::Alarm;
 use crate::backend::{BackendError, Connection, Use};
 use crate::routing::{Reason, Target};
@@ -134,7 +135,7 @@ impl Session {
     /// nothing was sent, because the replica would answer otherwise than the client was told.
     pub(super) async fn send_standing(&mut self, connection: &mut Connection) -> Result<bool, RelayError> {
         let Some(Execution { id, prepared, .. }) = &self.executing else {
-            return relay::copy_command(&self.client, connection).await.map(|()| true);
+            return standing::copy_command(&self.client, connection).await.map(|()| true);
         };
         let types = self.statements.types(*id).unwrap_or_default();
         let attributes = self.login.capabilities.contains(Capabilities::QUERY_ATTRIBUTES);
@@ -144,7 +145,7 @@ impl Session {
         if there.parameters != prepared.parameters || there.columns != prepared.columns {
             return Ok(false);
         }
-        relay::copy_execution(&self.client, connection, there.id).await.map(|()| true)
+        standing::copy_execution(&self.client, connection, there.id).await.map(|()| true)
     }
 
     /// An error that was held back is the answer after all.
@@ -197,9 +198,9 @@ impl Session {
     ) -> Result<Ending, RelayError> {
         let client_write_timeout = self.context.shared.limits().client_write_timeout;
         // What may have to be sent elsewhere is still in the inbox.
-        let standing = if hold_error { relay::standing(&self.client).len() } else { 0 };
+        let standing = if hold_error { standing::standing(&self.client).len() } else { 0 };
         self.vigil.begin(self.context.shared.limits().statement_timeout, standing);
-        self.vigil.heed(None);
+        self.vigil.stands_at_primary(false);
         let sent = clock::now();
         loop {
             let ending = match self.begun(id, connection).await? {

@@ -104,7 +104,7 @@ async fn converse(
             tracing::info!(?client, session = card.id, %error, "session ended: its client does not read or write");
         }
         Closing::Quit | Closing::Relay(RelayError::Client(_)) => {}
-        Closing::Relay(RelayError::Server(error)) => {
+        Closing::Relay(RelayError::Server(error) | RelayError::MidFile(error)) => {
             shared.counters.errors.count(error.kind());
             tracing::warn!(?client, %error, "session ended by its server");
         }

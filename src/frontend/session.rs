@@ -17,6 +17,7 @@ use super::plan::Plan;
 use super::prepared::Execution;
 use super::reach::Reach;
 use super::read_only::ReadOnly;
+use super::reign::Fate;
 use super::relay::{self, RelayError};
 use super::roster::{Card, Presence};
 use super::tally::Place;
@@ -136,7 +137,7 @@ pub(super) struct Session {
     /// What it had was lost with its primary.
     pub(super) doomed: bool,
     /// Its transaction was lost with its primary, and the client has not heard of that.
-    pub(super) cut_short: bool,
+    pub(super) cut_short: Option<Fate>,
     /// When the present statement arrived.
     pub(super) arrived: Instant,
     pub(super) idle: Idle,
@@ -185,7 +186,7 @@ impl Session {
             topology,
             pass: None,
             doomed: false,
-            cut_short: false,
+            cut_short: None,
             arrived: clock::now(),
             idle: Idle::new(shutdown),
             vigil: Vigil::default(),
@@ -281,13 +282,16 @@ impl Session {
             self.tell(header.seq.wrapping_add(1), &ErrPacket::own(1156, b"08S01", text)).await?;
             return Err(Closing::Told(text));
         }
-        if self.follow_reign().await? {
-            return Ok(());
-        }
         // Servers take an empty packet for COM_SLEEP, which they do not know.
         let byte = self.client.inbox.get(HEADER).filter(|_| header.len > 0);
         let byte = byte.copied().unwrap_or(Command::Sleep as u8);
         let plan = Plan::of(byte);
+        // These have no reply.
+        let silent = matches!(plan, Plan::Silent | Plan::Quit)
+            || matches!(Command::of(byte), Some(Command::StmtClose | Command::StmtSendLongData));
+        if self.follow_reign(!silent).await? {
+            return Ok(());
+        }
         let decides = matches!(plan, Plan::Query | Plan::Prepare | Plan::Execute);
         if self.read_only.is_some() && !decides && !self.command_in_read_only(byte).await? {
             return Ok(());

@@ -155,7 +155,13 @@ impl Session {
         shape: Shape,
     ) -> Result<(), Closing> {
         let deadline = self.hold_deadline();
-        while !self.attempt_statement(statement, reason, shape, clock::now() < deadline).await? {}
+        let mut sent_before = false;
+        while !self
+            .attempt_statement(statement, (reason, shape), clock::now() < deadline, sent_before)
+            .await?
+        {
+            sent_before = true;
+        }
         if self.login.form.wish == Wish::Defaults && self.login.state.has_set_trackers() {
             // The session has asked for session tracking of its own.
             self.login.form.wish = Wish::Everything;
@@ -171,9 +177,9 @@ impl Session {
     async fn attempt_statement(
         &mut self,
         statement: &Statement,
-        reason: Reason,
-        shape: Shape,
+        (reason, shape): (Reason, Shape),
         again: bool,
+        sent_before: bool,
     ) -> Result<bool, Closing> {
         let told_call = match self.lease_for(statement).await? {
             Ok(told_call) => told_call,
@@ -195,6 +201,7 @@ impl Session {
             abandoned,
             limit,
             stands: self.may_stand(statement),
+            sent_before,
             ..Errand::command(shape, touched)
         };
         let ran = self.attempt_on_primary(errand, again).await?;

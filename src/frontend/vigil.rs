@@ -1,6 +1,7 @@
 //! What is looked at while a server is at work: whether the client is still there, and how long it takes.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -27,13 +28,19 @@ pub(super) struct Vigil {
     /// Bytes of it that stand in the client's inbox meanwhile.
     standing: usize,
     timer: LazyTimer,
-    /// Ready when the primary is given up, where that concerns the statement.
+    /// Hears when the primary is given up, where that concerns the statement.
     cut: Option<Cut>,
-    heeds: bool,
+    /// The statement under way runs on the primary.
+    at_primary: bool,
 }
 
 /// Waits until the primary is given up.
-struct Cut(Pin<Box<dyn Future<Output = ()> + Send + Sync>>);
+struct Cut {
+    gate: Arc<Gate>,
+    /// How often that had happened when the statement began.
+    before: u64,
+    next: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
+}
 
 impl std::fmt::Debug for Cut {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -42,14 +49,29 @@ impl std::fmt::Debug for Cut {
 }
 
 impl Cut {
-    fn of(gate: &Gate) -> Self {
-        let mut cuts = gate.cuts();
-        Self(Box::pin(async move {
-            if cuts.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }))
+    fn of(gate: &Arc<Gate>) -> Self {
+        Self { gate: Arc::clone(gate), before: gate.cut_count(), next: next(gate) }
     }
+
+    /// Ready when it has happened since the statement began.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            ready!(self.next.as_mut().poll(cx));
+            self.next = next(&self.gate);
+            if self.gate.cut_count() != self.before {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+fn next(gate: &Gate) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+    let mut cuts = gate.cuts();
+    Box::pin(async move {
+        if cuts.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
 }
 
 impl Vigil {
@@ -59,15 +81,22 @@ impl Vigil {
         self.standing = standing;
     }
 
-    /// From now on the statement ends when the primary is given up, where there is a gate for that; or it does not.
-    pub(super) fn heed(&mut self, gate: Option<&Gate>) {
-        let gate = gate.filter(|gate| gate.is_active());
-        self.heeds = gate.is_some();
-        if let Some(gate) = gate
-            && self.cut.is_none()
-        {
-            self.cut = Some(Cut::of(gate));
+    /// From now on it is heard when the primary is given up.
+    pub(super) fn heed(&mut self, gate: &Arc<Gate>) {
+        match &mut self.cut {
+            Some(cut) => cut.before = gate.cut_count(),
+            none => *none = Some(Cut::of(gate)),
         }
+    }
+
+    /// A statement begins on the primary, or on a replica, which has nothing to do with the primary.
+    pub(super) const fn stands_at_primary(&mut self, at_primary: bool) {
+        self.at_primary = at_primary;
+    }
+
+    /// Ready when the primary was given up since it is heeded.
+    pub(super) fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.cut.as_mut().map_or(Poll::Pending, |cut| cut.poll(cx))
     }
 
     /// Whether the time is over. Asked wherever a server is about to be read from: one that has always more
@@ -85,11 +114,7 @@ impl Vigil {
         if client.poll_ended(self.standing, cx).is_ready() {
             return Poll::Ready(Alarm::Gone);
         }
-        if self.heeds
-            && let Some(Cut(cut)) = &mut self.cut
-            && cut.as_mut().poll(cx).is_ready()
-        {
-            self.cut = None;
+        if self.at_primary && self.poll_cut(cx).is_ready() {
             return Poll::Ready(Alarm::Cut);
         }
         let Some(due) = self.due else { return Poll::Pending };

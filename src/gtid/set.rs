@@ -62,6 +62,12 @@ impl GtidSet {
         self.sources.get(uuid).filter(|_| self.sources.len() == 1)?.last().map(|(_, last)| *last)
     }
 
+    /// True when there are numbers of this server, without a tag, between its first and its last that are not in it.
+    #[must_use]
+    pub fn has_gap(&self, uuid: &str) -> bool {
+        self.sources.get(uuid).is_some_and(|ranges| ranges.len() > 1)
+    }
+
     /// True when all transactions, if there are any, are of this server and have no tag.
     #[must_use]
     pub fn is_of_only(&self, uuid: &str) -> bool {

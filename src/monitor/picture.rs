@@ -157,9 +157,13 @@ impl Picture {
             },
         };
         if let Some(before) = self.history.newest() {
-            self.mixed |= !origin.alone_between(before, &positions.committed);
+            if !positions.committed.contains(before) {
+                self.begin_reign(server);
+            } else {
+                self.mixed |= !origin.alone_between(before, &positions.committed);
+            }
         }
-        if self.mixed {
+        if self.mixed || !origin.is_in_order(&positions.committed) {
             self.topology.origin = None;
         } else if self.topology.origin.as_deref() != Some(&origin) {
             self.topology.origin = Some(Arc::new(origin));
@@ -175,6 +179,17 @@ impl Picture {
             }
         }
         Arc::new(self.topology.clone())
+    }
+
+    /// Another server is the primary, or the same one has come back with less than it had. Positions of another reign
+    /// cannot be compared.
+    fn begin_reign(&mut self, id: ServerId) {
+        self.history.clear();
+        self.servers.iter_mut().for_each(Entry::forget_positions);
+        (self.topology.origin, self.mixed) = (None, false);
+        self.topology.epoch = Epoch(self.topology.epoch.0 + 1);
+        self.reigning = Some(id);
+        self.haste = true;
     }
 
     fn judge(&mut self) {
@@ -208,13 +223,7 @@ impl Picture {
         if let Ok(id) = judgement.primary
             && self.reigning != Some(id)
         {
-            // Positions of another reign cannot be compared.
-            self.history.clear();
-            self.servers.iter_mut().for_each(Entry::forget_positions);
-            (self.topology.origin, self.mixed) = (None, false);
-            self.topology.epoch = Epoch(self.topology.epoch.0 + 1);
-            self.reigning = Some(id);
-            self.haste = true;
+            self.begin_reign(id);
         }
         let away =
             matches!(judgement.primary, Err(NoPrimary::NoneWritable { .. } | NoPrimary::Unreachable { .. }));

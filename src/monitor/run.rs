@@ -104,7 +104,7 @@ impl Settler {
 #[derive(Debug, Clone)]
 pub struct Troubles {
     seen: mpsc::Sender<(ServerId, Seen)>,
-    hurry: Arc<watch::Sender<u64>>,
+    wanted: Arc<Notify>,
 }
 
 impl Troubles {
@@ -113,7 +113,7 @@ impl Troubles {
     pub fn report(&self, server: ServerId, trouble: Trouble) {
         // Where so much has been seen that this finds no room, the monitor knows already.
         let _ = self.seen.try_send((server, Seen::Client(clock::now(), trouble)));
-        self.hurry.send_modify(|count| *count += 1);
+        self.wanted.notify_one();
     }
 }
 
@@ -153,7 +153,8 @@ pub async fn start(targets: Vec<(Target, u16)>, settings: Settings) -> Handles {
     // The monitor ends only with the process.
     let _ = completed.await;
     topology.mark_unchanged();
-    Handles { topology, freshness_wanted, changed, troubles: Troubles { seen: send, hurry } }
+    let troubles = Troubles { seen: send, wanted: Arc::clone(&freshness_wanted) };
+    Handles { topology, freshness_wanted, changed, troubles }
 }
 
 /// A connection in the name of the control account.

@@ -20,7 +20,11 @@ impl State {
             Change::StateChanged if self.named => {}
             Change::StateChanged | Change::Unnamed(_) => self.pin(Changed::Reported),
             // The statements that would make the next transaction what it will be.
-            Change::TransactionCharacteristics(sql) => self.view.next_transaction_set = !sql.is_empty(),
+            Change::TransactionCharacteristics(sql) => {
+                // Those of the transaction that is open name its beginning.
+                let begun = memchr::memmem::find(sql, b"START TRANSACTION").is_some();
+                self.view.next_transaction_set = !sql.is_empty() && !begun;
+            }
             // Transactions are followed by the status flags.
             Change::Gtids(_) | Change::TransactionState(_) => {}
         }
@@ -51,6 +55,8 @@ impl State {
             Handling::Carried => {
                 if matches!(name, b"transaction_isolation" | b"tx_isolation") {
                     // A level without a name is no level that a read may leave its connection under.
+                    // The transaction that is open keeps its own.
+                    self.view.only_read &= !self.view.in_transaction;
                     self.view.isolation = Isolation::of_word(value).or(Some(Isolation::Serializable));
                 }
                 if name == b"max_join_size" {

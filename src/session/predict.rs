@@ -24,11 +24,21 @@ impl State {
         self.named = false;
         self.may_open = true;
         self.may_hide = false;
+        self.may_end = true;
         self.told = false;
     }
 
     fn begin_one(&mut self, class: &Class) {
         self.may_open = false;
+        self.may_end = !matches!(
+            class,
+            Class::PlainRead
+                | Class::PrimaryRead(_)
+                | Class::Data
+                | Class::Inspect
+                | Class::Describe
+                | Class::Use(_)
+        );
         // What is read for the primary's sake may lock, and a level of its own decides how a transaction reads.
         self.view.only_read &= !matches!(class, Class::PrimaryRead(_)) && !self.view.next_transaction_set;
         match class {

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use super::bonds::Bonds;
 use super::charset::{Charsets, ReadBack};
-use super::hold::{Hold, Left};
+use super::hold::Hold;
+use super::left::Left;
 use super::outcome::{End, Source, Touched};
 use super::user_variables::UserVariables;
 use super::variables::{Handling, Variables};
@@ -40,6 +41,8 @@ pub struct State {
     pub(super) reports: bool,
     /// The command in progress may change the session and fail all the same.
     pub(super) may_hide: bool,
+    /// The command in progress may end a transaction by itself.
+    pub(super) may_end: bool,
     /// The last statement on the primary ended in an ERR.
     pub(super) failed: bool,
     /// A transaction is open on a replica.
@@ -93,6 +96,7 @@ impl State {
             set_trackers: false,
             reports: false,
             may_hide: false,
+            may_end: true,
             failed: false,
             reads_elsewhere: false,
             wait_timeout: None,
@@ -246,6 +250,7 @@ impl State {
             None => self.view.unreported &= !reports,
         }
         if let Some(error) = end.error {
+            self.view.fate_unknown |= self.may_end && error != PARSE_ERROR;
             let pins = |name: &Name| Handling::of(name.as_bytes()) == Handling::Pins;
             if std::mem::take(&mut self.awaited).iter().any(pins) && !refuses_set(error) {
                 self.pin(Changed::Variable);
@@ -259,6 +264,7 @@ impl State {
                 _ => self.pin(Changed::Unconfirmed),
             }
         }
+        self.view.fate_unknown = false;
         let open = end.status.contains(StatusFlags::IN_TRANSACTION);
         let foreseen = self.may_open || self.view.in_transaction || self.bonds.in_xa();
         if open && !foreseen && self.view.autocommit {
@@ -315,7 +321,7 @@ impl State {
     /// it goes on to find; of the rest it knows nothing.
     pub fn lose_primary(&mut self) {
         self.view.in_transaction = self.reads_elsewhere;
-        (self.view.only_read, self.view.next_transaction_set, self.view.unreported) = (true, false, false);
+        (self.view.only_read, self.view.unreported, self.view.fate_unknown) = (true, false, false);
         self.awaited.clear();
         self.reports = false;
         self.lose_left();

@@ -77,6 +77,8 @@ pub struct SessionView {
     pub tables_locked: bool,
     /// An XA transaction is open.
     pub in_xa: bool,
+    /// A statement that may end the open transaction by itself has failed: whether it did is not known.
+    pub fate_unknown: bool,
     /// Something that is not mirrored has changed.
     pub changed: Option<Changed>,
     /// The character sets can be made on another connection.
@@ -111,6 +113,7 @@ impl SessionView {
             temporary_tables: false,
             tables_locked: false,
             in_xa: false,
+            fate_unknown: false,
             changed: None,
             charset_known: true,
             local_schema: false,

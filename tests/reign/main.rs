@@ -1,7 +1,8 @@
 //! What clients notice when their primary goes: it is killed, or replaced by hand, and another one is promoted.
 //!
 //! - [`sessions`]: sessions wait, move, and go on with what they have;
-//! - [`outcomes`]: what was under way is repeated, reported as rolled back, or reported as unknown.
+//! - [`outcomes`]: what was under way is repeated, reported as rolled back, or reported as unknown;
+//! - [`ties`]: what was on the lost connection alone is never silently missing.
 //!
 //! [`stage`] has the servers, and promotes.
 
@@ -13,3 +14,4 @@ mod client;
 mod outcomes;
 mod sessions;
 mod stage;
+mod ties;

@@ -82,8 +82,10 @@ async fn unknown_write(stage: &Stage) {
 async fn nobody_comes(flavor: Flavor) {
     let stage = Stage::start(flavor, &["--set=failover.hold=2s"]).await;
     let mut connection = stage.client().connect().await.unwrap();
+    let mut reader = stage.client().connect().await.unwrap();
     run(&mut connection, "INSERT INTO t VALUES (1, 'before')").await;
     stage.cluster.wait_caught_up(crate::stage::PATIENCE).await.unwrap();
+    assert_eq!(value(&mut reader, "SELECT who FROM t WHERE n = 1").await, "before");
     stage.cluster.primary().kill();
     let begun = Instant::now();
     let error = loop {
@@ -96,7 +98,7 @@ async fn nobody_comes(flavor: Flavor) {
     assert_eq!(error.code, 3168, "{error}");
     assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
     // Reads go on, on what the replicas have.
-    assert_eq!(value(&mut connection, "SELECT who FROM t WHERE n = 1").await, "before");
+    assert_eq!(value(&mut reader, "SELECT who FROM t WHERE n = 1").await, "before");
     stage.promote().await;
     run(&mut connection, "INSERT INTO t VALUES (3, 'after')").await;
     assert_eq!(stage.rows().await, ["1 before", "3 after"]);

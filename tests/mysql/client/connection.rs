@@ -79,13 +79,13 @@ impl Connection {
         .context("sending")
     }
 
-    /// Sends the first `sent` bytes of a COM_QUERY and leaves the rest for never.
-    pub(crate) async fn send_half(&mut self, sql: &str, sent: usize) -> Result<()> {
+    /// Sends some bytes of the packet of a COM_QUERY.
+    pub(crate) async fn send_part(&mut self, sql: &str, part: std::ops::Range<usize>) -> Result<()> {
         self.begin_command();
         let mut out = Vec::new();
         put_packet(&mut out, &mut self.seq, &[&[3], sql.as_bytes()].concat());
-        out.truncate(sent);
-        self.stream.write_all(&out).await?;
+        let end = part.end.min(out.len());
+        self.stream.write_all(out.get(part.start..end).unwrap_or_default()).await?;
         Ok(self.stream.flush().await?)
     }
 
