@@ -8,7 +8,7 @@ use crate::admin::answer::{Answer, ConsoleError, Value};
 use crate::admin::request::Request;
 use crate::admin::view::View;
 use crate::election::Operator;
-use crate::failover::{Happened, WishOutcome, wall_clock_text};
+use crate::failover::{Happened, Standing, WishOutcome, wall_clock_text};
 use crate::topology::ServerId;
 
 /// How long the console waits for the end of what it began. What goes on longer goes on.
@@ -25,6 +25,12 @@ pub(super) fn server(
     let name = request.name(at).ok_or_else(|| wrong("there is no server's address".to_owned()))?;
     if request.tokens.len() > at + 1 {
         return Err(wrong("there is something behind the address".to_owned()));
+    }
+    let failover = view.failover.view();
+    if failover.phase.is_empty()
+        && let Standing::Off(why) = &failover.standing
+    {
+        return Err(ConsoleError::Declined { why: why.clone() });
     }
     let known = view.failover.server(&name);
     known.ok_or_else(|| ConsoleError::Declined {
