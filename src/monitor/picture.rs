@@ -1,18 +1,25 @@
 //! The one picture of the servers, and what changes it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::entry::Entry;
 use crate::gtid::Position;
-use crate::probing::{Judgement, Known, Observation, Positions, judge};
+use crate::probing::discovery::Word;
+use crate::probing::errant::{ErrantWatch, Reign};
+use crate::probing::family::{Family, Promotion};
+use crate::probing::{Identity, Judgement, Known, Observation, Past, Positions, follows, judge_after};
 use crate::topology::{
-    Address, Epoch, Facts, History, NoPrimary, Origin, Patience, Server, ServerId, Topology, Trouble,
+    Epoch, Facts, History, KnownBy, NoPrimary, NotServing, Origin, Patience, Rejected, Server, ServerId,
+    ServerState, Topology, Trouble,
 };
 
 /// What has been seen of a server.
 #[derive(Debug)]
 pub(super) enum Seen {
+    /// What the server says of itself and of others.
+    Word(Box<Word>),
     /// Who the server is and from whom it replicates; asked at this time.
     Observation(Instant, Box<Observation>),
     /// It did not say who it is.
@@ -43,24 +50,90 @@ pub(super) struct Picture {
     doubt: bool,
     /// How far a server has come is to be asked at once.
     haste: bool,
+    patience: Patience,
+    /// Further servers are looked for.
+    discovers: bool,
+    /// Who follows another replica.
+    through: HashMap<ServerId, ServerId>,
+    pub(super) errants: ErrantWatch,
+    pub(super) reign: Reign,
 }
 
 impl Picture {
-    /// Servers of which nothing is known, with their weights.
-    pub(super) fn new(servers: &[(ServerId, Address, u16)], patience: Patience) -> Self {
-        let unknown = |(id, address, weight): &(ServerId, Address, u16)| Server {
-            weight: *weight,
-            ..Server::unknown(*id, address.clone())
-        };
-        let entry = |(id, address, _): &(ServerId, Address, u16)| Entry::new(*id, address.clone(), patience);
+    /// No servers yet. `discovers`: further servers are looked for.
+    pub(super) fn new(patience: Patience, discovers: bool) -> Self {
         Self {
-            servers: servers.iter().map(entry).collect(),
+            servers: Vec::new(),
             history: History::default(),
-            topology: Topology::unknown(servers.iter().map(unknown).collect()),
+            topology: Topology::unknown(Vec::new()),
             reigning: None,
             mixed: false,
             doubt: false,
             haste: false,
+            patience,
+            discovers,
+            through: HashMap::new(),
+            errants: ErrantWatch::default(),
+            reign: Reign::default(),
+        }
+    }
+
+    /// A server of which nothing is known but where it is, and perhaps who it should be.
+    pub(super) fn add(&mut self, server: Server, identity: Option<Identity>) {
+        let mut entry = Entry::new(server.id, server.address.clone(), self.patience);
+        entry.identity = identity;
+        entry.akin = !matches!(server.known_by, KnownBy::Found { .. });
+        self.servers.push(entry);
+        self.topology.servers.push(server);
+    }
+
+    /// It is a server no more.
+    pub(super) fn remove(&mut self, id: ServerId) {
+        self.servers.retain(|entry| entry.id != id);
+        self.topology.servers.retain(|server| server.id != id);
+        self.errants.forget(id);
+        if self.reigning == Some(id) {
+            self.reigning = None;
+        }
+        self.judge();
+    }
+
+    /// An operator says that it belongs to the cluster.
+    pub(super) fn vouch(&mut self, id: ServerId) {
+        self.change(id, |server| (server.only, server.known_by) = (None, KnownBy::Added));
+        if let Some(entry) = self.servers.iter_mut().find(|entry| entry.id == id) {
+            (entry.akin, entry.doubt) = (true, None);
+        }
+        self.judge();
+    }
+
+    /// What is known of a server apart from what it says.
+    pub(super) fn change(&mut self, id: ServerId, change: impl FnOnce(&mut Server)) {
+        if let Some(server) = self.topology.servers.iter_mut().find(|server| server.id == id) {
+            change(server);
+        }
+    }
+
+    /// It may not be what it was taken for, or it is.
+    pub(super) fn doubt(&mut self, id: ServerId, doubt: Option<String>) {
+        if let Some(entry) = self.servers.iter_mut().find(|entry| entry.id == id) {
+            entry.doubt = doubt;
+        }
+        self.judge();
+    }
+
+    /// Servers that others tell of and that are not used.
+    pub(super) fn reject(&mut self, rejected: Vec<Rejected>) {
+        if *self.topology.rejected != *rejected {
+            self.topology.rejected = rejected.into();
+        }
+    }
+
+    /// The primary.
+    pub(super) const fn primary(&self) -> Option<ServerId> {
+        match self.topology.primary {
+            Ok(id) => Some(id),
+            Err(_) => None,
         }
     }
 
@@ -87,11 +160,18 @@ impl Picture {
     /// Takes in what has been seen.
     pub(super) fn see(&mut self, server: ServerId, seen: Seen) {
         let is_primary = self.topology.primary == Ok(server);
+        if let Seen::Observation(_, observation) = &seen {
+            self.recognise(server, observation);
+        }
         let Some(entry) = self.servers.iter_mut().find(|entry| entry.id == server) else { return };
         match seen {
-            Seen::Observation(asked, observation) => {
+            // Not of what it may be used for.
+            Seen::Word(_) => {}
+            Seen::Observation(asked, mut observation) => {
+                entry.executed = observation.executed.take().map(|executed| (asked, executed));
                 self.haste |= entry.observe(asked, observation);
                 self.judge();
+                self.compare(server);
             }
             Seen::Unobserved(at, problem) => {
                 entry.unobserved(at, problem);
@@ -164,18 +244,91 @@ impl Picture {
         Arc::new(self.topology.clone())
     }
 
-    fn judge(&mut self) {
-        let known: Vec<_> = self
-            .servers
-            .iter()
+    /// The servers of `among`, as the judge sees them. Who may be somebody else has no say.
+    fn known(&self, among: impl Fn(ServerId) -> bool) -> Vec<Known<'_>> {
+        let before_any = self.reign.is_empty();
+        let believed = self.servers.iter().filter(|entry| entry.is_believed(before_any) && among(entry.id));
+        believed
             .map(|entry| Known {
                 id: entry.id,
                 address: &entry.address,
                 identity: entry.identity.as_ref(),
                 now: entry.now.as_deref().map_err(String::as_str),
             })
-            .collect();
-        let judgement = judge(&known, self.reigning);
+            .collect()
+    }
+
+    /// The server that leads some others by their own word: it takes writes, and one of them follows it. Nobody else
+    /// is needed to know that, so whom it replicates from itself is of another cluster.
+    pub(super) fn head(&self, among: impl Fn(ServerId) -> bool) -> Option<ServerId> {
+        let known = self.known(among);
+        let past = Past { reigning: None, through: &HashMap::new(), discovers: true };
+        let judgement = judge_after(&known, past);
+        let head = judgement.primary.ok()?;
+        let leads = known
+            .iter()
+            .any(|server| server.id == head && server.now.is_ok_and(|seen| !seen.identity.read_only));
+        let followed = judgement.states.iter().any(|(id, state)| {
+            *id != head
+                && !matches!(
+                    state,
+                    ServerState::NotServing(
+                        NotServing::Unreachable { .. }
+                            | NotServing::WrongSource { .. }
+                            | NotServing::NoSource
+                            | NotServing::Writable
+                            | NotServing::Unknown
+                            | NotServing::Family { .. }
+                    )
+                )
+        });
+        (leads && followed).then_some(head)
+    }
+
+    /// Whether a server that was found belongs to the cluster: it follows one of its servers, or has something that one
+    /// of its primaries wrote; before there was one, whom its servers follow will do.
+    fn recognise(&mut self, id: ServerId, seen: &Observation) {
+        let known = self.known(|other| other != id);
+        let has = seen.executed.as_ref().is_some_and(|executed| self.reign.has_written(executed));
+        let of_family = seen.kin.family.promotion() == Promotion::Theirs;
+        let akin = self.reign.is_empty() || has || of_family || follows(seen, &known);
+        if let Some(entry) = self.servers.iter_mut().find(|entry| entry.id == id) {
+            entry.akin |= akin;
+        }
+    }
+
+    /// Compares what servers have executed with what the primary has, which was asked after them.
+    fn compare(&mut self, server: ServerId) {
+        if self.topology.primary != Ok(server) {
+            return;
+        }
+        let Some(primary) = self.servers.iter().position(|entry| entry.id == server) else { return };
+        let Some((asked, all)) = self.servers.get_mut(primary).and_then(|entry| entry.executed.take()) else {
+            return;
+        };
+        for entry in self.servers.iter_mut().filter(|entry| entry.id != server) {
+            let Some((_, own)) = entry.executed.take_if(|(before, _)| *before <= asked) else { continue };
+            let errant = self.errants.observe(entry.id, &own, &all, &self.reign);
+            entry.errant = errant.map(|surplus| surplus.to_string().into());
+        }
+    }
+
+    fn judge(&mut self) {
+        let past = Past { reigning: self.reigning, through: &self.through, discovers: self.discovers };
+        let mut judgement = judge_after(&self.known(|_| true), past);
+        for entry in &self.servers {
+            let state = match (&entry.now, &entry.doubt) {
+                (Err(problem), None) => NotServing::Unreachable { problem: problem.clone() },
+                (_, Some(doubt)) => NotServing::Doubted { doubt: doubt.clone() },
+                (Ok(_), None) => NotServing::Doubted { doubt: STRANGER.to_owned() },
+            };
+            if entry.doubt.is_some() {
+                judgement.states.insert(entry.id, state.into());
+            } else {
+                judgement.states.entry(entry.id).or_insert_with(|| state.into());
+            }
+        }
+        self.through = std::mem::take(&mut judgement.through);
         if self.is_missed_only(&judgement) {
             // Who serves cannot be judged without the primary; who does not answer serves nothing.
             let silent = |server: &&mut Server| {
@@ -199,6 +352,7 @@ impl Picture {
             self.topology.epoch = Epoch(self.topology.epoch.0 + 1);
             self.reigning = Some(id);
             self.haste = true;
+            self.begin_reign(id);
         }
         self.topology.primary = judgement.primary;
         for server in &mut self.topology.servers {
@@ -206,6 +360,23 @@ impl Picture {
             if let Some(state) = judgement.states.get(&server.id).filter(|_| asked) {
                 server.state = state.clone();
             }
+            server.through = self.through.get(&server.id).copied();
+        }
+    }
+
+    /// What this server writes is no surplus anywhere, nor what those before it wrote.
+    fn begin_reign(&mut self, id: ServerId) {
+        for entry in &mut self.servers {
+            (entry.executed, entry.errant) = (None, None);
+            self.errants.forget(entry.id);
+        }
+        let Some(entry) = self.servers.iter().find(|entry| entry.id == id) else { return };
+        let Ok(observation) = &entry.now else { return };
+        let identity = &observation.identity;
+        self.reign.uuids.insert(identity.uuid.clone());
+        self.reign.server_ids.extend(u32::try_from(identity.server_id));
+        if let Family::Group { name } = &observation.kin.family {
+            self.reign.uuids.insert(name.clone());
         }
     }
 
@@ -235,6 +406,9 @@ impl Picture {
 /// is there.
 const GRACE: Duration = Duration::from_secs(6);
 
+const STRANGER: &str = "it has none of the transactions of this cluster and follows none of its servers, so it is \
+                        taken for another cluster's; ADD SERVER uses it all the same";
+
 const LATE: &str = "it does not answer in time";
 
 #[cfg(test)]
@@ -243,8 +417,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::probing::{Identity, Replication};
-    use crate::topology::ServerState;
+    use crate::probing::Replication;
+    use crate::probing::family::Kin;
+    use crate::topology::Address;
 
     fn observed(number: u64, source: Option<u64>) -> Box<Observation> {
         let channel = |source: u64| Replication {
@@ -257,13 +432,17 @@ mod tests {
             channels: source.map(channel).into_iter().collect(),
             defaults: BTreeMap::new(),
             max_connections: None,
+            kin: Kin::default(),
+            executed: None,
         })
     }
 
     fn picture(start: Instant) -> Picture {
-        let address = |port| Address::Tcp { host: "db".into(), port };
-        let servers = [(ServerId(0), address(1), 1), (ServerId(1), address(2), 1)];
-        let mut picture = Picture::new(&servers, Patience::default());
+        let mut picture = Picture::new(Patience::default(), false);
+        for (id, port) in [(0, 1), (1, 2)] {
+            let address = Address::Tcp { host: "db".into(), port };
+            picture.add(Server::unknown(ServerId(id), address), None);
+        }
         picture.see(ServerId(0), Seen::Observation(start, observed(1, None)));
         picture.see(ServerId(1), Seen::Observation(start, observed(2, Some(1))));
         picture
@@ -361,7 +540,7 @@ mod tests {
     #[test]
     fn marks_count_while_the_primary_alone_writes() {
         let start = Instant::now();
-        let mut picture = Picture::new(&[], Patience::default());
+        let mut picture = Picture::new(Patience::default(), false);
         assert_eq!(picture.snapshot().mark(b"x"), None);
         picture = self::picture(start);
         // The primary of these tests has no real UUID, so its own transactions are another's.

@@ -18,6 +18,8 @@ fn server(number: u64, read_only: bool, source: Option<u64>) -> Observation {
             .map(|name| (name.to_owned(), String::new()))
             .into(),
         max_connections: None,
+        kin: family::Kin::default(),
+        executed: None,
     }
 }
 
@@ -151,13 +153,17 @@ fn a_chain_serves_as_far_as_it_runs() {
     let check = |change: fn(&mut Observation), expected: NotServing| {
         assert_eq!(state(&chain(change), 3), &expected.into());
     };
-    let problem = "on its source db2:3306, the applier does not run".to_owned();
+    let broken =
+        |problem: &str| NotServing::ChainBroken { middle: "db2:3306".into(), problem: problem.into() };
     check(
         |middle| middle.channels[0].stopped = Some("the applier does not run".into()),
-        NotServing::Stopped { problem },
+        broken("replication is stopped: the applier does not run"),
     );
-    check(|middle| middle.channels[0].filtered = true, NotServing::Filtered);
-    check(|middle| middle.channels[0].delay = 7, NotServing::Delayed { seconds: 7 });
+    check(
+        |middle| middle.channels[0].filtered = true,
+        broken("it has replication filters, so it lacks data"),
+    );
+    check(|middle| middle.channels[0].delay = 7, broken("it is delayed by 7 s on purpose"));
     // A middle that does not follow the primary itself is a source like any other that is not the primary.
     let wrong = || NotServing::WrongSource { source: "db2:3306".into() };
     check(|middle| middle.channels.clear(), wrong());
@@ -186,13 +192,13 @@ fn the_middle_of_a_chain_may_fall_silent() {
             })
             .collect();
         let through = through.iter().map(|(id, middle)| (ServerId(*id), ServerId(*middle))).collect();
-        judge_after(&known, Past { reigning: Some(ServerId(1)), through: &through })
+        judge_after(&known, Past { reigning: Some(ServerId(1)), through: &through, discovers: false })
     };
     let third = server(3, true, Some(2));
     let chain = judged(&third, &[(3, 2)]);
     assert_eq!(chain.primary, Ok(ServerId(1)));
-    let problem = "its source db2:3306 cannot be asked: timed out".to_owned();
-    assert_eq!(state(&chain, 3), &NotServing::Stopped { problem }.into());
+    let silent = NotServing::ChainSilent { middle: "db2:3306".into(), problem: "timed out".into() };
+    assert_eq!(state(&chain, 3), &silent.into());
     assert_eq!(chain.through, [(ServerId(3), ServerId(2))].into(), "it is known the next time too");
     // Who followed the primary and now follows a server out of reach was perhaps moved to a new primary.
     let moved = judged(&third, &[]);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::password::PasswordSource;
 use crate::admission::Rules;
 use crate::config::{BackendTls, LogFormat, RuntimeModel};
+use crate::monitor::Discovery;
 use crate::pooling::{Mode, Users};
 use crate::routing::{Policy, Preferences};
 use crate::topology::{Address, Patience};
@@ -32,6 +33,8 @@ pub struct Settings {
     pub preferences: BTreeMap<Box<[u8]>, Preferences>,
     /// How the servers are watched.
     pub watch: Watch,
+    /// Whether and where further servers are looked for.
+    pub discovery: Option<Discovery>,
     /// Weights of servers that have one of their own.
     pub weights: BTreeMap<Address, u16>,
     pub runtime: Runtime,

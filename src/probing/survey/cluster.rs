@@ -57,6 +57,12 @@ fn idle(server: &str, why: &NotServing, told: Option<(&Told, &Told)>) -> Option<
             "let it replicate from the primary alone, or name its source in servers.addresses if that is the primary"
         }
         NotServing::Stopped { .. } => "mend what it says and START REPLICA",
+        NotServing::ChainSilent { .. } | NotServing::ChainBroken { .. } => {
+            "mend the server in the middle, or let it replicate from the primary"
+        }
+        NotServing::Doubted { .. } | NotServing::Family { .. } | NotServing::Group { .. } => {
+            "do what it says, or leave it out of servers.addresses"
+        }
         NotServing::Filtered => "take the replication filters away, or leave it out of servers.addresses",
         NotServing::Delayed { .. } => {
             "serves no reads by design; leave it out of servers.addresses if it is a spare"
