@@ -20,7 +20,7 @@ use crate::frontend::{
     AccountReader, ClientIds, KnownSecrets, Learned, Limits, Live, Loads, Parsed, Roster, Shared, Tally,
     Written,
 };
-use crate::monitor;
+use crate::monitor::{self, Operator};
 use crate::net::tls::{self, CertificateSource, ClientSettings, ClientTls, Mode, ServerTls};
 use crate::pool;
 use crate::pooling::{self, Readiness};
@@ -28,7 +28,7 @@ use crate::routing::Reason;
 use crate::runtime::locked::LockedMemory;
 use crate::runtime::tasks;
 use crate::telemetry::{self, Counters, Labels, Registry};
-use crate::topology::{ServerId, Topology};
+use crate::topology::{Server, ServerId, Topology};
 use crate::wire::proxy_protocol::Announced;
 
 /// Most different secrets of connected users held at a time.
@@ -106,7 +106,9 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
     });
     let limits = pool::ServerLimits::new(pool_limits(settings)?);
     follow(&limits, &registry, &shared.topology.borrow());
-    tasks::spawn("places", keep_places(Arc::clone(&limits), Arc::clone(&registry), shared.topology.clone()));
+    let operator = shared.operator.clone();
+    let topology = shared.topology.clone();
+    tasks::spawn("places", keep_places(Arc::clone(&limits), Arc::clone(&registry), operator, topology));
     Ok(Parts { shared, limits, registry, model: settings.runtime.model })
 }
 
@@ -114,16 +116,22 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
 async fn keep_places(
     limits: Arc<pool::ServerLimits>,
     registry: Arc<Registry>,
+    operator: Operator,
     mut topology: watch::Receiver<Arc<Topology>>,
 ) {
     while topology.changed().await.is_ok() {
         let now = Arc::clone(&topology.borrow_and_update());
         follow(&limits, &registry, &now);
+        let gone = |server: &&Server| server.state.is_leaving() && limits.open(server.id) == 0;
+        if let Some(server) = now.servers.iter().find(gone) {
+            operator.forget(server.id).await;
+        }
     }
 }
 
 fn follow(limits: &pool::ServerLimits, registry: &Registry, topology: &Topology) {
-    let servers: Vec<ServerId> = topology.servers.iter().map(|server| server.id).collect();
+    let servers: Vec<(ServerId, bool)> =
+        topology.servers.iter().map(|server| (server.id, server.state.is_leaving())).collect();
     limits.follow(&servers, |id| {
         let address = topology.server(id).map(|server| server.address.to_string());
         telemetry::Server::new(registry, &address.unwrap_or_default())

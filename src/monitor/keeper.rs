@@ -46,6 +46,8 @@ pub(super) struct Keeper {
     resolved: HashSet<String>,
     looked_up_at: Instant,
     ticked_at: Instant,
+    /// Servers that an operator has taken out and that something still runs on.
+    leaving: HashSet<ServerId>,
     /// Every server that was named has answered or failed to. Before, one of those might be taken for a new one.
     ready: bool,
 }
@@ -72,6 +74,7 @@ impl Keeper {
             resolved: HashSet::new(),
             looked_up_at: clock::now(),
             ticked_at: clock::now(),
+            leaving: HashSet::new(),
             ready: false,
         };
         let ids: Vec<_> = keeper.roster.entries().iter().map(|entry| entry.id).collect();
@@ -165,7 +168,13 @@ impl Keeper {
                 }
                 tracing::info!(%address, "an operator has removed a server");
                 self.roster.remove(id);
-                self.leave(id);
+                self.picture.let_go(id);
+                self.leaving.insert(id);
+            }
+            What::Forget(id) => {
+                if self.leaving.remove(&id) {
+                    self.leave(id);
+                }
             }
         }
         self.step();

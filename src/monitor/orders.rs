@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::probing::discovery::NotAdded;
 use crate::runtime::clock;
-use crate::topology::Address;
+use crate::topology::{Address, ServerId};
 
 /// Something that an operator wants done about the servers.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(super) enum What {
     Add(Address),
     /// Use it no more.
     Remove(Address),
+    /// Nothing runs any more on this server, which was removed.
+    Forget(ServerId),
 }
 
 /// Why it is not done.
@@ -80,6 +82,12 @@ impl Operator {
     /// Why not.
     pub async fn remove(&self, address: Address) -> Result<(), OrderError> {
         self.order(What::Remove(address)).await
+    }
+
+    /// Nothing runs any more on a server that was removed.
+    pub async fn forget(&self, server: ServerId) {
+        // It is asked again where it was not done.
+        let _ = self.order(What::Forget(server)).await;
     }
 
     async fn order(&self, what: What) -> Result<(), OrderError> {

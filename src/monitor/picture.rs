@@ -87,6 +87,18 @@ impl Picture {
         self.topology.servers.push(server);
     }
 
+    /// An operator has taken it out: it is watched until what runs there has ended.
+    pub(super) fn let_go(&mut self, id: ServerId) {
+        if let Some(entry) = self.servers.iter_mut().find(|entry| entry.id == id) {
+            entry.leaving = true;
+        }
+        self.errants.forget(id);
+        if self.reigning == Some(id) {
+            self.reigning = None;
+        }
+        self.judge();
+    }
+
     /// It is a server no more.
     pub(super) fn remove(&mut self, id: ServerId) {
         self.servers.retain(|entry| entry.id != id);
@@ -285,13 +297,17 @@ impl Picture {
         (leads && followed).then_some(head)
     }
 
-    /// Whether a server that was found belongs to the cluster: it follows one of its servers, or has something that one
-    /// of its primaries wrote; before there was one, whom its servers follow will do.
+    /// Whether a server that was found belongs to the cluster: it follows one of its servers or, while its primary does
+    /// not take writes, has something that one of its primaries wrote; before there was one, whom its servers follow
+    /// will do.
     fn recognise(&mut self, id: ServerId, seen: &Observation) {
         let known = self.known(|other| other != id);
         let has = seen.executed.as_ref().is_some_and(|executed| self.reign.has_written(executed));
         let of_family = seen.kin.family.promotion() == Promotion::Theirs;
-        let akin = self.reign.is_empty() || has || of_family || follows(seen, &known);
+        let reigns = known.iter().any(|server| {
+            self.topology.primary == Ok(server.id) && server.now.is_ok_and(|seen| !seen.identity.read_only)
+        });
+        let akin = self.reign.is_empty() || (has && !reigns) || of_family || follows(seen, &known);
         if let Some(entry) = self.servers.iter_mut().find(|entry| entry.id == id) {
             entry.akin |= akin;
         }
@@ -318,11 +334,12 @@ impl Picture {
         let mut judgement = judge_after(&self.known(|_| true), past);
         for entry in &self.servers {
             let state = match (&entry.now, &entry.doubt) {
+                (Ok(_), _) if entry.leaving => NotServing::Leaving,
                 (Err(problem), None) => NotServing::Unreachable { problem: problem.clone() },
                 (_, Some(doubt)) => NotServing::Doubted { doubt: doubt.clone() },
                 (Ok(_), None) => NotServing::Doubted { doubt: STRANGER.to_owned() },
             };
-            if entry.doubt.is_some() {
+            if entry.doubt.is_some() || entry.leaving {
                 judgement.states.insert(entry.id, state.into());
             } else {
                 judgement.states.entry(entry.id).or_insert_with(|| state.into());
@@ -406,8 +423,8 @@ impl Picture {
 /// is there.
 const GRACE: Duration = Duration::from_secs(6);
 
-const STRANGER: &str = "it has none of the transactions of this cluster and follows none of its servers, so it is \
-                        taken for another cluster's; ADD SERVER uses it all the same";
+const STRANGER: &str = "it follows none of the servers of this cluster, so it is taken for another cluster's; ADD SERVER \
+                        uses it all the same";
 
 const LATE: &str = "it does not answer in time";
 

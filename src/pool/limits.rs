@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -64,6 +64,8 @@ struct Server {
     places: Arc<Places>,
     /// Clients that leave a reply unread while they hold a connection: at most half as many (HAZARDS 27).
     stalled: Arc<AtomicUsize>,
+    /// There are no places any more, and connections are closed as they come back.
+    leaving: AtomicBool,
 }
 
 /// A client that holds a connection and does not read from it, for as long as this lives.
@@ -85,12 +87,20 @@ impl ServerLimits {
 
     /// There are these servers now. New ones have all their places free; at those that are gone there are none any
     /// more, and connections to them are closed as they come back.
-    pub fn follow(&self, servers: &[ServerId], counters: impl Fn(ServerId) -> telemetry::Server) {
+    ///
+    /// Each is said to be leaving or not: from one that is, connections are closed as they come back, and there are no
+    /// new ones.
+    pub fn follow(&self, servers: &[(ServerId, bool)], counters: impl Fn(ServerId) -> telemetry::Server) {
         let known = self.servers.load();
-        if known.len() == servers.len() && servers.iter().all(|id| known.contains_key(id)) {
+        for (id, leaving) in servers {
+            if let Some(known) = known.get(id) {
+                known.leaving.store(*leaving, Ordering::SeqCst);
+            }
+        }
+        if known.len() == servers.len() && servers.iter().all(|(id, _)| known.contains_key(id)) {
             return;
         }
-        for (_, gone) in known.iter().filter(|(id, _)| !servers.contains(id)) {
+        for (_, gone) in known.iter().filter(|(id, _)| !servers.iter().any(|(other, _)| other == *id)) {
             gone.places.counters.show(None);
             gone.places.counters.idle.set(0.0);
         }
@@ -98,15 +108,15 @@ impl ServerLimits {
             Some(known) => Arc::clone(known),
             None => {
                 let places = Places::new(id, &self.limits, counters(id));
-                Arc::new(Server { places, stalled: Arc::default() })
+                Arc::new(Server { places, stalled: Arc::default(), leaving: AtomicBool::new(false) })
             }
         };
-        self.servers.store(Arc::new(servers.iter().map(|id| (*id, server(*id))).collect()));
+        self.servers.store(Arc::new(servers.iter().map(|(id, _)| (*id, server(*id))).collect()));
     }
 
     /// Whether a server is there.
     pub(super) fn knows(&self, id: ServerId) -> bool {
-        self.servers.load().contains_key(&id)
+        self.servers.load().get(&id).is_some_and(|server| !server.leaving.load(Ordering::SeqCst))
     }
 
     /// The bounds.
@@ -131,6 +141,9 @@ impl ServerLimits {
     /// # Errors
     /// None is free, or the user has all that it may have.
     pub fn place_now(&self, id: ServerId, claim: Claim<'_>) -> Result<Place, Shortage> {
+        if !self.knows(id) {
+            return Err(Shortage::Server { limit: 0 });
+        }
         self.server(id)?.places.now(claim)
     }
 
@@ -147,9 +160,11 @@ impl ServerLimits {
     /// Offers a connection of a shelf to those who wait for one.
     pub(super) fn offer(&self, connection: Connection, user: &[u8], shelf: usize) -> Offer {
         match self.servers.load().get(&connection.server()) {
-            Some(server) => server.places.offer(connection, user, shelf),
-            // It is gone.
-            None => Offer::Close(connection),
+            Some(server) if !server.leaving.load(Ordering::SeqCst) => {
+                server.places.offer(connection, user, shelf)
+            }
+            // It is gone, or going.
+            Some(_) | None => Offer::Close(connection),
         }
     }
 
@@ -228,7 +243,7 @@ mod tests {
         let registry = telemetry::Registry::new();
         let limits = Limits { per_server: Some(per_server), waiting_room, ..Limits::default() };
         let limits = ServerLimits::new(limits);
-        limits.follow(&[ServerId(1), ServerId(2)], |_| telemetry::Server::new(&registry, "db"));
+        limits.follow(&[1, 2].map(|id| (ServerId(id), false)), |_| telemetry::Server::new(&registry, "db"));
         limits
     }
 
@@ -261,10 +276,13 @@ mod tests {
         let limits = limits(1, 1);
         let counters = |_| telemetry::Server::new(&telemetry::Registry::new(), "db");
         let held = limits.place_now(ServerId(1), APP).unwrap();
-        limits.follow(&[ServerId(2), ServerId(3)], counters);
-        assert!(limits.place_now(ServerId(1), APP).is_err(), "it is gone");
+        limits.follow(&[(ServerId(1), true), (ServerId(2), false), (ServerId(3), false)], counters);
+        assert!(limits.place_now(ServerId(1), APP).is_err(), "it is going");
+        assert_eq!(limits.open(ServerId(1)), 1);
+        limits.follow(&[2, 3].map(|id| (ServerId(id), false)), counters);
+        assert_eq!(limits.open(ServerId(1)), 0);
         assert!(limits.place_now(ServerId(3), APP).is_ok());
-        limits.follow(&[ServerId(1), ServerId(2)], counters);
+        limits.follow(&[1, 2].map(|id| (ServerId(id), false)), counters);
         assert!(limits.place_now(ServerId(1), APP).is_ok(), "another one, with places of its own");
         drop(held);
         assert_eq!(limits.open(ServerId(1)), 0);

@@ -126,6 +126,20 @@ pub enum ServerState {
     NotServing(NotServing),
 }
 
+impl ServerState {
+    /// Whether what has begun there may go on.
+    #[must_use]
+    pub const fn lets_end(&self) -> bool {
+        matches!(self, Self::Replica | Self::NotServing(NotServing::Leaving))
+    }
+
+    /// Whether it is on its way out.
+    #[must_use]
+    pub const fn is_leaving(&self) -> bool {
+        matches!(self, Self::NotServing(NotServing::Leaving))
+    }
+}
+
 /// Why a server serves nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotServing {
@@ -171,6 +185,8 @@ pub enum NotServing {
         /// Why.
         problem: String,
     },
+    /// An operator has taken it out; what runs there ends as it would have.
+    Leaving,
     /// It may not be what it was taken for.
     Doubted {
         /// Why.
@@ -203,6 +219,9 @@ impl fmt::Display for NotServing {
             }
             Self::ChainBroken { middle, problem } => {
                 write!(f, "it follows {middle}, which passes nothing on: {problem}")
+            }
+            Self::Leaving => {
+                f.write_str("REMOVE SERVER has taken it out; it is gone when what runs there has ended")
             }
             Self::Doubted { doubt } => f.write_str(doubt),
             Self::Family { why } => f.write_str(why),

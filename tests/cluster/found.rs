@@ -111,7 +111,7 @@ async fn nobody_is_asked_outside_the_networks() {
     })
     .await;
     let primary = cluster.primary().address();
-    let strict = headgate(&[primary], &["--set=servers.networks=[\"127.0.0.1\"]"]);
+    let strict = headgate(&[primary], &["--set=servers.networks=127.0.0.1"]);
     let end = Instant::now() + PATIENCE;
     let rejected = loop {
         let rejected = ask(&strict, "SELECT address, evidence, why FROM discovery").unwrap();
@@ -136,7 +136,7 @@ async fn nobody_is_asked_outside_the_networks() {
     assert!(ask(&off, "SELECT * FROM discovery").unwrap().is_empty());
     drop(off);
     // The same port is asked where it may be.
-    let _open = headgate(&[primary], &["--set=servers.networks=[\"127.0.0.0/8\"]"]);
+    let _open = headgate(&[primary], &["--set=servers.networks=127.0.0.0/8"]);
     let end = Instant::now() + PATIENCE;
     while count.load(Ordering::SeqCst) == 0 {
         assert!(Instant::now() < end, "nobody came");

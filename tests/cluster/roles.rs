@@ -37,7 +37,7 @@ async fn writable(node: &Node, on: bool) {
 }
 
 /// Writes until the write is answered as `expected` says; how long that took.
-async fn until(client: &mut Conn, expected: impl Fn(Result<(), String>) -> bool) -> Duration {
+async fn until(client: &mut Conn, what: &str, expected: impl Fn(Result<(), String>) -> bool) -> Duration {
     let begun = Instant::now();
     loop {
         let said =
@@ -46,7 +46,7 @@ async fn until(client: &mut Conn, expected: impl Fn(Result<(), String>) -> bool)
         if expected(said) {
             return begun.elapsed();
         }
-        assert!(begun.elapsed() < PATIENCE, "{text}");
+        assert!(begun.elapsed() < PATIENCE, "{what}: {text}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -54,13 +54,12 @@ async fn until(client: &mut Conn, expected: impl Fn(Result<(), String>) -> bool)
 async fn evidence(flavor: Flavor) {
     let _turn = turn().await;
     let cluster = start(flavor, |builder| builder.performance_schema(false)).await;
-    let foreign = start(flavor, |builder| builder.replicas(0).performance_schema(false)).await;
+    // Server ids are all that tells clusters of MariaDB apart.
+    let other = |builder: headgate::lab::Builder| {
+        builder.replicas(0).performance_schema(false).server_option("server-id=77")
+    };
+    let foreign = start(flavor, other).await;
     foreign.primary().sql("CREATE DATABASE of_somebody_else").await.unwrap();
-    if flavor == Flavor::MariaDb {
-        // Server ids are all that tells clusters of MariaDB apart.
-        foreign.primary().sql("SET GLOBAL server_id = 77").await.unwrap();
-        foreign.primary().sql("CREATE DATABASE of_somebody_else_too").await.unwrap();
-    }
     let primary = cluster.primary();
     let [one, two] = cluster.replicas() else { panic!("two replicas") };
     primary.sql("CREATE TABLE app.evidence (n INT PRIMARY KEY)").await.unwrap();
@@ -102,18 +101,23 @@ async fn evidence(flavor: Flavor) {
     for statement in ["STOP REPLICA", "RESET REPLICA ALL"] {
         one.sql(statement).await.unwrap();
     }
-    until(&mut client, |said| said.is_err_and(|why| why.contains("more than one server takes writes"))).await;
+    until(&mut client, "two writable", |said| {
+        said.is_err_and(|why| why.contains("more than one server takes writes"))
+    })
+    .await;
     writable(two, false).await;
-    until(&mut client, |said| said.is_ok()).await;
+    until(&mut client, "writes again", |said| said.is_ok()).await;
     follow(one, primary.address()).await;
     is_replica(&headgate, one);
 
     writable(primary, false).await;
-    let took = until(&mut client, |said| said.is_err_and(|why| why.contains("all are read only"))).await;
+    let took =
+        until(&mut client, "read only", |said| said.is_err_and(|why| why.contains("all are read only")))
+            .await;
     println!("{flavor:?}: a primary that turned read only takes no writes after {took:?}");
     assert!(took < Duration::from_secs(1));
     writable(primary, true).await;
-    until(&mut client, |said| said.is_ok()).await;
+    until(&mut client, "writes again", |said| said.is_ok()).await;
     assert!(ask(&headgate, "SHOW DISCOVERY").is_ok());
 }
 
@@ -134,9 +138,9 @@ async fn a_refused_write_is_evidence(flavor: Flavor) {
     let primary = cluster.primary();
     primary.sql("CREATE TABLE app.evidence (n INT PRIMARY KEY)").await.unwrap();
     cluster.wait_caught_up(PATIENCE).await.unwrap();
-    let headgate = headgate(&addresses(&cluster), &["--set=health.probe_every=\"50s\""]);
+    let headgate = headgate(&addresses(&cluster), &["--set=health.probe_every=50s"]);
     let mut client = client(&cluster, &headgate).await;
-    until(&mut client, |said| said.is_ok()).await;
+    until(&mut client, "writes again", |said| said.is_ok()).await;
     writable(primary, false).await;
     let begun = Instant::now();
     let refused = client.query_drop("REPLACE INTO evidence VALUES (3)").await.unwrap_err().to_string();
