@@ -13,6 +13,7 @@ pub mod frontend;
 
 // Layer 4: shells.
 pub mod backend;
+pub mod failover;
 pub mod monitor;
 pub mod net;
 pub mod pool;

@@ -16,6 +16,7 @@ use crate::admission::Refusal;
 use crate::auth::{MAX_ENCODED_SECRET, Secret, Throttle, rsa, throttle};
 use crate::backend::BackendError;
 use crate::config::{BackendTls, RuntimeModel};
+use crate::failover::Gate;
 use crate::frontend::{
     AccountReader, ClientIds, KnownSecrets, Learned, Limits, Live, Loads, Parsed, Roster, Shared, Tally,
     Written,
@@ -102,6 +103,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         rotation: AtomicU64::new(0),
         loads: Loads::default(),
         written: Written::default(),
+        gate: Gate::new(settings.failover.active),
         roster: Roster::default(),
     });
     let limits = pool::ServerLimits::new(pool_limits(settings)?);
@@ -147,6 +149,7 @@ pub(super) fn live(settings: &Settings, model: RuntimeModel) -> anyhow::Result<L
         statement_timeout: settings.front.statement_timeout,
         client_idle_timeout: settings.front.client_idle_timeout,
         connect_timeout: settings.backend.connect_timeout,
+        hold: settings.failover.hold,
         require_tls: settings.front.require_tls,
         compression: settings.front.compression,
     };

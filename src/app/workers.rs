@@ -8,10 +8,9 @@ use anyhow::Context as _;
 
 use super::build::Parts;
 use super::settings::{Doorway, Settings};
-use crate::frontend::{self, Context};
+use crate::frontend::{self, Context, Entrance};
 use crate::net::listener::{Listener, Sharing};
 use crate::pool::Pool;
-use crate::pooling::Mode;
 use crate::runtime::clock;
 use crate::runtime::shutdown::{self, Phase, Shutdown};
 use crate::runtime::tasks::{self, Owned};
@@ -31,25 +30,25 @@ pub(super) fn context(parts: &Parts) -> Arc<Context> {
     Arc::new(Context { shared: Arc::clone(&parts.shared), pool: Pool::new(Arc::clone(&parts.limits)) })
 }
 
-/// A listener, and the pool mode of those who come in there where it has one of its own.
-pub(super) type Entrance = (Listener, Option<Mode>);
+/// A listener, and what holds for those who come in there.
+pub(super) type Open = (Listener, Entrance);
 
 /// Binds the listeners of one worker. Only the first serves Unix sockets, which cannot be shared.
-pub(super) async fn bind(settings: &Settings, sharing: Sharing) -> anyhow::Result<Vec<Entrance>> {
+pub(super) async fn bind(settings: &Settings, sharing: Sharing) -> anyhow::Result<Vec<Open>> {
     let mut listeners = Vec::new();
-    for Doorway { address, mode } in &settings.front.listen {
+    for Doorway { address, entrance } in &settings.front.listen {
         if sharing != Sharing::Next || !matches!(address, crate::topology::Address::Unix(_)) {
             let bound = Listener::bind(address, sharing).await?;
-            listeners.extend(bound.into_iter().map(|listener| (listener, *mode)));
+            listeners.extend(bound.into_iter().map(|listener| (listener, *entrance)));
         }
     }
     Ok(listeners)
 }
 
 /// Accepts clients on the current runtime.
-pub(super) fn serve(listeners: Vec<Entrance>, context: &Arc<Context>, shutdown: &Shutdown) {
-    for (listener, mode) in listeners {
-        let accept = frontend::run(listener, mode, Arc::clone(context), shutdown.listener());
+pub(super) fn serve(listeners: Vec<Open>, context: &Arc<Context>, shutdown: &Shutdown) {
+    for (listener, entrance) in listeners {
+        let accept = frontend::run(listener, entrance, Arc::clone(context), shutdown.listener());
         tasks::spawn("listener", accept);
     }
     let (limits, servers) = (Arc::clone(context.pool.limits()), Arc::clone(context));

@@ -175,6 +175,16 @@ choice! {
 }
 
 choice! {
+    /// What becomes of sessions when their primary is lost.
+    FailoverSessions {
+        /// They go on on the next primary.
+        Outlive = "outlive",
+        /// They are closed.
+        Close = "close",
+    }
+}
+
+choice! {
     /// How log lines are written.
     LogFormat {
         /// For people.

@@ -1,37 +1,67 @@
 //! An address on which clients are served, and what holds for those who come in there.
 
 use std::fmt;
+use std::time::Duration;
 
-use super::choice::PoolMode;
+use super::choice::{Consistency, PoolMode};
+use super::duration;
 use super::endpoint::Endpoint;
 use super::setting::{Complaint, Form, Setting, quoted};
 use super::value::{Shape, Value};
 
-/// An address as the user wrote it: `0.0.0.0:4306`, or `0.0.0.0:4307 pool session`.
+/// An address as the user wrote it: `0.0.0.0:4306`, or `0.0.0.0:4307 pool session consistency global max_lag 5s`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doorway {
     pub endpoint: Endpoint,
     /// For how long those who come in there have their connections to the primary.
     pub pool: Option<PoolMode>,
+    /// What their reads may miss.
+    pub consistency: Option<Consistency>,
+    /// The oldest data that their reads may show.
+    pub max_lag: Option<Duration>,
 }
 
 impl Doorway {
     /// A doorway for which no more is said.
     pub const fn plain(endpoint: Endpoint) -> Self {
-        Self { endpoint, pool: None }
+        Self { endpoint, pool: None, consistency: None, max_lag: None }
+    }
+
+    /// Takes in one thing that is said of it; what to write instead, where that is wrong.
+    fn say(&mut self, name: &str, value: &str) -> Result<(), &'static str> {
+        match name {
+            "pool" => self.pool = Some(PoolMode::of_word(value).ok_or("pool session or pool transaction")?),
+            "consistency" => {
+                let remedy = "consistency session, process, global or eventual";
+                self.consistency = Some(Consistency::of_word(value).ok_or(remedy)?);
+            }
+            _ => self.max_lag = Some(duration::parse(value).ok_or("max_lag and a duration such as 500ms")?),
+        }
+        Ok(())
     }
 }
 
 impl fmt::Display for Doorway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.endpoint.fmt(f)?;
-        self.pool.map_or(Ok(()), |mode| write!(f, " pool {}", mode.word()))
+        if let Some(mode) = self.pool {
+            write!(f, " pool {}", mode.word())?;
+        }
+        if let Some(consistency) = self.consistency {
+            write!(f, " consistency {}", consistency.word())?;
+        }
+        self.max_lag.map_or(Ok(()), |lag| write!(f, " max_lag {}", duration::text(lag)))
     }
 }
 
-/// What is said of an address stands behind it, whatever spaces a path may hold.
-fn split(text: &str) -> (&str, Option<&str>) {
-    text.trim().rsplit_once(" pool ").map_or((text, None), |(address, mode)| (address, Some(mode.trim())))
+/// What may be said of an address. It stands behind it, whatever spaces a path may hold.
+const SAID: [&str; 3] = ["pool", "consistency", "max_lag"];
+
+/// The last thing that is said, and what stands before it.
+fn last_said(text: &str) -> Option<(&str, &str, &str)> {
+    let (rest, value) = text.trim_end().rsplit_once(' ')?;
+    let (address, name) = rest.trim_end().rsplit_once(' ')?;
+    SAID.contains(&name).then_some((address, name, value))
 }
 
 impl Setting for Doorway {
@@ -43,19 +73,29 @@ impl Setting for Doorway {
 
     fn read(value: &Value<'_>) -> Result<Self, Vec<Complaint>> {
         let Shape::Text(text) = &value.shape else { return Endpoint::read(value).map(Self::plain) };
-        let (address, word) = split(text);
-        let endpoint =
-            Endpoint::read(&Value { shape: Shape::Text(address.into()), span: value.span.clone() });
-        let mode = word.map(|word| {
-            PoolMode::of_word(word).ok_or_else(|| {
-                let what = format!("{text:?} names a pool mode that does not exist");
-                vec![Complaint::new(what, "write pool session or pool transaction behind the address")]
-            })
-        });
-        match (endpoint, mode.transpose()) {
-            (Ok(endpoint), Ok(pool)) => Ok(Self { endpoint, pool }),
-            (endpoint, pool) => Err([endpoint.err(), pool.err()].into_iter().flatten().flatten().collect()),
+        let (mut address, mut said) = (text.trim(), Vec::<(&str, &str)>::new());
+        while let Some((before, name, value)) = last_said(address) {
+            // What is said twice belongs to the path.
+            if said.iter().any(|(known, _)| *known == name) {
+                break;
+            }
+            address = before;
+            said.push((name, value));
         }
+        let endpoint =
+            Endpoint::read(&Value { shape: Shape::Text(address.trim().into()), span: value.span.clone() });
+        let (mut complaints, read) = match endpoint {
+            Ok(endpoint) => (Vec::new(), Some(endpoint)),
+            Err(complaints) => (complaints, None),
+        };
+        let mut doorway = Self::plain(read.unwrap_or(Endpoint::Unix { path: "/".into() }));
+        for (name, word) in said {
+            if let Err(remedy) = doorway.say(name, word) {
+                let what = format!("{text:?} says {name} {word}, which does not exist");
+                complaints.push(Complaint::new(what, format!("write {remedy} behind the address")));
+            }
+        }
+        if complaints.is_empty() { Ok(doorway) } else { Err(complaints) }
     }
 
     fn show(&self) -> Option<String> {
@@ -82,6 +122,7 @@ mod tests {
         check("0.0.0.0:4306", None, "0.0.0.0:4306");
         check("0.0.0.0:4306 pool session", Some(PoolMode::Session), "0.0.0.0:4306 pool session");
         check(" [::]:1  pool  transaction ", Some(PoolMode::Transaction), "[::]:1 pool transaction");
+        check("[::1]:1 max_lag 5s consistency global", None, "[::1]:1 consistency global max_lag 5s");
         check("unix:/a pool b pool session", Some(PoolMode::Session), "unix:/a pool b pool session");
     }
 
@@ -94,6 +135,7 @@ mod tests {
         check("0.0.0.0:4306 pool statement", 1);
         check("4306 pool statement", 2);
         check("0.0.0.0:4306 mode session", 1);
+        check("0.0.0.0:4306 consistency strong max_lag 5", 2);
         check("unix:/run/a pool b.sock", 1);
     }
 

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::choice::{
-    BackendTls, Balance, Compression, Consistency, LogFormat, PoolMode, PrimaryReads, ProxyProtocol,
-    RuntimeModel, WhenLagging,
+    BackendTls, Balance, Compression, Consistency, FailoverSessions, LogFormat, PoolMode, PrimaryReads,
+    ProxyProtocol, RuntimeModel, WhenLagging,
 };
 use super::defaults::{millis, seconds, tcp};
 use super::doorway::Doorway;
@@ -21,7 +21,8 @@ settings! {
     listen: Listen {
         /// Addresses on which MySQL clients are served: `HOST:PORT`, `[IPV6]:PORT` or `unix:/path`. `[::]:PORT`
         /// is for IPv6 alone, whatever the system's default; write `0.0.0.0:PORT` beside it for both. Behind an
-        /// address may stand the pool mode of those who come in there, as in `0.0.0.0:4309 pool session`.
+        /// address may stand the pool mode, the consistency and the lag limit of those who come in there, as in
+        /// `0.0.0.0:4309 pool session consistency eventual max_lag 60s`.
         address: Vec<Doorway> {
             default: vec![Doorway::plain(tcp("0.0.0.0", 4306))],
             flag: "--listen" "ADDRESS",
@@ -96,10 +97,11 @@ settings! {
             default: None,
             reload: Live
         }
-        /// Rules for single users, such as `"app from 10.0.0.0/8, unix"`, `"report max 20 pool session"`, or
-        /// `"batch from 127.0.0.1, ::1 connections 5"`: where its clients may come from, how many there may be at a
-        /// time, how many connections they may have to one server, and the pool mode of its sessions. From anywhere
-        /// else the user's right password is as good as a wrong one.
+        /// Rules for single users, such as `"app from 10.0.0.0/8, unix"`, `"report max 20 pool session consistency
+        /// eventual max_lag 60s"`, or `"batch from 127.0.0.1, ::1 connections 5"`: where its clients may come from, how
+        /// many there may be at a time, how many connections they may have to one server, the pool mode of its sessions,
+        /// and in place of `routing.consistency` and `routing.max_lag` what their reads may miss. From anywhere else the
+        /// user's right password is as good as a wrong one.
         users: Option<Vec<UserRule>> {
             default: None,
             reload: Live
@@ -429,6 +431,23 @@ settings! {
             default: millis(500),
             range: millis(0)..=seconds(30),
             reload: Restart
+        }
+    }
+
+    /// What happens when the primary fails.
+    failover: Failover {
+        /// What becomes of sessions. `outlive`: they wait for the next primary and go on there with all that can be
+        /// carried. `close`: they are closed, and clients connect again.
+        sessions: FailoverSessions {
+            default: FailoverSessions::Close,
+            flag: "--failover-sessions" "WORD",
+            reload: Restart
+        }
+        /// How long a command waits for a primary before it is refused with error 3168.
+        hold: Duration {
+            default: seconds(10),
+            range: millis(0)..=seconds(600),
+            reload: Live
         }
     }
 

@@ -28,15 +28,16 @@ mod value;
 mod weight;
 
 pub use choice::{
-    BackendTls, Balance, Compression, Consistency, LogFormat, PoolMode, PrimaryReads, ProxyProtocol,
-    RuntimeModel, WhenLagging,
+    BackendTls, Balance, Compression, Consistency, FailoverSessions, LogFormat, PoolMode, PrimaryReads,
+    ProxyProtocol, RuntimeModel, WhenLagging,
 };
 pub use diff::{Change, ReloadPlan, diff};
 pub use doorway::Doorway;
 pub use endpoint::{Endpoint, EndpointError};
 pub use key::{Key, Reload};
 pub use keys::{
-    Clients, Config, Control, Health, KEYS, Limits, Listen, Log, Pool, Routing, Runtime, Servers, State,
+    Clients, Config, Control, Failover, Health, KEYS, Limits, Listen, Log, Pool, Routing, Runtime, Servers,
+    State,
 };
 pub use network::{Network, NetworkError, UserRule};
 pub use on_off::OnOff;

@@ -220,7 +220,7 @@ fn unknown_names_are_refused_with_the_nearest_known_one() {
         "[zzzzzzzz]",
         &[
             "headgate.toml:1: [zzzzzzzz] is not a table Headgate knows | the tables are listen, clients, servers, control, \
-           pool, limits, routing, health, admin, runtime, state, log",
+           pool, limits, routing, health, failover, admin, runtime, state, log",
         ],
     );
 }

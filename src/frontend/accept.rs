@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::context::Context;
+use super::door::Entrance;
 use super::serve;
 use crate::net::listener::Listener;
-use crate::pooling::Mode;
 use crate::runtime::shutdown::{self, Phase};
 use crate::runtime::{clock, tasks};
 
@@ -14,10 +14,10 @@ use crate::runtime::{clock, tasks};
 /// spin while there are none.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Accepts clients until the drain begins. `pool`: the mode of those who come in here, where it has one of its own.
+/// Accepts clients until the drain begins. `entrance`: what holds for those who come in here.
 pub async fn run(
     listener: Listener,
-    pool: Option<Mode>,
+    entrance: Entrance,
     context: Arc<Context>,
     mut shutdown: shutdown::Listener,
 ) {
@@ -29,7 +29,10 @@ pub async fn run(
         match accepted {
             Ok(socket) => {
                 let (context, shutdown) = (Arc::clone(&context), shutdown.clone());
-                tasks::spawn("client", async move { serve::serve(socket, pool, context, shutdown).await });
+                tasks::spawn(
+                    "client",
+                    async move { serve::serve(socket, entrance, context, shutdown).await },
+                );
             }
             Err(error) => {
                 tracing::warn!(%error, "a client could not be accepted; check the limit of open files");

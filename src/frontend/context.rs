@@ -13,6 +13,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use crate::admission::Rules;
 use crate::auth::{Throttle, rsa};
 use crate::backend::{Purpose, Target};
+use crate::failover::Gate;
 use crate::monitor::{Operator, Troubles};
 use crate::net::tls::{ClientTls, ServerTls};
 use crate::pool::{Key, Pool, Shelf};
@@ -47,6 +48,8 @@ pub struct Limits {
     pub client_idle_timeout: Option<Duration>,
     /// For connecting to a server and logging in.
     pub connect_timeout: Duration,
+    /// How long a command waits for a primary.
+    pub hold: Duration,
     /// Refuse clients without TLS.
     pub require_tls: bool,
     /// The flags of the algorithms that clients may compress with.
@@ -123,6 +126,8 @@ pub struct Shared {
     pub loads: Loads,
     /// What all sessions have written.
     pub written: Written,
+    /// The gate towards the primary.
+    pub gate: Arc<Gate>,
     /// Sessions, for the console.
     pub roster: Roster,
 }

@@ -12,8 +12,18 @@ use crate::auth::throttle::household;
 use crate::net::link::Link;
 use crate::net::socket::Socket;
 use crate::pooling::Mode;
+use crate::routing::Preferences;
 use crate::wire::Malformed;
 use crate::wire::proxy_protocol::{self, Announced, Progress};
+
+/// What holds for those who come in at one address, where it is not what holds for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Entrance {
+    /// Their pool mode.
+    pub pool: Option<Mode>,
+    /// What their reads may miss.
+    pub reads: Preferences,
+}
 
 /// A client at the door, and inside for as long as this lives.
 pub(super) struct Visit {
@@ -21,8 +31,8 @@ pub(super) struct Visit {
     pub(super) client: Option<SocketAddr>,
     /// A proxy has said so.
     pub(super) elsewhere: bool,
-    /// The pool mode of those who come in where it has.
-    pub(super) pool: Option<Mode>,
+    /// Where it has come in.
+    pub(super) entrance: Entrance,
     /// A proxy has connected, which may say in a header who its client is.
     proxied: bool,
     shared: Arc<Shared>,
@@ -32,14 +42,14 @@ pub(super) struct Visit {
 
 impl Visit {
     /// Somebody has connected. What can be decided by then is decided.
-    pub(super) fn begin(socket: &Socket, pool: Option<Mode>, shared: &Arc<Shared>) -> Result<Self, Refusal> {
+    pub(super) fn begin(socket: &Socket, entrance: Entrance, shared: &Arc<Shared>) -> Result<Self, Refusal> {
         let place =
             Admission::take(shared).ok_or_else(|| Refusal::Full { limit: shared.limits().clients })?;
         let client = socket.peer();
         let proxied = shared.rules().believes(client.map(|client| client.ip()));
         let shared = Arc::clone(shared);
         let mut visit =
-            Self { client, elsewhere: false, pool, proxied, shared, _place: place, _at_address: None };
+            Self { client, elsewhere: false, entrance, proxied, shared, _place: place, _at_address: None };
         if !proxied {
             visit.enter()?;
         }

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use super::relay::Witness;
 use super::session::Session;
+use crate::failover::Gate;
 use crate::routing::{Decision, Policy};
 use crate::runtime::clock;
 use crate::session::{State, Touched};
@@ -37,6 +38,7 @@ pub(super) struct Report<'a> {
     pub(super) state: &'a mut State,
     pub(super) topology: &'a Topology,
     pub(super) written: &'a Written,
+    pub(super) gate: &'a Gate,
     /// What the command may have done.
     pub(super) touched: Touched,
     /// The transaction that the reply reports stands for all that the command has done and seen.
@@ -58,6 +60,9 @@ impl Witness for Report<'_> {
     fn end(&mut self, end: &reply::End) {
         if !self.marks || end.error.is_some() {
             *self.mark = None;
+        }
+        if let Some(mark) = *self.mark {
+            self.gate.relay(mark);
         }
         let wrote = match self.touched {
             Touched::Nothing | Touched::Saw => self.mark.is_some(),

@@ -95,7 +95,11 @@ impl Session {
                     relay::more_from_client(&mut self.client).await?;
                 }
                 Woken::Client => {}
-                Woken::Primary => return Err(self.primary_spoke().await),
+                Woken::Primary => {
+                    if let Some(closing) = self.primary_spoke().await {
+                        return Err(closing);
+                    }
+                }
                 Woken::Idle => return Err(self.idled().await),
                 Woken::NoQuestion => self.copy_diagnostics().await?,
                 // The loop looks what it means for this session.
@@ -187,22 +191,38 @@ impl Session {
     }
 
     /// The primary has hung up on an idle session, perhaps with a last word (ER_CLIENT_INTERACTION_TIMEOUT):
-    /// the client is told what it would be told directly.
-    async fn primary_spoke(&mut self) -> Closing {
+    /// the client is told what it would be told directly. Nothing where the primary itself is lost, and the session goes
+    /// on.
+    async fn primary_spoke(&mut self) -> Option<Closing> {
+        let held = self.login.primary.held();
+        let spoke = match held {
+            Some(Connection { link, .. }) => matches!(link.fill_if_empty().await, Ok(n) if n > 0),
+            None => false,
+        };
+        let idled =
+            spoke && self.login.primary.held().is_some_and(|held| is_word_of_idleness(&held.link.inbox));
+        if !idled && self.goes_on_without().await {
+            return None;
+        }
         if let Some(Connection { link, .. }) = self.login.primary.held()
-            && matches!(link.fill_if_empty().await, Ok(n) if n > 0)
+            && spoke
         {
             let n = link.inbox.len();
             let limit = self.context.shared.limits().client_write_timeout;
             if let Err(error) = link.pass_on(n, &mut self.client, limit).await {
-                return RelayError::Client(error).into();
+                return Some(RelayError::Client(error).into());
             }
         }
         if self.login.state.view().changed == Some(Changed::Replication) {
-            return Closing::Told("the primary has hung up after a dump of its binary log");
+            return Some(Closing::Told("the primary has hung up after a dump of its binary log"));
         }
-        RelayError::Server(BackendError::Closed).into()
+        Some(RelayError::Server(BackendError::Closed).into())
     }
+}
+
+/// Whether a server says goodbye because the client has said nothing for too long (ER_CLIENT_INTERACTION_TIMEOUT).
+fn is_word_of_idleness(inbox: &[u8]) -> bool {
+    matches!(inbox, [_, _, _, _, 0xFF, low, high, ..] if u16::from_le_bytes([*low, *high]) == 4031)
 }
 
 /// Whether a command stands at the front of `inbox`, by its first byte at least; an empty packet has none.

@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::context::Context;
+use super::errand::Errand;
 use super::ids::Owner;
-use super::primary::Errand;
 use super::reach::Spot;
 use super::relay::{self, RelayError};
 use super::roster::Card;

@@ -35,8 +35,10 @@ pub(super) struct Lease {
     /// Those of the session's last reply.
     pub(super) status: StatusFlags,
     pub(super) held: Option<Connection>,
-    /// Where it is given back; nothing where it is the session's own.
+    /// Where others are had, and where it is given back unless it is the session's own; nothing where neither is done.
     pub(super) pool: Option<Arc<Shelf>>,
+    /// It is the session's own for as long as it lasts.
+    own: bool,
     /// The connection that was given back last.
     pub(super) last: Option<Ticket>,
     /// The reason for which it is kept.
@@ -54,6 +56,7 @@ impl Lease {
             status: connection.status,
             held: Some(connection),
             pool: None,
+            own: false,
             last: None,
             keeps: None,
             patience: LazyTimer::default(),
@@ -85,9 +88,25 @@ impl Lease {
         self.held.as_mut().ok_or(BackendError::Closed)
     }
 
-    /// Whether the connection is one of many that serve many sessions.
+    /// Whether the session can go on on another connection: all that it does to its own is followed.
     pub(super) const fn is_pooled(&self) -> bool {
         self.pool.is_some()
+    }
+
+    /// Whether the connection is given back between statements.
+    pub(super) const fn is_shared(&self) -> bool {
+        self.pool.is_some() && !self.own
+    }
+
+    /// From now on connections come from this server.
+    pub(super) fn bind(&mut self, server: ServerId, shelf: Arc<Shelf>) {
+        (self.server, self.pool, self.last) = (server, Some(shelf), None);
+    }
+
+    /// The connection is gone, and all that was under way on it.
+    pub(super) fn lose(&mut self) {
+        (self.held, self.last, self.keeps) = (None, None, None);
+        self.status = StatusFlags(self.status.0 & StatusFlags::AUTOCOMMIT.0);
     }
 
     /// Why the session keeps its connection at the moment.
@@ -109,13 +128,16 @@ impl Lease {
 impl Session {
     /// From now on the connection is given back between statements, where the user's mode says so.
     pub(super) async fn join_pool(&mut self) -> Result<(), Closing> {
-        if self.login.presence.card().pool.mode != Mode::Transaction {
+        let own = self.login.presence.card().pool.mode != Mode::Transaction;
+        if own && !self.context.shared.gate.is_active() {
             return Ok(());
         }
         let primary = self.login.primary.server();
         let shelf = self.context.shelf(primary, Purpose::Primary, self.login.whose());
-        self.keep_filled(&shelf);
-        self.login.primary.pool = Some(shelf);
+        if !own {
+            self.keep_filled(&shelf);
+        }
+        (self.login.primary.pool, self.login.primary.own) = (Some(shelf), own);
         self.begin_anew().await?;
         self.give_back(true).await
     }
@@ -131,6 +153,10 @@ impl Session {
         if facts.init_connect || facts.hindrance == Some(Hindrance::AutoIsNull) {
             // A session begins with what that has made of it, and no two need be alike.
             self.login.state.hold_for(Hold::StoredCode);
+        }
+        if self.login.primary.own {
+            // It is what a login has made it.
+            return Ok(());
         }
         if let Some(connection) = self.login.primary.held.as_mut().filter(|held| !held.sandboxed) {
             let levelled = async {
@@ -152,8 +178,20 @@ impl Session {
     /// Makes sure that the session has its connection to the primary, and that it is as the session is. An error is the
     /// answer to the command for which it was wanted; nothing of that has been sent.
     pub(super) async fn lease(&mut self) -> Result<(), ErrPacket> {
-        if self.login.primary.held.is_none() {
-            let connection = self.checked_out().await.map_err(|error| self.not_leased(&error))?;
+        self.enter_reign().await?;
+        let deadline = self.hold_deadline();
+        while self.login.primary.held.is_none() {
+            let connection = match self.checked_out().await {
+                Ok(connection) => connection,
+                Err(error) if self.outlives_primaries() && is_lost(&error) && clock::now() < deadline => {
+                    self.report_primary(error.trouble());
+                    self.leave_reign();
+                    self.pause_for_primary().await;
+                    self.enter_reign().await?;
+                    continue;
+                }
+                Err(error) => return Err(self.not_leased(&error)),
+            };
             self.reach().lend_primary(Spot::of(&connection));
             self.login.primary.put(connection);
             // It has answers to nothing that the client may ask about the statement before.
@@ -304,6 +342,19 @@ impl Session {
         connection.names.clone_from(&self.login.first_names);
         Ok(connection)
     }
+}
+
+/// Whether a server could not be reached, rather than refused.
+const fn is_lost(error: &BackendError) -> bool {
+    matches!(
+        error,
+        BackendError::Connect(_)
+            | BackendError::Io { .. }
+            | BackendError::Closed
+            | BackendError::Late { .. }
+            // ER_SERVER_SHUTDOWN.
+            | BackendError::Refused { error: ErrPacket { code: 1053, .. } }
+    )
 }
 
 /// MariaDB shows what others were warned of until a statement names a table.

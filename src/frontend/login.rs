@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::barred::{Nobody, is_barred};
 use super::caller::{Caller, LoginError, random, read_request};
 use super::context::Context;
-use super::door::{self, Visit};
+use super::door::{self, Entrance, Visit};
 use super::lease::Lease;
 use super::reach::Spot;
 use super::roster::Newcomer;
@@ -22,7 +22,6 @@ use crate::auth::{Accounts, Method, Nonce, Secret};
 use crate::backend::{BackendError, Connection, NO_SERVER};
 use crate::net::link::Link;
 use crate::net::socket::Socket;
-use crate::pooling::Mode;
 use crate::runtime::clock;
 use crate::session::State;
 use crate::topology::{Facts, Flavor, ServerId, Topology};
@@ -43,7 +42,7 @@ pub(super) async fn run(
     visit: &mut Visit,
 ) -> Result<(Link, LoggedIn), LoginError> {
     let shared = &context.shared;
-    let topology = context.topology();
+    let topology = settled(context).await;
     let mut caller = Caller::new(socket);
     let (facts, primary) = match reign(&topology) {
         Ok(reign) => reign,
@@ -74,10 +73,10 @@ pub(super) async fn run(
         Ok(algorithm) => algorithm,
         Err(NoSuchLevel { .. }) => return Err(caller.refuse(no_such_level()).await),
     };
-    let (facts, topology, client, pool) = (&facts, &topology, visit.client, visit.pool);
+    let (facts, topology, client, entrance) = (&facts, &topology, visit.client, visit.entrance);
     let barred = is_barred(&request.user, client, shared);
     let candidate =
-        Candidate { id, context, topology, facts, primary, capabilities, client, nonce, barred, pool };
+        Candidate { id, context, topology, facts, primary, capabilities, client, nonce, barred, entrance };
     let mut exchange = Exchange::new(candidate.setup(&caller, &request.user)?);
     let step = exchange.start(request.plugin.as_deref(), &request.auth_response);
     let logged_in = candidate.negotiate(&mut caller, request, exchange, step).await?;
@@ -103,7 +102,7 @@ pub(super) async fn again(
     context: &Arc<Context>,
     visit: &Visit,
 ) -> Result<(Link, LoggedIn), LoginError> {
-    let topology = context.topology();
+    let topology = settled(context).await;
     let mut caller = Caller::resume(link);
     caller.elsewhere = visit.elsewhere;
     let (facts, primary) = match reign(&topology) {
@@ -111,15 +110,35 @@ pub(super) async fn again(
         Err(error) => return Err(caller.refuse(error).await),
     };
     let Former { id, capabilities, nonce } = former;
-    let (facts, topology, client, pool) = (&facts, &topology, visit.client, visit.pool);
+    let (facts, topology, client, entrance) = (&facts, &topology, visit.client, visit.entrance);
     let barred = is_barred(&request.user, client, &context.shared);
     let candidate =
-        Candidate { id, context, topology, facts, primary, capabilities, client, nonce, barred, pool };
+        Candidate { id, context, topology, facts, primary, capabilities, client, nonce, barred, entrance };
     let mut exchange = Exchange::new(candidate.setup(&caller, &request.user)?);
     let step = exchange.start_again(request.plugin.as_deref(), &request.auth_response);
     let mut logged_in = candidate.negotiate(&mut caller, request, exchange, step).await?;
     logged_in.state.goes_on(clock::now());
     Ok((caller.link, logged_in))
+}
+
+/// The servers, when there is a primary that is not being replaced, or there was none for too long.
+async fn settled(context: &Context) -> Arc<Topology> {
+    let shared = &context.shared;
+    let (mut published, mut changes) = (shared.topology.clone(), shared.gate.changes());
+    let settled = async {
+        while shared.gate.is_active()
+            && (published.borrow_and_update().primary.is_err() || *changes.borrow_and_update())
+        {
+            tokio::select! {
+                _ = published.changed() => {}
+                _ = changes.changed() => {}
+            }
+        }
+    };
+    let limits = shared.limits();
+    // The client has a limit of its own, of which the login itself needs some.
+    let _ = clock::within(limits.hold.min(limits.login_timeout / 2), settled).await;
+    context.topology()
 }
 
 /// The primary, and what is known of it.
@@ -144,8 +163,8 @@ pub(super) struct Candidate<'a> {
     nonce: Nonce,
     /// It is to be told what a wrong password is told, whatever it shows.
     barred: bool,
-    /// The pool mode of those who come in where it has.
-    pub(super) pool: Option<Mode>,
+    /// Where it has come in.
+    pub(super) entrance: Entrance,
 }
 
 impl Candidate<'_> {
@@ -236,7 +255,7 @@ impl Candidate<'_> {
             user: request.user.as_slice().into(),
             client: self.client,
             primary: Spot::of(&primary),
-            pool: shared.pool_users().mode_of(&request.user, self.pool),
+            pool: shared.pool_users().mode_of(&request.user, self.entrance.pool),
             secret: Arc::clone(&held),
         });
         if fast {
@@ -259,7 +278,8 @@ impl Candidate<'_> {
         if primary.sandboxed {
             state.begin_expired();
         }
-        let preferences = shared.live.load().preferences.get(&*request.user).copied().unwrap_or_default();
+        let own = shared.live.load().preferences.get(&*request.user).copied().unwrap_or_default();
+        let preferences = own.or(self.entrance.reads);
         Ok(LoggedIn {
             id: self.id,
             secret: held,

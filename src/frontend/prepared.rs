@@ -4,12 +4,13 @@
 
 use std::sync::Arc;
 
-use super::primary::Errand;
+use super::decision::may_leave;
+use super::errand::Errand;
 use super::read_only::ReadOnly;
 use super::relay;
 use super::replica;
 use super::session::{Closing, Session};
-use super::statement::{LONGEST_READ, TextOf, may_leave};
+use super::statement::{LONGEST_READ, TextOf};
 use crate::routing::Reason;
 use crate::routing::read_only::Holder;
 use crate::session::{Prepared, Statements, Touched};

@@ -2,58 +2,25 @@
 
 use std::time::Duration;
 
+use super::errand::Errand;
 use super::freshness::{self, Report};
 use super::reach::Spot;
+use super::reign::{Ran, is_read_only_refusal};
 use super::relay::{self, Ending, RelayError, Terms};
 use super::session::{Closing, LoggedIn, Session};
 use super::vigil::Alarm;
 use crate::backend::{BackendError, SERVER_LOST};
-use crate::routing::{Reason, Target};
+use crate::routing::Target;
 use crate::runtime::clock;
 use crate::session::{
     Abandoned, Behind, Changed, End, Here, Hold, Shown, Source, Touched, keeps_diagnostics,
 };
-use crate::sql::{Class, Statement, Traces};
+use crate::sql::{Class, Traces};
 use crate::topology::{Mark, Trouble};
 use crate::wire::command::Command;
 use crate::wire::err::ErrPacket;
 use crate::wire::reply::{self, Shape, Tracker};
 use crate::wire::session_track::Wish;
-
-/// A command for the primary.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Errand<'a> {
-    /// The statement, where it is one.
-    pub(super) statement: Option<&'a Statement>,
-    /// What the reply looks like.
-    pub(super) shape: Shape,
-    /// What the command may do with data.
-    pub(super) touched: Touched,
-    /// Why it runs there.
-    pub(super) reason: Reason,
-    /// What becomes of it when its client goes.
-    pub(super) abandoned: Abandoned,
-    /// How long it may take.
-    pub(super) limit: Option<Duration>,
-    /// What the client is to call the statement that it prepares.
-    pub(super) called: Option<u32>,
-}
-
-impl Errand<'_> {
-    /// A command other than a statement: no limit, and nothing more is known of it.
-    pub(super) const fn command(shape: Shape, touched: Touched) -> Self {
-        let abandoned = Abandoned::command(touched);
-        Self {
-            statement: None,
-            shape,
-            touched,
-            reason: Reason::Command,
-            abandoned,
-            limit: None,
-            called: None,
-        }
-    }
-}
 
 /// ER_QUERY_INTERRUPTED.
 pub(super) const INTERRUPTED: u16 = 1317;
@@ -100,14 +67,48 @@ impl Session {
         self.followed_on_primary(errand).await.map(|_| ())
     }
 
+    /// Why nothing is written anywhere, where servers answer and it is not clear which of them takes writes: a session
+    /// that still has its connection to one of them would otherwise go on writing there. What a transaction has
+    /// written before may still be committed, as the transaction is that server's.
+    fn ambiguity(&self) -> Option<ErrPacket> {
+        let published = self.published.borrow();
+        let why = published.primary.as_ref().err().filter(|why| why.is_ambiguous())?;
+        // ER_OPTION_PREVENTS_STATEMENT, as from a server that takes no writes.
+        Some(ErrPacket::own(1290, b"HY000", &why.to_string()))
+    }
+
     /// As [`Self::on_primary`], and gives back who has followed the reply; nothing where the command was refused here.
     pub(super) async fn followed_on_primary(
         &mut self,
         errand: Errand<'_>,
     ) -> Result<Option<Tracker>, Closing> {
+        let deadline = self.hold_deadline();
+        loop {
+            match self.attempt_on_primary(errand, clock::now() < deadline).await? {
+                Ran::Answered(followed) => return Ok(followed),
+                Ran::Again => {}
+            }
+        }
+    }
+
+    /// Relays a command to the primary, once. `again`: it may be given back to run on another primary.
+    pub(super) async fn attempt_on_primary(
+        &mut self,
+        errand: Errand<'_>,
+        again: bool,
+    ) -> Result<Ran, Closing> {
+        if errand.touched == Touched::Wrote
+            && let Some(error) = self.ambiguity()
+        {
+            self.refuse(&error).await?;
+            return Ok(Ran::Answered(None));
+        }
         if let Err(error) = self.lease().await {
             self.refuse(&error).await?;
-            return Ok(None);
+            if self.doomed {
+                return Err(Closing::Told("what the session had was lost with its primary"));
+            }
+            return Ok(Ran::Answered(None));
         }
         self.count(Target::Primary, errand.reason);
         let primary = self.login.primary.get()?;
@@ -115,49 +116,73 @@ impl Session {
         if let Some(id) = errand.called {
             tracker.call_statement(id);
         }
-        let sent = relay::forward_command(&mut self.client, primary).await;
+        let sent = match errand.stands {
+            true => relay::copy_command(&self.client, primary).await,
+            false => relay::forward_command(&mut self.client, primary).await,
+        };
         if let Err(error @ RelayError::Client(_)) = sent {
             return Err(error.into());
         }
         // Where the server has hung up on a command, it may have said why first.
-        self.vigil.begin(errand.limit, 0);
-        let marks = errand.statement.is_some_and(freshness::ends_with_its_transaction);
+        let standing = if errand.stands { relay::standing(&self.client).len() } else { 0 };
+        self.vigil.begin(errand.limit, standing);
         let mut mark = None;
-        let reply = self.primary_reply(&mut tracker, errand.touched, marks, &mut mark).await;
+        let reply = self.primary_reply(&mut tracker, &errand, &mut mark).await;
         match (reply, sent) {
-            (Ok(Ending::Delivered(end) | Ending::HeldBack(end, _)), Ok(())) => {
-                self.used_primary = clock::now();
-                if matches!(end.error, Some(1290 | 1836)) {
-                    self.report_primary(Trouble::ReadOnly);
+            (Ok(Ending::HeldBack(end, held)), Ok(())) if again && is_read_only_refusal(&end, &held) => {
+                self.report_primary(Trouble::ReadOnly);
+                self.pass = None;
+                self.leave_primary();
+                self.pause_for_primary().await;
+                Ok(Ran::Again)
+            }
+            (Ok(Ending::HeldBack(end, held)), Ok(())) => {
+                relay::discard_command(&mut self.client).await?;
+                self.settle_on_primary(&errand, &end, mark);
+                let limit = self.context.shared.limits().client_write_timeout;
+                self.client.send(&held, limit).await.map_err(RelayError::Client)?;
+                Ok(Ran::Answered(Some(tracker)))
+            }
+            (Ok(Ending::Delivered(end)), Ok(())) => {
+                if errand.stands {
+                    relay::discard_command(&mut self.client).await?;
                 }
-                self.look_behind(&errand, &end);
-                self.login.state.settle(End {
-                    status: end.status,
-                    error: end.error,
-                    insert_id: end.insert_id,
-                    source: Source::Primary,
-                    touched: errand.touched,
-                    mark,
-                    now: self.used_primary,
-                });
-                Ok(Some(tracker))
+                self.settle_on_primary(&errand, &end, mark);
+                Ok(Ran::Answered(Some(tracker)))
             }
             (Ok(Ending::Interrupted(Alarm::Gone)), Ok(())) => {
                 Err(self.client_gone(errand.abandoned, &mut tracker).await)
             }
             (Ok(Ending::Interrupted(Alarm::Overtime)), Ok(())) => Err(self.leave_overtime(&tracker).await),
-            (Ok(_), Err(error)) => Err(error.into()),
-            (Err(RelayError::Server(error)), _) => {
-                self.report_primary(Trouble::Lost);
-                self.lose_server(&tracker, &error).await?;
-                Err(RelayError::Server(error).into())
+            (Ok(Ending::Interrupted(Alarm::Cut)), Ok(())) => {
+                self.lost_primary(&errand, &tracker, BackendError::Closed).await
             }
+            (Ok(_), Err(error)) => Err(error.into()),
+            (Err(RelayError::Server(error)), _) => self.lost_primary(&errand, &tracker, error).await,
             (Err(error), _) => Err(error.into()),
         }
     }
 
+    /// Notes how a command has ended on the primary.
+    fn settle_on_primary(&mut self, errand: &Errand<'_>, end: &reply::End, mark: Option<Mark>) {
+        self.used_primary = clock::now();
+        if matches!(end.error, Some(1290 | 1836)) {
+            self.report_primary(Trouble::ReadOnly);
+        }
+        self.look_behind(errand, end);
+        self.login.state.settle(End {
+            status: end.status,
+            error: end.error,
+            insert_id: end.insert_id,
+            source: Source::Primary,
+            touched: errand.touched,
+            mark,
+            now: self.used_primary,
+        });
+    }
+
     /// Has the primary asked at once whether it still is.
-    fn report_primary(&self, trouble: Trouble) {
+    pub(super) fn report_primary(&self, trouble: Trouble) {
         self.context.shared.troubles.report(self.login.primary.server(), trouble);
     }
 
@@ -198,20 +223,23 @@ impl Session {
     async fn primary_reply(
         &mut self,
         tracker: &mut Tracker,
-        touched: Touched,
-        marks: bool,
+        errand: &Errand<'_>,
         mark: &mut Option<Mark>,
     ) -> Result<Ending, RelayError> {
+        let (touched, hold_error) = (errand.touched, errand.stands);
+        let marks = errand.statement.is_some_and(freshness::ends_with_its_transaction);
+        self.vigil.heed(Some(&self.context.shared.gate));
         let client_write_timeout = self.context.shared.limits().client_write_timeout;
         loop {
             let LoggedIn { primary, state, .. } = &mut self.login;
-            let pooled = primary.is_pooled();
+            let pooled = primary.is_shared();
             let primary = primary.get()?;
             let vigil = &mut self.vigil;
             let lender = pooled.then_some(&**self.context.pool.limits());
-            let terms = Terms { client_write_timeout, hold_error: false, vigil, lender };
-            let (topology, written) = (&*self.topology, &self.context.shared.written);
-            let report = Report { state, topology, written, touched, marks, mark: &mut *mark };
+            let terms = Terms { client_write_timeout, hold_error, vigil, lender };
+            let shared = &self.context.shared;
+            let (topology, written, gate) = (&*self.topology, &shared.written, &*shared.gate);
+            let report = Report { state, topology, written, gate, touched, marks, mark: &mut *mark };
             match relay::reply(&mut self.client, primary, tracker, terms, report).await? {
                 Ending::Interrupted(Alarm::Overtime) => {
                     let spot = Spot::of(self.login.primary.get()?);
@@ -283,7 +311,12 @@ impl Session {
         error: &BackendError,
     ) -> Result<(), Closing> {
         let text = format!("the connection to the server was lost while it ran the statement ({error})");
-        match self.end_reply(tracker, &ErrPacket::own(SERVER_LOST, b"HY000", &text)).await? {
+        self.tell_broken(tracker, &ErrPacket::own(SERVER_LOST, b"HY000", &text)).await
+    }
+
+    /// Ends a reply that its server does not end with an error of our own, where a packet fits in.
+    pub(super) async fn tell_broken(&mut self, tracker: &Tracker, error: &ErrPacket) -> Result<(), Closing> {
+        match self.end_reply(tracker, error).await? {
             true => Ok(()),
             false => Err(Closing::Told("a reply was torn")),
         }

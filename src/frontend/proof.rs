@@ -58,7 +58,7 @@ impl Candidate<'_> {
     async fn open(&self, credentials: Credentials<'_>) -> Result<Connection, BackendError> {
         let shared = &self.context.shared;
         let users = shared.pool_users();
-        let waits = users.mode_of(credentials.user, self.pool).mode == Mode::Transaction;
+        let waits = users.mode_of(credentials.user, self.entrance.pool).mode == Mode::Transaction;
         // The client is to be told, and not cut off.
         let limit = self.context.pool.limits().limits().wait.min(shared.limits().login_timeout / 10 * 9);
         let patience = Patience::of(limit);

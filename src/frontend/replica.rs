@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::checkout::READY_LIMIT;
+use super::errand::Errand;
 use super::lent::Lent;
 use super::prepared::Execution;
-use super::primary::{Errand, INTERRUPTED, QUERY_TIMEOUT, too_long};
+use super::primary::{INTERRUPTED, QUERY_TIMEOUT, too_long};
 use super::reach::Spot;
 use super::relay::{self, Ending, RelayError, Terms};
 use super::session::{Closing, Session};
@@ -49,7 +50,7 @@ impl Session {
             }
             Err(_) => return Ok(Some(Reason::ReplicaFailed)),
         }
-        let mut tracker = Tracker::new(Shape::Results, self.login.form, connection.status);
+        let mut tracker = self.replica_tracker(&connection, why);
         let mut clean = true;
         let reply = self.replica_reply(id, &mut connection, &mut tracker, &mut clean, true).await;
         match reply {
@@ -111,6 +112,14 @@ impl Session {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn replica_tracker(&self, connection: &Connection, why: Reason) -> Tracker {
+        let mut tracker = Tracker::new(Shape::Results, self.login.form, connection.status);
+        if why == Reason::LazyTransaction {
+            tracker.show(self.login.primary.status());
+        }
+        tracker
     }
 
     /// Notes what the client may ask about a read on a replica. The primary knows nothing of it.
@@ -190,6 +199,7 @@ impl Session {
         // What may have to be sent elsewhere is still in the inbox.
         let standing = if hold_error { relay::standing(&self.client).len() } else { 0 };
         self.vigil.begin(self.context.shared.limits().statement_timeout, standing);
+        self.vigil.heed(None);
         let sent = clock::now();
         loop {
             let ending = match self.begun(id, connection).await? {

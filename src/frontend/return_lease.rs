@@ -66,7 +66,7 @@ impl Session {
     /// Gives the connection to the primary back, unless there is a reason to keep it. `quiet`: nothing has run on it
     /// that the client may ask about.
     pub(super) async fn give_back(&mut self, quiet: bool) -> Result<(), Closing> {
-        if !self.login.primary.is_pooled() || self.login.primary.held.is_none() {
+        if !self.login.primary.is_shared() || self.login.primary.held.is_none() {
             return Ok(());
         }
         let hold = self.reason_to_keep(quiet).await?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::caller::LoginError;
 use super::context::{Context, Shared};
-use super::door::Visit;
+use super::door::{Entrance, Visit};
 use super::kill::end_connections_of;
 use super::login;
 use super::relay::RelayError;
@@ -15,22 +15,21 @@ use crate::backend::{Connection, Purpose};
 use crate::net::link::{Link, Stream};
 use crate::net::socket::Socket;
 use crate::pool::Shelf;
-use crate::pooling::Mode;
 use crate::runtime::clock::Late;
 use crate::runtime::{clock, shutdown, tasks};
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::put_packet;
 use crate::wire::login_request::LoginRequest;
 
-/// Serves one client, who has come in where `pool` is the mode.
+/// Serves one client, who has come in there.
 pub(super) async fn serve(
     socket: Socket,
-    pool: Option<Mode>,
+    entrance: Entrance,
     context: Arc<Context>,
     shutdown: shutdown::Listener,
 ) {
     let shared = Arc::clone(&context.shared);
-    let mut visit = match Visit::begin(&socket, pool, &shared) {
+    let mut visit = match Visit::begin(&socket, entrance, &shared) {
         Ok(visit) => visit,
         Err(refusal) => {
             shared.counters.refusals.count(refusal.index());

@@ -23,6 +23,7 @@ use super::tally::Place;
 use super::vigil::Vigil;
 use crate::auth::Nonce;
 use crate::backend::{BackendError, Connection, Purpose};
+use crate::failover::Pass;
 use crate::net::link::Link;
 use crate::pool::Shelf;
 use crate::routing::{Preferences, Reason, Target};
@@ -130,6 +131,10 @@ pub(super) struct Session {
     pub(super) published: watch::Receiver<Arc<Topology>>,
     /// The snapshot that the present statement is decided on.
     pub(super) topology: Arc<Topology>,
+    /// Leave to be on the primary, while a statement or a transaction is.
+    pub(super) pass: Option<Pass>,
+    /// What it had was lost with its primary.
+    pub(super) doomed: bool,
     /// When the present statement arrived.
     pub(super) arrived: Instant,
     pub(super) idle: Idle,
@@ -176,6 +181,8 @@ impl Session {
             read_only: None,
             published,
             topology,
+            pass: None,
+            doomed: false,
             arrived: clock::now(),
             idle: Idle::new(shutdown),
             vigil: Vigil::default(),
@@ -210,7 +217,9 @@ impl Session {
             let served = async {
                 self.next_command().await?;
                 self.command().await?;
-                self.give_back(false).await
+                self.give_back(false).await?;
+                self.leave_reign();
+                Ok(())
             }
             .await;
             let keeps = self.login.primary.keeps();
@@ -269,7 +278,9 @@ impl Session {
             self.tell(header.seq.wrapping_add(1), &ErrPacket::own(1156, b"08S01", text)).await?;
             return Err(Closing::Told(text));
         }
-        self.check_reign().await?;
+        if self.follow_reign().await? {
+            return Ok(());
+        }
         // Servers take an empty packet for COM_SLEEP, which they do not know.
         let byte = self.client.inbox.get(HEADER).filter(|_| header.len > 0);
         let byte = byte.copied().unwrap_or(Command::Sleep as u8);
@@ -311,20 +322,6 @@ impl Session {
                 self.refuse(&error).await
             }
         }
-    }
-
-    /// A session belongs to the reign of the primary it is connected to.
-    async fn check_reign(&mut self) -> Result<(), Closing> {
-        if self.published.has_changed().unwrap_or(false) {
-            self.topology = Arc::clone(&self.published.borrow_and_update());
-        }
-        if !self.primary_has_changed() {
-            return Ok(());
-        }
-        let error = ErrPacket::own(1053, b"08S01", "another server is the primary now; connect again");
-        let seq = relay::discard_command(&mut self.client).await?;
-        self.tell(seq, &error).await?;
-        Err(Closing::Told("the primary has changed"))
     }
 
     /// Whether the snapshot knows a primary that is not the session's.

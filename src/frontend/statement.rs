@@ -1,19 +1,19 @@
 //! COM_QUERY: read the statement, decide where it runs, run it there.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::errand::Errand;
 use super::plan::query_text;
-use super::primary::Errand;
 use super::read_only::Next;
+use super::reign::Ran;
 use super::relay;
 use super::session::{Closing, Session};
 use crate::backend::NO_SERVER;
-use crate::routing::{self, Consistency, Decision, Dice, Question, Reason, Target};
+use crate::routing::{self, Decision, Reason, Target};
 use crate::runtime::clock;
 use crate::session::{Abandoned, Touched};
-use crate::sql::{self, Bond, Class, LexMode, RouteHint, Statement, Temporaries, TransactionKind, Unclear};
-use crate::topology::{Catalog, Floor, ServerId};
+use crate::sql::{self, Bond, Class, LexMode, Statement, Temporaries, TransactionKind, Unclear};
+use crate::topology::Catalog;
 use crate::wire::capabilities::Capabilities;
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::{HEADER, Header};
@@ -96,6 +96,13 @@ impl Session {
         if decision.worth_waiting {
             decision = self.wait_for_freshness(&statement, header, decision).await;
         }
+        if decision.reason == Reason::LazyTransaction && !self.login.state.view().in_transaction {
+            // The client is told that its transaction is open, so it is: it takes no snapshot yet.
+            if self.ask_primary("BEGIN").await?.is_err() {
+                return self.query_on_primary(&statement, Reason::AutocommitOff, Shape::Results).await;
+            }
+            self.login.state.begun(self.login.primary.status());
+        }
         self.carry_out(&statement, header, decision).await
     }
 
@@ -147,9 +154,33 @@ impl Session {
         reason: Reason,
         shape: Shape,
     ) -> Result<(), Closing> {
+        let deadline = self.hold_deadline();
+        while !self.attempt_statement(statement, reason, shape, clock::now() < deadline).await? {}
+        if self.login.form.wish == Wish::Defaults && self.login.state.has_set_trackers() {
+            // The session has asked for session tracking of its own.
+            self.login.form.wish = Wish::Everything;
+        }
+        if statement.ages_pools() || changes_schema(&statement.class) {
+            self.login.state.define(clock::now());
+            self.something_changed(statement);
+        }
+        Ok(())
+    }
+
+    /// Runs the statement on the primary, once. False where it is to run again on the next primary.
+    async fn attempt_statement(
+        &mut self,
+        statement: &Statement,
+        reason: Reason,
+        shape: Shape,
+        again: bool,
+    ) -> Result<bool, Closing> {
         let told_call = match self.lease_for(statement).await? {
             Ok(told_call) => told_call,
-            Err(error) => return self.refuse(&error).await,
+            Err(error) => {
+                self.refuse(&error).await?;
+                return if self.doomed { Err(Closing::Told("left behind")) } else { Ok(true) };
+            }
         };
         match told_call {
             true => self.login.state.begin_told_call(),
@@ -163,18 +194,11 @@ impl Session {
             reason,
             abandoned,
             limit,
+            stands: self.may_stand(statement),
             ..Errand::command(shape, touched)
         };
-        self.on_primary(errand).await?;
-        if self.login.form.wish == Wish::Defaults && self.login.state.has_set_trackers() {
-            // The session has asked for session tracking of its own.
-            self.login.form.wish = Wish::Everything;
-        }
-        if statement.ages_pools() || changes_schema(&statement.class) {
-            self.login.state.define(clock::now());
-            self.something_changed(statement);
-        }
-        Ok(())
+        let ran = self.attempt_on_primary(errand, again).await?;
+        Ok(matches!(ran, Ran::Answered(_)))
     }
 
     /// Notes what a statement may change before it is sent.
@@ -196,7 +220,7 @@ impl Session {
     }
 
     /// Whether a statement may read a temporary table of the session: by its name, or in a function.
-    fn may_read_temporary(&self, statement: &Statement, header: Header) -> bool {
+    pub(super) fn may_read_temporary(&self, statement: &Statement, header: Header) -> bool {
         let catalog = self.topology.facts.as_deref().and_then(|facts| facts.catalog.as_deref());
         !matches!(statement.class, Class::PlainRead | Class::PrimaryRead(_))
             || catalog.is_none_or(Catalog::has_views_that_call)
@@ -265,52 +289,6 @@ impl Session {
         LexMode { parameters: self.executing.is_some(), ..mode }
     }
 
-    /// Decides where a statement runs; not on `avoid`, which has just failed it.
-    pub(super) fn decide(&self, statement: &Statement, header: Header, avoid: Option<ServerId>) -> Decision {
-        let topology = &self.topology;
-        let state = &self.login.state;
-        let shared = &self.context.shared;
-        let now = clock::now();
-        let (text, mode) = (self.text(header), self.lex_mode());
-        let policy = self.policy();
-        let consistency = statement.hints.consistency.map_or(policy.consistency, Into::into);
-        let question = Question {
-            statement,
-            text,
-            mode,
-            relations: None,
-            reads_temporary: state.view().temporary_tables && self.may_read_temporary(statement, header),
-            known_to_write: may_leave(statement) && shared.learned.knows(|| Some(sql::digest(text?, mode))),
-            session: state.view(),
-            topology,
-            policy,
-            process: if consistency >= Consistency::Process { shared.written.floor() } else { Floor::NONE },
-            arrived: self.arrived,
-            avoid,
-            loads: &shared.loads,
-            dice: Dice {
-                turn: if may_leave(statement) { shared.rotation.fetch_add(1, Ordering::Relaxed) } else { 0 },
-                client: self.address_number(),
-            },
-            now,
-        };
-        let mut decision = routing::decide(&question, &mut ());
-        if decision.reason == Reason::View
-            && let Some(relations) = text.and_then(|text| shared.parsed.of(text, mode))
-        {
-            let question = Question { relations: Some(&*relations), ..question };
-            decision = routing::decide(&question, &mut ());
-        }
-        if decision.worth_waiting || matches!(decision.reason, Reason::Wrote | Reason::Seen) {
-            shared.freshness_wanted.notify_one();
-        }
-        // The server closes what idles; a read now and then keeps the primary connection alive.
-        if self.idles_long(now) && decision.target != Target::Primary {
-            return Decision { target: Target::Primary, reason: Reason::KeepAlive, worth_waiting: false };
-        }
-        decision
-    }
-
     /// The monitor looks again, and connections opened under other accounts or defaults are let go.
     fn something_changed(&self, statement: &Statement) {
         let shared = &self.context.shared;
@@ -329,15 +307,6 @@ fn nowhere(reason: Reason) -> ErrPacket {
          (routing.when_lagging, routing.primary_reads)"
     );
     ErrPacket::own(NO_SERVER, b"HY000", &text)
-}
-
-/// Whether a statement takes a turn of the replicas. All others leave the count that sessions share alone.
-pub(super) fn may_leave(statement: &Statement) -> bool {
-    statement.hints.route == Some(RouteHint::Replica)
-        || matches!(
-            statement.class,
-            Class::PlainRead | Class::Calls | Class::Transaction(TransactionKind::BeginReadOnly)
-        )
 }
 
 /// What a statement may do with data.

@@ -322,7 +322,7 @@ impl Picture {
         let Some((asked, all)) = self.servers.get_mut(primary).and_then(|entry| entry.executed.take()) else {
             return;
         };
-        for entry in self.servers.iter_mut().filter(|entry| entry.id != server) {
+        for entry in self.servers.iter_mut().filter(|entry| entry.id != server && entry.akin) {
             let Some((_, own)) = entry.executed.take_if(|(before, _)| *before <= asked) else { continue };
             let errant = self.errants.observe(entry.id, &own, &all, &self.reign);
             entry.errant = errant.map(|surplus| surplus.to_string().into());

@@ -282,7 +282,7 @@ fn report(before: &Topology, after: &Topology) {
             continue;
         }
         match &server.state {
-            ServerState::NotServing(NotServing::Unknown) => {}
+            ServerState::NotServing(NotServing::Unknown | NotServing::NoPrimary | NotServing::Leaving) => {}
             ServerState::Primary => tracing::info!(%address, "serves as primary"),
             ServerState::Replica => tracing::info!(%address, "serves as replica"),
             ServerState::NotServing(why) => tracing::warn!(%address, %why, "serves nothing"),

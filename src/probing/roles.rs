@@ -68,7 +68,7 @@ pub fn judge_after(servers: &[Known<'_>], past: Past<'_>) -> Judgement {
         (Ok(seen), head) => match (families::refusal(seen), head) {
             (Some(refusal), _) => refusal.into(),
             (None, Some(head)) => follower(seen, head, lineage(seen, head, servers)),
-            (None, None) => NotServing::Unknown.into(),
+            (None, None) => NotServing::NoPrimary.into(),
         },
     };
     let states = servers.iter().map(|server| (server.id, judged(server))).collect();

@@ -100,6 +100,19 @@ impl From<ConsistencyHint> for Consistency {
     }
 }
 
+impl Consistency {
+    /// Its word in the configuration.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Eventual => "eventual",
+            Self::Session => "session",
+            Self::Process => "process",
+            Self::Global => "global",
+        }
+    }
+}
+
 /// What becomes of a read while every replica is further behind than allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenLagging {

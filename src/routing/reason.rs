@@ -91,6 +91,8 @@ pub enum Reason {
     HandshakeIgnored,
     /// The session has defined something, and what there is has not been asked since.
     Defined,
+    /// The statement before has left warnings that this one leaves where they are.
+    Warnings,
     /// No replica serves.
     NoReplica,
     /// No replica is within the lag limit.
@@ -121,7 +123,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 56] = [
+    pub const ALL: [Self; 57] = [
         Self::PlainRead,
         Self::ReadOnlyTransaction,
         Self::HintReplica,
@@ -165,6 +167,7 @@ impl Reason {
         Self::LogFiltered,
         Self::HandshakeIgnored,
         Self::Defined,
+        Self::Warnings,
         Self::NoReplica,
         Self::Lag,
         Self::Wrote,
@@ -236,6 +239,7 @@ impl Reason {
             Self::LogFiltered => "log_filtered",
             Self::HandshakeIgnored => "handshake_ignored",
             Self::Defined => "defined",
+            Self::Warnings => "warnings",
             Self::NoReplica => "no_replica",
             Self::Lag => "lag",
             Self::Wrote => "wrote",
@@ -321,6 +325,7 @@ impl fmt::Display for Reason {
             }
             Self::HandshakeIgnored => "the servers ignore the character set of the login",
             Self::Defined => "the session has changed the schema, and it has not been looked at since",
+            Self::Warnings => "it names no table, so the warnings of the statement before stay where they are (MariaDB)",
             Self::NoReplica => "no replica serves",
             Self::Lag => "no replica is within the lag limit (routing.max_lag)",
             Self::Wrote => "no replica is known to have what the session has written",

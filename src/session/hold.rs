@@ -259,6 +259,11 @@ impl State {
         self.view.changed.is_none() && !matches!(self.left.lasting, Some(Hold::StoredCode))
     }
 
+    /// What a lost connection takes along: the transaction, and what LAST_INSERT_ID() would have said if it was not asked.
+    pub(super) const fn lose_left(&mut self) {
+        (self.left.dirty, self.left.ends, self.left.inserted) = (false, false, false);
+    }
+
     /// What a reset leaves: what stored code has done, perhaps.
     pub(super) fn left_by_reset(&self) -> Left {
         let lasting = self.left.lasting.filter(|why| *why == Hold::StoredCode);

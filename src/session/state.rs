@@ -306,6 +306,22 @@ impl State {
         self.view.defined = Some(now);
     }
 
+    /// A transaction was begun on the primary for a read that runs elsewhere.
+    pub const fn begun(&mut self, primary: StatusFlags) {
+        self.view.in_transaction = primary.contains(StatusFlags::IN_TRANSACTION);
+    }
+
+    /// The connection to the primary was lost, and with it what was under way there.
+    pub fn lose_primary(&mut self, now: Instant) {
+        self.view.in_transaction = self.reads_elsewhere;
+        (self.view.only_read, self.view.next_transaction_set, self.view.unreported) = (true, false, false);
+        (self.view.wrote, self.view.seen) = (Floor::of(None, now), Floor::of(None, now));
+        self.view.last_replica = None;
+        self.awaited.clear();
+        self.reports = false;
+        self.lose_left();
+    }
+
     /// COM_RESET_CONNECTION was answered with OK: nothing is left but the schema, and the character sets
     /// are the server's own choice.
     pub fn reset(&mut self, status: StatusFlags, generation: u64, now: Instant) {

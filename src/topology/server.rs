@@ -145,6 +145,8 @@ impl ServerState {
 pub enum NotServing {
     /// Nobody has asked it yet.
     Unknown,
+    /// Nobody is the primary, so nobody knows what it has.
+    NoPrimary,
     /// It cannot be asked.
     Unreachable {
         /// What went wrong.
@@ -213,6 +215,7 @@ impl fmt::Display for NotServing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown => f.write_str("not asked yet"),
+            Self::NoPrimary => f.write_str("there is no primary that it could follow"),
             Self::Unreachable { problem } => f.write_str(problem),
             Self::ChainSilent { middle, problem } => {
                 write!(f, "it follows {middle}, which cannot be asked ({problem}); let it follow the primary")

@@ -86,6 +86,21 @@ pub enum NoPrimary {
     },
 }
 
+impl NoPrimary {
+    /// Whether servers answer and it cannot be told which of them takes writes, rather than that the primary is away.
+    #[must_use]
+    pub const fn is_ambiguous(&self) -> bool {
+        match self {
+            Self::SeveralWritable { .. } | Self::SourceUnknown { .. } | Self::Family { .. } => true,
+            Self::Unknown
+            | Self::Unreachable { .. }
+            | Self::NoneWritable { .. }
+            | Self::Deposed { .. }
+            | Self::Group { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for NoPrimary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -31,6 +31,10 @@ impl StatusFlags {
             | Self::IN_READ_ONLY_TRANSACTION.0,
     );
 
+    /// Those of them that speak of its transaction.
+    pub const OF_TRANSACTION: Self =
+        Self(Self::IN_TRANSACTION.0 | Self::AUTOCOMMIT.0 | Self::IN_READ_ONLY_TRANSACTION.0);
+
     /// The flags that are set here and in `other`.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {

@@ -291,8 +291,8 @@ async fn headgate_against_direct(flavor: Flavor, tag: char, forms: &[usize], fla
     let cluster = cluster(flavor).await;
     let headgate = Headgate::start(cluster, flags).await.unwrap();
     let mut jobs = jobs(flavor, tag, forms);
-    let shares = !flags.is_empty();
-    if shares {
+    let shares = flags == SHARING;
+    if !flags.is_empty() {
         jobs.retain(Job::is_short);
     }
     jobs.retain(|Job { script, .. }| !(script.differs || (shares && script.differs_sharing)));
@@ -340,6 +340,19 @@ async fn sharing_sessions_equal_mysql() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sharing_sessions_equal_mariadb() {
     headgate_against_direct(Flavor::MariaDb, 's', &[0, 1], SHARING).await;
+}
+
+/// Sessions that keep their connections, and could go on on another primary at any time.
+const OUTLIVING: &[&str] = &["--failover-sessions", "outlive"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn outliving_sessions_equal_mysql() {
+    headgate_against_direct(Flavor::MySql, 'o', &[0, 1], OUTLIVING).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn outliving_sessions_equal_mariadb() {
+    headgate_against_direct(Flavor::MariaDb, 'o', &[0, 1], OUTLIVING).await;
 }
 
 /// One connection, and who does not get it gives up at once.

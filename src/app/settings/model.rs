@@ -9,8 +9,9 @@ use std::time::Duration;
 use super::password::PasswordSource;
 use crate::admission::Rules;
 use crate::config::{BackendTls, LogFormat, RuntimeModel};
+use crate::frontend::Entrance;
 use crate::monitor::Discovery;
-use crate::pooling::{Mode, Users};
+use crate::pooling::Users;
 use crate::routing::{Policy, Preferences};
 use crate::topology::{Address, Patience};
 use crate::wire::capabilities::Capabilities;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub watch: Watch,
     /// Whether and where further servers are looked for.
     pub discovery: Option<Discovery>,
+    /// What becomes of clients while there is no primary.
+    pub failover: Failover,
     /// Weights of servers that have one of their own.
     pub weights: BTreeMap<Address, u16>,
     pub runtime: Runtime,
@@ -52,6 +55,15 @@ pub struct Watch {
     pub late_after: Duration,
     /// How soon servers are given up and believed again.
     pub patience: Patience,
+}
+
+/// What becomes of clients while there is no primary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failover {
+    /// Sessions outlive their primary.
+    pub active: bool,
+    /// How long a command waits for the next one.
+    pub hold: Duration,
 }
 
 /// The administration console.
@@ -95,14 +107,21 @@ pub struct Front {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doorway {
     pub address: Address,
-    /// The pool mode of those who come in there, where it has one of its own.
-    pub mode: Option<Mode>,
+    /// What holds for those who come in there.
+    pub entrance: Entrance,
 }
 
 impl fmt::Display for Doorway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Entrance { pool, reads } = self.entrance;
         self.address.fmt(f)?;
-        self.mode.map_or(Ok(()), |mode| write!(f, " pool {}", mode.word()))
+        if let Some(mode) = pool {
+            write!(f, " pool {}", mode.word())?;
+        }
+        if let Some(consistency) = reads.consistency {
+            write!(f, " consistency {}", consistency.word())?;
+        }
+        reads.max_lag.map_or(Ok(()), |lag| write!(f, " max_lag {}ms", lag.as_millis()))
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::admission;
 use super::model::{
-    Admin, BackendLink, CertificateFiles, Control, Doorway, Front, Log, Pool, Runtime, Settings,
+    Admin, BackendLink, CertificateFiles, Control, Doorway, Failover, Front, Log, Pool, Runtime, Settings,
 };
 use super::password::{CONTROL_PASSWORD_VARIABLE, PasswordSource};
 use super::routing;
@@ -105,6 +105,10 @@ impl Resolver<'_> {
             preferences: routing::preferences(config),
             watch: routing::watch(self),
             discovery: routing::discovery(self),
+            failover: Failover {
+                active: config.failover.sessions == config::FailoverSessions::Outlive,
+                hold: config.failover.hold,
+            },
             weights: routing::weights(self),
             runtime: Runtime {
                 model: config.runtime.model,
@@ -164,8 +168,12 @@ impl Resolver<'_> {
         let endpoints: Vec<Endpoint> = doorways.iter().map(|doorway| doorway.endpoint.clone()).collect();
         // Where one is named twice there is a problem, and no settings come of it.
         let addresses = self.distinct("listen.address", &endpoints, "--listen 0.0.0.0:4306");
-        let modes = doorways.iter().map(|doorway| doorway.pool.map(admission::mode));
-        addresses.into_iter().zip(modes).map(|(address, mode)| Doorway { address, mode }).collect()
+        let entrances = doorways.iter().map(routing::entrance);
+        addresses
+            .into_iter()
+            .zip(entrances)
+            .map(|(address, entrance)| Doorway { address, entrance })
+            .collect()
     }
 
     fn backend(&mut self) -> BackendLink {

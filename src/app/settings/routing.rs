@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::admission;
 use super::model::Watch;
 use super::resolve::{Resolver, address};
 use crate::config;
+use crate::frontend::Entrance;
 use crate::monitor::Discovery;
 use crate::probing::discovery::{Network, Networks};
 use crate::routing::{Balance, Consistency, Policy, Preferences, PrimaryReads, WhenLagging};
@@ -59,6 +61,12 @@ pub(super) fn preferences(config: &config::Config) -> BTreeMap<Box<[u8]>, Prefer
     };
     let says_something = |(_, preferences): &(_, Preferences)| *preferences != Preferences::default();
     config.clients.users.iter().flatten().map(of_user).filter(says_something).collect()
+}
+
+/// What holds for those who come in at an address.
+pub(super) fn entrance(doorway: &config::Doorway) -> Entrance {
+    let reads = Preferences { consistency: doorway.consistency.map(consistency), max_lag: doorway.max_lag };
+    Entrance { pool: doorway.pool.map(admission::mode), reads }
 }
 
 /// How the servers are watched.

@@ -191,12 +191,12 @@ fn who_may_come_in_is_one_set_of_rules() {
 
 #[test]
 fn modes_come_from_three_keys() {
-    let text = "[listen]\naddress = [\"0.0.0.0:1\", \"0.0.0.0:2 pool session\"]\n[pool]\nmode = \"transaction\"\n\
+    let text = "[listen]\naddress = [\"0.0.0.0:1 max_lag 5s\", \"0.0.0.0:2 pool session consistency global\"]\n[pool]\nmode = \"transaction\"\n\
                 [clients]\nusers = [\"report pool session\", \"app max 5\"]";
     let settings = resolved(&format!("{COMPLETE}{text}"), &surroundings()).unwrap();
     let listen: Vec<String> = settings.front.listen.iter().map(ToString::to_string).collect();
-    assert_eq!(listen, ["0.0.0.0:1", "0.0.0.0:2 pool session"]);
-    let mode = |user: &[u8]| settings.pool.users.mode_of(user, settings.front.listen[1].mode).by;
+    assert_eq!(listen, ["0.0.0.0:1 max_lag 5000ms", "0.0.0.0:2 pool session consistency global"]);
+    let mode = |user: &[u8]| settings.pool.users.mode_of(user, settings.front.listen[1].entrance.pool).by;
     assert_eq!((mode(b"report"), mode(b"app")), (By::User, By::Listener));
     check(
         "[listen]\naddress = [\"0.0.0.0:1\", \"0.0.0.0:1 pool session\"]",

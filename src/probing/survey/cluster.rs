@@ -45,7 +45,7 @@ pub(super) fn findings(survey: &Survey, judgement: &Judgement) -> Vec<Finding> {
 fn idle(server: &str, why: &NotServing, told: Option<(&Told, &Told)>) -> Option<Finding> {
     let remedy = match why {
         // Told of the whole cluster already.
-        NotServing::Unknown | NotServing::Leaving => return None,
+        NotServing::Unknown | NotServing::NoPrimary | NotServing::Leaving => return None,
         NotServing::Unreachable { .. } => {
             "see that it runs, that its address is right, and that the account may log in from here"
         }

@@ -46,6 +46,8 @@ pub struct Tracker {
     called: Option<u32>,
     /// An ERR with this number is told in other words.
     reworded: Option<(u16, Box<ErrPacket>)>,
+    /// Whether a transaction is open and autocommit on, where the client is told something else than the server says.
+    shown: Option<StatusFlags>,
 }
 
 impl Tracker {
@@ -76,12 +78,24 @@ impl Tracker {
             prepared: None,
             called: None,
             reworded: None,
+            shown: None,
         }
     }
 
     /// Should the reply end in an ERR with this number, the client gets another in its place.
     pub fn reword(&mut self, code: u16, instead: ErrPacket) {
         self.reworded = Some((code, Box::new(instead)));
+    }
+
+    /// The client is told of its session's transaction and autocommit by these flags, whatever the server says of the
+    /// connection that answers.
+    pub fn show(&mut self, session: StatusFlags) {
+        self.shown = Some(session.and(StatusFlags::OF_TRANSACTION));
+    }
+
+    fn as_shown(&self, status: StatusFlags) -> StatusFlags {
+        self.shown
+            .map_or(status, |shown| StatusFlags(status.without(StatusFlags::OF_TRANSACTION).0 | shown.0))
     }
 
     /// The client is to call the statement that is prepared by this id, whatever the server calls it.
@@ -256,7 +270,7 @@ impl Tracker {
         }
         let seq = server_seq.wrapping_add(self.shift).wrapping_add(1);
         self.shift = self.shift.wrapping_add(1);
-        let status = self.status.and(StatusFlags::OF_SESSION);
+        let status = self.as_shown(self.status).and(StatusFlags::OF_SESSION);
         edit::insert(buf, at, seq, &eof_payload(0, status))
     }
 
@@ -344,13 +358,14 @@ impl Tracker {
     fn put_ok(&self, buf: &mut BytesMut, at: usize, header: Header) -> Result<usize, Malformed> {
         let payload = buf.get(at + HEADER..at + HEADER + header.len).unwrap_or_default();
         let ok = OkPacket::parse(payload)?;
+        let ok = OkPacket { status: self.as_shown(ok.status), ..ok };
         if ok.header == EOF && !self.form.deprecate_eof {
             let eof = ok.eof_payload();
             edit::overwrite(buf, at, &eof);
             edit::shorten(buf, at, header, eof.len());
             return Ok(eof.len());
         }
-        if !ok.status.contains(StatusFlags::SESSION_STATE_CHANGED) {
+        if !ok.status.contains(StatusFlags::SESSION_STATE_CHANGED) && self.shown.is_none() {
             return Ok(header.len);
         }
         let mut edited = Vec::with_capacity(header.len);

@@ -1,0 +1,5 @@
+//! Carries a failover out, and holds clients meanwhile.
+
+mod gate;
+
+pub use gate::{Gate, InLine, Pass};

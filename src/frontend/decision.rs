@@ -1,0 +1,79 @@
+//! Where a statement runs, as far as it depends on what the shell knows.
+
+use std::sync::atomic::Ordering;
+
+use super::session::Session;
+use crate::routing::{self, Consistency, Decision, Dice, Question, Reason, Target};
+use crate::runtime::clock;
+use crate::sql::{self, Class, LexMode, RouteHint, Statement, TransactionKind};
+use crate::topology::{Flavor, Floor, ServerId};
+use crate::wire::frame::Header;
+
+impl Session {
+    /// Decides where a statement runs; not on `avoid`, which has just failed it.
+    pub(super) fn decide(&self, statement: &Statement, header: Header, avoid: Option<ServerId>) -> Decision {
+        let topology = &self.topology;
+        let state = &self.login.state;
+        let shared = &self.context.shared;
+        let now = clock::now();
+        let (text, mode) = (self.text(header), self.lex_mode());
+        let policy = self.policy();
+        let consistency = statement.hints.consistency.map_or(policy.consistency, Into::into);
+        let question = Question {
+            statement,
+            text,
+            mode,
+            relations: None,
+            reads_temporary: state.view().temporary_tables && self.may_read_temporary(statement, header),
+            known_to_write: may_leave(statement) && shared.learned.knows(|| Some(sql::digest(text?, mode))),
+            session: state.view(),
+            topology,
+            policy,
+            process: if consistency >= Consistency::Process { shared.written.floor() } else { Floor::NONE },
+            arrived: self.arrived,
+            avoid,
+            loads: &shared.loads,
+            dice: Dice {
+                turn: if may_leave(statement) { shared.rotation.fetch_add(1, Ordering::Relaxed) } else { 0 },
+                client: self.address_number(),
+            },
+            now,
+        };
+        let mut decision = routing::decide(&question, &mut ());
+        if decision.reason == Reason::View
+            && let Some(relations) = text.and_then(|text| shared.parsed.of(text, mode))
+        {
+            let question = Question { relations: Some(&*relations), ..question };
+            decision = routing::decide(&question, &mut ());
+        }
+        if decision.worth_waiting || matches!(decision.reason, Reason::Wrote | Reason::Seen) {
+            shared.freshness_wanted.notify_one();
+        }
+        if decision.target != Target::Primary && self.leaves_warnings(text, mode) {
+            return Decision { target: Target::Primary, reason: Reason::Warnings, worth_waiting: false };
+        }
+        // The server closes what idles; a read now and then keeps the primary connection alive.
+        if self.idles_long(now) && decision.target != Target::Primary {
+            return Decision { target: Target::Primary, reason: Reason::KeepAlive, worth_waiting: false };
+        }
+        decision
+    }
+
+    /// Whether the statement before has left warnings on the primary that this one leaves where they are: on MariaDB one
+    /// that names no table does, so that the client may ask for them next.
+    fn leaves_warnings(&self, text: Option<&[u8]>, mode: LexMode) -> bool {
+        !self.behind.clean
+            && self.lent.is_none()
+            && self.login.primary.flavor() == Flavor::MariaDb
+            && !text.is_some_and(|text| sql::traces(text, mode).tables)
+    }
+}
+
+/// Whether a statement takes a turn of the replicas. All others leave the count that sessions share alone.
+pub(super) fn may_leave(statement: &Statement) -> bool {
+    statement.hints.route == Some(RouteHint::Replica)
+        || matches!(
+            statement.class,
+            Class::PlainRead | Class::Calls | Class::Transaction(TransactionKind::BeginReadOnly)
+        )
+}

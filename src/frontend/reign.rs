@@ -1,0 +1,320 @@
+//! What becomes of a session when its primary goes: it waits for the next one, moves there with all it has, and goes
+//! on; only what was on the lost connection alone ends it.
+//!
+//! Nothing runs twice. A statement is sent again in two cases: a plain read of which the client has seen nothing, and
+//! what the server refused because it is read only, before it did anything. A transaction that was cut before its
+//! COMMIT was sent is known to be gone, and its client is told what a deadlock's is told; what else was under way is
+//! reported as unknown (HAZARDS 23).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::errand::Errand;
+use super::relay;
+use super::session::{Closing, Session};
+use crate::backend::{BackendError, NO_SERVER, Purpose, SERVER_LOST};
+use crate::runtime::clock;
+use crate::session::{Behind, Here, Hold};
+use crate::sql::{self, Class, Statement, TransactionKind};
+use crate::topology::{Health, ServerId, Trouble};
+use crate::wire::err::ErrPacket;
+use crate::wire::frame::{HEADER, Header};
+use crate::wire::reply::{End, Tracker};
+
+/// What came of a statement on the primary.
+pub(super) enum Ran {
+    /// The client has been answered: by a reply that was followed, or by an error of Headgate's own.
+    Answered(Option<Tracker>),
+    /// Nothing was done, and the command still stands in the inbox: it may run on the next primary.
+    Again,
+}
+
+/// For how long a lost connection may turn out to be a lost server.
+const VERDICT: Duration = Duration::from_millis(500);
+
+/// Between two attempts to reach a primary that does not answer.
+const PAUSE: Duration = Duration::from_millis(50);
+
+impl Session {
+    /// Whether the session goes on when its primary is lost.
+    pub(super) fn outlives_primaries(&self) -> bool {
+        self.context.shared.gate.is_active() && self.login.primary.is_pooled()
+    }
+
+    /// Waits until there is a primary and nobody holds its statements; then the session is bound to it. An error is
+    /// the answer to the command.
+    pub(super) async fn enter_reign(&mut self) -> Result<(), ErrPacket> {
+        let gate = Arc::clone(&self.context.shared.gate);
+        if self.pass.is_some() || !self.outlives_primaries() {
+            return Ok(());
+        }
+        let (mut changes, limit) = (gate.changes(), self.context.shared.limits().hold);
+        let deadline = clock::now() + limit;
+        let mut in_line = None;
+        loop {
+            changes.mark_unchanged();
+            self.take_snapshot();
+            let primary = self.topology.primary.clone();
+            let why = match (gate.enter(), primary) {
+                // Whoever still has a connection may use it: the server itself says what it does not do any more.
+                (Some(pass), primary) if self.may_stay(primary.as_ref().ok()) => {
+                    self.pass = Some(pass);
+                    return Ok(());
+                }
+                (Some(pass), Ok(id)) => {
+                    self.bind_to(id)?;
+                    self.pass = Some(pass);
+                    return Ok(());
+                }
+                (None, _) => "it is being replaced".to_owned(),
+                (Some(_), Err(why)) => why.to_string(),
+            };
+            if in_line.is_none() {
+                in_line = Some(gate.stand_in_line().ok_or_else(crowded)?);
+            }
+            let left = deadline.saturating_duration_since(clock::now());
+            let news = async {
+                tokio::select! {
+                    _ = changes.changed() => {}
+                    _ = self.published.changed() => {}
+                }
+            };
+            if clock::within(left, news).await.is_err() {
+                return Err(no_primary(&why, limit));
+            }
+        }
+    }
+
+    fn take_snapshot(&mut self) {
+        if self.published.has_changed().unwrap_or(false) {
+            self.topology = Arc::clone(&self.published.borrow_and_update());
+        }
+    }
+
+    /// Whether the session has a connection to this primary, or there is none and it has one to the last.
+    fn may_stay(&mut self, primary: Option<&ServerId>) -> bool {
+        match primary {
+            Some(id) => *id == self.login.primary.server(),
+            None => self.login.primary.held().is_some(),
+        }
+    }
+
+    /// Lets others replace the primary, unless a transaction is open there.
+    pub(super) fn leave_reign(&mut self) {
+        if !self.login.state.view().in_transaction {
+            self.pass = None;
+        }
+    }
+
+    /// From now on the session's primary is this one. The error is the answer to the command, and ends the session.
+    fn bind_to(&mut self, id: ServerId) -> Result<(), ErrPacket> {
+        if let Some(why) = self.held_back() {
+            self.doomed = true;
+            return Err(left_behind(why));
+        }
+        self.leave_primary();
+        let shelf = self.context.shelf(id, Purpose::Primary, self.login.whose());
+        self.login.primary.bind(id, shelf);
+        tracing::debug!(session = self.login.id, server = %id, "the session moves to another primary");
+        Ok(())
+    }
+
+    /// What the session has that is on its present connection alone.
+    fn held_back(&self) -> Option<Hold> {
+        if self.statements.keep_home() {
+            return Some(Hold::Statement);
+        }
+        let status = self.login.primary.status();
+        match self.login.state.hold(status)? {
+            // Gone with the server, and its client was or is told so.
+            Hold::Transaction | Hold::AutocommitOff | Hold::NextTransaction | Hold::Diagnostics => None,
+            // Nothing on the servers could have changed the session under an error.
+            Hold::Unreported if self.has_no_stored_code() => None,
+            why => Some(why),
+        }
+    }
+
+    fn has_no_stored_code(&self) -> bool {
+        let traps = self.topology.facts.as_ref().and_then(|facts| facts.traps.as_deref());
+        traps.is_some_and(crate::topology::Traps::is_empty)
+    }
+
+    /// Gives the connection to the primary up, with everything that was under way there.
+    pub(super) fn leave_primary(&mut self) {
+        if let Some(connection) = self.login.primary.held.take() {
+            self.reach().give_up_primary();
+            connection.leave();
+        }
+        self.login.primary.lose();
+        self.login.state.lose_primary(clock::now());
+        // Nobody knows any more what the client may ask about the statement before.
+        (self.asked_own, self.here, self.copied_warnings) = (true, Here::NOTHING, None);
+        self.behind = Behind { clean: true, ..self.behind };
+    }
+
+    /// At the beginning of a command: the session goes where the primary is. True where the command was answered.
+    pub(super) async fn follow_reign(&mut self) -> Result<bool, Closing> {
+        self.take_snapshot();
+        if !self.primary_has_changed() {
+            return Ok(false);
+        }
+        if self.outlives_primaries() && self.held_back().is_none() {
+            if self.login.state.view().in_transaction && self.read_only.is_none() {
+                self.pass = None;
+                self.leave_primary();
+                return self.refuse(&rolled_back()).await.map(|()| true);
+            }
+            // Whoever comes to the gate is bound to the new one.
+            return Ok(false);
+        }
+        let why = self.held_back().filter(|_| self.outlives_primaries());
+        let error = why.map_or_else(replaced, left_behind);
+        let seq = relay::discard_command(&mut self.client).await?;
+        self.tell(seq, &error).await?;
+        Err(Closing::Told("the primary has changed"))
+    }
+
+    /// Whether a lost connection means that the server is lost, so that the session goes on elsewhere. A server that
+    /// works has ended this connection for a reason of its own, and the client is to notice.
+    pub(super) async fn survives_loss(&mut self) -> bool {
+        if !self.outlives_primaries() || self.held_back().is_some() {
+            return false;
+        }
+        let gate = Arc::clone(&self.context.shared.gate);
+        let id = self.login.primary.server();
+        let deadline = clock::now() + VERDICT;
+        loop {
+            let topology = Arc::clone(&self.lookout.borrow_and_update());
+            let ails = topology.server(id).is_none_or(|server| server.health != Health::Up);
+            if gate.is_held() || topology.primary != Ok(id) || ails {
+                return true;
+            }
+            let left = deadline.saturating_duration_since(clock::now());
+            if clock::within(left, self.lookout.changed()).await.is_err() {
+                return false;
+            }
+        }
+    }
+
+    /// The connection to the primary was lost while a command was under way.
+    pub(super) async fn lost_primary(
+        &mut self,
+        errand: &Errand<'_>,
+        tracker: &Tracker,
+        error: BackendError,
+    ) -> Result<Ran, Closing> {
+        let stands = errand.stands;
+        self.report_primary(Trouble::Lost);
+        let survives = self.survives_loss().await;
+        let open = self.login.state.view().in_transaction || !self.login.state.view().autocommit;
+        if survives && stands && !open && tracker.untouched() && errand.is_plain_read() {
+            self.leave_primary();
+            return Ok(Ran::Again);
+        }
+        if stands {
+            relay::discard_command(&mut self.client).await?;
+        }
+        if survives && self.login.state.view().in_transaction && !errand.may_commit() {
+            self.tell_broken(tracker, &rolled_back()).await?;
+        } else {
+            let text = match errand.may_write() {
+                true => format!(
+                    "the connection to the primary was lost while it ran the statement ({error}); whether it was done is \
+                     not known"
+                ),
+                false => {
+                    format!("the connection to the server was lost while it ran the statement ({error})")
+                }
+            };
+            self.tell_broken(tracker, &ErrPacket::own(SERVER_LOST, b"HY000", &text)).await?;
+        }
+        if !survives {
+            return Err(error.into());
+        }
+        self.pass = None;
+        self.leave_primary();
+        Ok(Ran::Answered(None))
+    }
+
+    /// The primary has hung up on an idle session. True where the session goes on.
+    pub(super) async fn goes_on_without(&mut self) -> bool {
+        self.report_primary(Trouble::Lost);
+        if !self.survives_loss().await {
+            return false;
+        }
+        self.pass = None;
+        self.leave_primary();
+        true
+    }
+
+    /// Whether the command at the front of the inbox stays there until it was done: it has come whole, and may be sent
+    /// again where that does no harm.
+    pub(super) fn may_stand(&self, statement: &Statement) -> bool {
+        let view = self.login.state.view();
+        if !self.outlives_primaries() || view.in_transaction || !view.autocommit {
+            return false;
+        }
+        let once = matches!(
+            statement.class,
+            Class::PlainRead
+                | Class::Data
+                | Class::Ddl
+                | Class::Account
+                | Class::Transaction(TransactionKind::Begin)
+        );
+        let Some(header) = Header::read(&self.client.inbox).filter(|_| once) else { return false };
+        let whole = !header.continues() && self.client.inbox.len() >= HEADER + header.len;
+        // The client's file follows in the same stream.
+        let sends_file =
+            |text| sql::mentions(text, self.lex_mode(), |word| word.eq_ignore_ascii_case(b"INFILE"));
+        whole && self.text(header).is_some_and(|text| !sends_file(text))
+    }
+
+    /// Waits a moment before a server that could not be reached is tried again.
+    pub(super) async fn pause_for_primary(&mut self) {
+        // Nobody publishes any more when Headgate ends.
+        let _ = clock::within(PAUSE, self.lookout.changed()).await;
+    }
+
+    /// How long a command may wait for a primary.
+    pub(super) fn hold_deadline(&self) -> Instant {
+        clock::now() + self.context.shared.limits().hold
+    }
+}
+
+/// Whether a server refused a statement before it did anything, because it is read only: ER_READ_ONLY_MODE, and
+/// ER_OPTION_PREVENTS_STATEMENT where the option is that one.
+pub(super) fn is_read_only_refusal(end: &End, packet: &[u8]) -> bool {
+    let names = |option: &[u8]| memchr::memmem::find(packet, option).is_some();
+    match end.error {
+        Some(1836) => true,
+        Some(1290) => names(b"read-only") || names(b"read_only"),
+        _ => false,
+    }
+}
+
+/// ER_LOCK_DEADLOCK, after which every client may begin the transaction anew.
+fn rolled_back() -> ErrPacket {
+    let text = "the primary was lost, and the transaction is rolled back; begin it again";
+    ErrPacket::own(1213, b"40001", text)
+}
+
+fn replaced() -> ErrPacket {
+    ErrPacket::own(1053, b"08S01", "another server is the primary now; connect again")
+}
+
+fn left_behind(why: Hold) -> ErrPacket {
+    let text =
+        format!("the primary was lost, and with it what this session had there ({why}); connect again");
+    ErrPacket::own(1053, b"08S01", &text)
+}
+
+fn crowded() -> ErrPacket {
+    ErrPacket::own(1040, b"08004", "there is no primary, and too many clients wait for one")
+}
+
+fn no_primary(why: &str, limit: Duration) -> ErrPacket {
+    let text =
+        format!("there is no primary ({why}), and none came within {} s (failover.hold)", limit.as_secs());
+    ErrPacket::own(NO_SERVER, b"HY000", &text)
+}
