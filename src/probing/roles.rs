@@ -123,22 +123,7 @@ fn primary(servers: &[Known<'_>], past: Past<'_>) -> Result<ServerId, NoPrimary>
         .map(|(server, _)| *server)
         .collect();
     match candidates.as_slice() {
-        [] => {
-            let silent = |server: &Known<'_>| server.now.is_err().then(|| server.address.to_string());
-            let silent: Vec<String> = servers.iter().filter_map(silent).collect();
-            let writable: Vec<String> = answering
-                .iter()
-                .filter(|(_, seen)| !seen.identity.read_only)
-                .map(|(server, _)| server.address.to_string())
-                .collect();
-            // Each of them follows another one: a circle.
-            let circle = silent.is_empty() && writable.len() > 1;
-            Err(if circle {
-                NoPrimary::SeveralWritable { servers: writable }
-            } else {
-                NoPrimary::NoneWritable { silent }
-            })
-        }
+        [] => Err(nobody(servers)),
         [one] => {
             // Whom others follow is the primary, within reach or not; and so is who was it last. But who has always
             // followed a replica says nothing when that falls silent.
@@ -170,6 +155,21 @@ fn primary(servers: &[Known<'_>], past: Past<'_>) -> Result<ServerId, NoPrimary>
                 }),
             }
         }
+    }
+}
+
+/// Why there is no primary where no server that answers could be it.
+fn nobody(servers: &[Known<'_>]) -> NoPrimary {
+    let silent = |server: &Known<'_>| server.now.is_err().then(|| server.address.to_string());
+    let silent: Vec<String> = servers.iter().filter_map(silent).collect();
+    let writable = |server: &Known<'_>| server.now.is_ok_and(|seen| !seen.identity.read_only);
+    let writable: Vec<String> =
+        servers.iter().filter(|server| writable(server)).map(|server| server.address.to_string()).collect();
+    // Each of them follows another one: a circle.
+    if silent.is_empty() && writable.len() > 1 {
+        NoPrimary::SeveralWritable { servers: writable }
+    } else {
+        NoPrimary::NoneWritable { silent }
     }
 }
 
