@@ -124,7 +124,7 @@ async fn keep_places(
     while topology.changed().await.is_ok() {
         let now = Arc::clone(&topology.borrow_and_update());
         follow(&limits, &registry, &now);
-        let gone = |server: &&Server| server.state.is_leaving() && limits.open(server.id) == 0;
+        let gone = |server: &&Server| server.leaving && limits.open(server.id) == 0;
         if let Some(server) = now.servers.iter().find(gone) {
             operator.forget(server.id).await;
         }
@@ -133,7 +133,7 @@ async fn keep_places(
 
 fn follow(limits: &pool::ServerLimits, registry: &Registry, topology: &Topology) {
     let servers: Vec<(ServerId, bool)> =
-        topology.servers.iter().map(|server| (server.id, server.state.is_leaving())).collect();
+        topology.servers.iter().map(|server| (server.id, server.leaving)).collect();
     limits.follow(&servers, |id| {
         let address = topology.server(id).map(|server| server.address.to_string());
         telemetry::Server::new(registry, &address.unwrap_or_default())

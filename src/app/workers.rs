@@ -80,13 +80,13 @@ async fn follow(context: Arc<Context>, shutdown: shutdown::Listener) {
     loop {
         let now = Arc::clone(&topology.borrow_and_update());
         known.retain(|id, _| {
-            let stays = now.server(*id).is_some_and(|server| !server.state.is_leaving());
+            let stays = now.server(*id).is_some_and(|server| !server.leaving);
             if !stays {
                 context.pool.leave_server(*id);
             }
             stays
         });
-        for server in now.servers.iter().filter(|server| !server.state.is_leaving()) {
+        for server in now.servers.iter().filter(|server| !server.leaving) {
             known.entry(server.id).or_insert_with(|| {
                 let ready = || frontend::keep_ready(server.id, Arc::clone(&context), shutdown.clone());
                 keeps_ready.then(|| Owned::spawn("ready", ready()))

@@ -38,6 +38,8 @@ pub(super) struct Entry {
     /// It has been seen to belong to the cluster, or an operator says so. Another cluster's primary may be found where a
     /// replica was moved to it, and must not be written to.
     pub(super) akin: bool,
+    /// It may take the place of a primary that does not take writes, as it has what that one wrote.
+    pub(super) heir: bool,
     /// An operator has taken it out, and something still runs there.
     pub(super) leaving: bool,
     /// What it had executed when it was asked then, to be compared with the primary.
@@ -71,6 +73,7 @@ impl Entry {
             silent_for: Duration::ZERO,
             doubt: None,
             akin: true,
+            heir: false,
             leaving: false,
             executed: None,
             errant: None,
@@ -80,7 +83,7 @@ impl Entry {
     /// Whether it has a say in who leads the cluster. Before there was a primary, one that others follow and that does
     /// not answer may be it.
     pub(super) const fn is_believed(&self, before_any: bool) -> bool {
-        !self.leaving && self.doubt.is_none() && (self.akin || (before_any && self.now.is_err()))
+        !self.leaving && self.doubt.is_none() && (self.akin || self.heir || (before_any && self.now.is_err()))
     }
 
     /// It has answered or failed to.

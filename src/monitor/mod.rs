@@ -10,6 +10,7 @@
 mod definitions;
 mod entry;
 mod keeper;
+mod members;
 mod orders;
 mod picture;
 mod prober;

@@ -8,11 +8,9 @@ use super::entry::Entry;
 use crate::gtid::Position;
 use crate::probing::discovery::Word;
 use crate::probing::errant::{ErrantWatch, Reign};
-use crate::probing::family::{Family, Promotion};
-use crate::probing::{Identity, Judgement, Known, Observation, Past, Positions, follows, judge_after};
+use crate::probing::{Judgement, Known, Observation, Past, Positions, judge_after};
 use crate::topology::{
-    Epoch, Facts, History, KnownBy, NoPrimary, NotServing, Origin, Patience, Rejected, Server, ServerId,
-    ServerState, Topology, Trouble,
+    Epoch, Facts, History, NoPrimary, NotServing, Origin, Patience, Server, ServerId, Topology, Trouble,
 };
 
 /// What has been seen of a server.
@@ -39,18 +37,18 @@ pub(super) enum Seen {
 /// Everything known, from which snapshots are made.
 #[derive(Debug)]
 pub(super) struct Picture {
-    servers: Vec<Entry>,
+    pub(super) servers: Vec<Entry>,
     history: History<Position>,
-    topology: Topology,
+    pub(super) topology: Topology,
     /// The last primary, which stays the one whose reign it is while nobody takes writes.
-    reigning: Option<ServerId>,
+    pub(super) reigning: Option<ServerId>,
     /// Somebody writes on the primary under another name than its own.
     mixed: bool,
     /// A server may be another than it was, and is to be asked who it is.
     doubt: bool,
     /// How far a server has come is to be asked at once.
     haste: bool,
-    patience: Patience,
+    pub(super) patience: Patience,
     /// Further servers are looked for.
     discovers: bool,
     /// Who follows another replica.
@@ -75,69 +73,6 @@ impl Picture {
             through: HashMap::new(),
             errants: ErrantWatch::default(),
             reign: Reign::default(),
-        }
-    }
-
-    /// A server of which nothing is known but where it is, and perhaps who it should be.
-    pub(super) fn add(&mut self, server: Server, identity: Option<Identity>) {
-        let mut entry = Entry::new(server.id, server.address.clone(), self.patience);
-        entry.identity = identity;
-        entry.akin = !matches!(server.known_by, KnownBy::Found { .. });
-        self.servers.push(entry);
-        self.topology.servers.push(server);
-    }
-
-    /// An operator has taken it out: it is watched until what runs there has ended.
-    pub(super) fn let_go(&mut self, id: ServerId) {
-        if let Some(entry) = self.servers.iter_mut().find(|entry| entry.id == id) {
-            entry.leaving = true;
-        }
-        self.errants.forget(id);
-        if self.reigning == Some(id) {
-            self.reigning = None;
-        }
-        self.judge();
-    }
-
-    /// It is a server no more.
-    pub(super) fn remove(&mut self, id: ServerId) {
-        self.servers.retain(|entry| entry.id != id);
-        self.topology.servers.retain(|server| server.id != id);
-        self.errants.forget(id);
-        if self.reigning == Some(id) {
-            self.reigning = None;
-        }
-        self.judge();
-    }
-
-    /// An operator says that it belongs to the cluster.
-    pub(super) fn vouch(&mut self, id: ServerId) {
-        self.change(id, |server| (server.only, server.known_by) = (None, KnownBy::Added));
-        if let Some(entry) = self.servers.iter_mut().find(|entry| entry.id == id) {
-            (entry.akin, entry.doubt) = (true, None);
-        }
-        self.judge();
-    }
-
-    /// What is known of a server apart from what it says.
-    pub(super) fn change(&mut self, id: ServerId, change: impl FnOnce(&mut Server)) {
-        if let Some(server) = self.topology.servers.iter_mut().find(|server| server.id == id) {
-            change(server);
-        }
-    }
-
-    /// It may not be what it was taken for, or it is.
-    pub(super) fn doubt(&mut self, id: ServerId, doubt: Option<String>) {
-        if let Some(entry) = self.servers.iter_mut().find(|entry| entry.id == id) {
-            entry.doubt = doubt;
-        }
-        self.judge();
-    }
-
-    /// Servers that others tell of and that are not used.
-    pub(super) fn reject(&mut self, rejected: Vec<Rejected>) {
-        if *self.topology.rejected != *rejected {
-            self.topology.rejected = rejected.into();
         }
     }
 
@@ -257,7 +192,7 @@ impl Picture {
     }
 
     /// The servers of `among`, as the judge sees them. Who may be somebody else has no say.
-    fn known(&self, among: impl Fn(ServerId) -> bool) -> Vec<Known<'_>> {
+    pub(super) fn known(&self, among: impl Fn(ServerId) -> bool) -> Vec<Known<'_>> {
         let before_any = self.reign.is_empty();
         let believed = self.servers.iter().filter(|entry| entry.is_believed(before_any) && among(entry.id));
         believed
@@ -270,66 +205,7 @@ impl Picture {
             .collect()
     }
 
-    /// The server that leads some others by their own word: it takes writes, and one of them follows it. Nobody else
-    /// is needed to know that, so whom it replicates from itself is of another cluster.
-    pub(super) fn head(&self, among: impl Fn(ServerId) -> bool) -> Option<ServerId> {
-        let known = self.known(among);
-        let past = Past { reigning: None, through: &HashMap::new(), discovers: true };
-        let judgement = judge_after(&known, past);
-        let head = judgement.primary.ok()?;
-        let leads = known
-            .iter()
-            .any(|server| server.id == head && server.now.is_ok_and(|seen| !seen.identity.read_only));
-        let followed = judgement.states.iter().any(|(id, state)| {
-            *id != head
-                && !matches!(
-                    state,
-                    ServerState::NotServing(
-                        NotServing::Unreachable { .. }
-                            | NotServing::WrongSource { .. }
-                            | NotServing::NoSource
-                            | NotServing::Writable
-                            | NotServing::Unknown
-                            | NotServing::Family { .. }
-                    )
-                )
-        });
-        (leads && followed).then_some(head)
-    }
-
-    /// Whether a server that was found belongs to the cluster: it follows one of its servers or, while its primary does
-    /// not take writes, has something that one of its primaries wrote; before there was one, whom its servers follow
-    /// will do.
-    fn recognise(&mut self, id: ServerId, seen: &Observation) {
-        let known = self.known(|other| other != id);
-        let has = seen.executed.as_ref().is_some_and(|executed| self.reign.has_written(executed));
-        let of_family = seen.kin.family.promotion() == Promotion::Theirs;
-        let reigns = known.iter().any(|server| {
-            self.topology.primary == Ok(server.id) && server.now.is_ok_and(|seen| !seen.identity.read_only)
-        });
-        let akin = self.reign.is_empty() || (has && !reigns) || of_family || follows(seen, &known);
-        if let Some(entry) = self.servers.iter_mut().find(|entry| entry.id == id) {
-            entry.akin |= akin;
-        }
-    }
-
-    /// Compares what servers have executed with what the primary has, which was asked after them.
-    fn compare(&mut self, server: ServerId) {
-        if self.topology.primary != Ok(server) {
-            return;
-        }
-        let Some(primary) = self.servers.iter().position(|entry| entry.id == server) else { return };
-        let Some((asked, all)) = self.servers.get_mut(primary).and_then(|entry| entry.executed.take()) else {
-            return;
-        };
-        for entry in self.servers.iter_mut().filter(|entry| entry.id != server && entry.akin) {
-            let Some((_, own)) = entry.executed.take_if(|(before, _)| *before <= asked) else { continue };
-            let errant = self.errants.observe(entry.id, &own, &all, &self.reign);
-            entry.errant = errant.map(|surplus| surplus.to_string().into());
-        }
-    }
-
-    fn judge(&mut self) {
+    pub(super) fn judge(&mut self) {
         let past = Past { reigning: self.reigning, through: &self.through, discovers: self.discovers };
         let mut judgement = judge_after(&self.known(|_| true), past);
         for entry in &self.servers {
@@ -381,22 +257,6 @@ impl Picture {
         }
     }
 
-    /// What this server writes is no surplus anywhere, nor what those before it wrote.
-    fn begin_reign(&mut self, id: ServerId) {
-        for entry in &mut self.servers {
-            (entry.executed, entry.errant) = (None, None);
-            self.errants.forget(entry.id);
-        }
-        let Some(entry) = self.servers.iter().find(|entry| entry.id == id) else { return };
-        let Ok(observation) = &entry.now else { return };
-        let identity = &observation.identity;
-        self.reign.uuids.insert(identity.uuid.clone());
-        self.reign.server_ids.extend(u32::try_from(identity.server_id));
-        if let Family::Group { name } = &observation.kin.family {
-            self.reign.uuids.insert(name.clone());
-        }
-    }
-
     /// Whether the primary has only missed a question or two, and nobody else claims to be it: a loaded
     /// server must not lock new clients out.
     fn is_missed_only(&self, judgement: &Judgement) -> bool {
@@ -434,9 +294,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::probing::Replication;
+    use crate::probing::errant::Executed;
     use crate::probing::family::Kin;
-    use crate::topology::Address;
+    use crate::probing::{Identity, Replication};
+    use crate::topology::{Address, KnownBy, ServerState};
 
     fn observed(number: u64, source: Option<u64>) -> Box<Observation> {
         let channel = |source: u64| Replication {
@@ -565,5 +426,76 @@ mod tests {
         assert!(picture.snapshot().origin.is_some());
         picture.see(ServerId(0), Seen::Positions(start, positions("u:1-6", 1)));
         assert_eq!(picture.snapshot().origin, None);
+    }
+
+    /// A third server, found because a replica was moved to it.
+    fn with_a_stranger(start: Instant, its: impl FnOnce(&mut Observation)) -> Picture {
+        let mut picture = picture(start);
+        let address = Address::Tcp { host: "db".into(), port: 3 };
+        let known_by = KnownBy::Found { evidence: "db:2 follows it".into() };
+        picture.add(Server { known_by, ..Server::unknown(ServerId(2), address) }, None);
+        let mut stranger = observed(3, None);
+        its(&mut stranger);
+        picture.see(ServerId(1), Seen::Observation(start, observed(2, Some(3))));
+        picture.see(ServerId(2), Seen::Observation(start, stranger));
+        picture
+    }
+
+    #[test]
+    fn a_server_that_was_found_does_not_depose_a_primary_that_takes_writes() {
+        let start = Instant::now();
+        let mut picture = with_a_stranger(start, |_| {});
+        let snapshot = picture.snapshot();
+        assert_eq!((&snapshot.primary, snapshot.epoch), (&Ok(ServerId(0)), Epoch(1)));
+        assert!(matches!(
+            snapshot.server(ServerId(2)).unwrap().state,
+            ServerState::NotServing(NotServing::Doubted { .. })
+        ));
+        let moved = &snapshot.server(ServerId(1)).unwrap().state;
+        assert!(matches!(moved, ServerState::NotServing(NotServing::WrongSource { .. })), "{moved:?}");
+        // An operator may say that it belongs here; then it is as if it had been listed.
+        picture.vouch(ServerId(2));
+        assert_eq!(picture.snapshot().primary, Ok(ServerId(2)));
+    }
+
+    #[test]
+    fn a_server_that_was_found_may_follow_a_primary_whose_transactions_it_has() {
+        let start = Instant::now();
+        let demoted = |picture: &mut Picture| {
+            let mut old = observed(1, None);
+            old.identity.read_only = true;
+            picture.see(ServerId(0), Seen::Observation(start, old));
+            let mut new = observed(3, None);
+            new.executed = Some(Executed::MySql(format!("{U}:1-9").parse().unwrap()));
+            picture.see(ServerId(2), Seen::Observation(start, new));
+            picture.snapshot().primary.clone()
+        };
+        let mut picture = with_a_stranger(start, |_| {});
+        assert!(demoted(&mut picture).is_err(), "it has nothing of what was written here");
+        let mut picture = with_a_stranger(start, |_| {});
+        picture.reign.uuids.insert(U.to_owned());
+        assert_eq!(demoted(&mut picture), Ok(ServerId(2)));
+    }
+
+    #[test]
+    fn what_named_servers_settle_needs_no_further_one() {
+        let start = Instant::now();
+        let picture = picture(start);
+        assert_eq!(picture.head(|_| true), Some(ServerId(0)));
+        assert_eq!(picture.head(|id| id == ServerId(0)), None, "nobody that was named follows it");
+    }
+
+    #[test]
+    fn who_is_removed_is_watched_until_it_is_forgotten() {
+        let mut picture = picture(Instant::now());
+        picture.let_go(ServerId(1));
+        assert!(picture.snapshot().server(ServerId(1)).unwrap().leaving);
+        picture.see(ServerId(1), Seen::Problem(Instant::now(), Trouble::Refused, "gone".into()));
+        let snapshot = picture.snapshot();
+        let state = &snapshot.server(ServerId(1)).unwrap().state;
+        assert!(matches!(state, ServerState::NotServing(NotServing::Unreachable { .. })), "{state:?}");
+        picture.remove(ServerId(1));
+        assert!(picture.snapshot().server(ServerId(1)).is_none());
+        assert_eq!(picture.snapshot().primary, Ok(ServerId(0)));
     }
 }

@@ -23,6 +23,8 @@ pub struct Server {
     pub only: Option<Arc<[IpAddr]>>,
     /// How Headgate came to know it.
     pub known_by: KnownBy,
+    /// An operator has taken it out: it is here until what runs there has ended.
+    pub leaving: bool,
     /// What it may be used for.
     pub state: ServerState,
     /// Whether it can be relied on.
@@ -86,6 +88,7 @@ impl Server {
             address,
             only: None,
             known_by: KnownBy::Listed,
+            leaving: false,
             state: ServerState::NotServing(NotServing::Unknown),
             health: Health::Up,
             weight: 1,
@@ -131,12 +134,6 @@ impl ServerState {
     #[must_use]
     pub const fn lets_end(&self) -> bool {
         matches!(self, Self::Replica | Self::NotServing(NotServing::Leaving))
-    }
-
-    /// Whether it is on its way out.
-    #[must_use]
-    pub const fn is_leaving(&self) -> bool {
-        matches!(self, Self::NotServing(NotServing::Leaving))
     }
 }
 
