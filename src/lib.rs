@@ -22,6 +22,7 @@ pub mod telemetry;
 
 // Layer 3: decisions.
 pub mod admission;
+pub mod election;
 pub mod pooling;
 pub mod probing;
 pub mod routing;

@@ -67,7 +67,8 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
     let watch = watching(settings, password);
     let stored_code_wanted = Arc::clone(&watch.stored_code_wanted);
     // Where sessions share connections it matters what any of it leaves on them, else only what a CALL does.
-    stored_code_wanted.store(settings.pool.users.mode == pooling::Mode::Transaction, Ordering::Relaxed);
+    let moves = settings.pool.users.mode == pooling::Mode::Transaction || settings.failover.active;
+    stored_code_wanted.store(moves, Ordering::Relaxed);
     let handles = monitor::start(servers(settings, &client_tls), watch).await;
     let (memory, unlocked) = LockedMemory::new(MAX_ENCODED_SECRET, MAX_SECRETS);
     if let Some(error) = unlocked {

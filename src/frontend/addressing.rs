@@ -268,8 +268,9 @@ impl Session {
             relay::discard_command(&mut self.client).await?;
             return Ok(());
         }
+        let lender = self.login.primary.is_shared().then_some(&**self.context.pool.limits());
         let primary = self.login.primary.get()?;
-        relay::forward_command(&mut self.client, primary).await?;
+        relay::forward_command(&mut self.client, primary, lender).await?;
         primary.finish(primary.status);
         Ok(())
     }

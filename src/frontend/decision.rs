@@ -49,7 +49,7 @@ impl Session {
         if decision.worth_waiting || matches!(decision.reason, Reason::Wrote | Reason::Seen) {
             shared.freshness_wanted.notify_one();
         }
-        if decision.target != Target::Primary && self.leaves_warnings(text, mode) {
+        if decision.target != Target::Primary && self.leaves_warnings(statement, text, mode) {
             return Decision { target: Target::Primary, reason: Reason::Warnings, worth_waiting: false };
         }
         // The server closes what idles; a read now and then keeps the primary connection alive.
@@ -61,8 +61,9 @@ impl Session {
 
     /// Whether the statement before has left warnings on the primary that this one leaves where they are: on MariaDB one
     /// that names no table does, so that the client may ask for them next.
-    fn leaves_warnings(&self, text: Option<&[u8]>, mode: LexMode) -> bool {
-        !self.behind.clean
+    fn leaves_warnings(&self, statement: &Statement, text: Option<&[u8]>, mode: LexMode) -> bool {
+        matches!(statement.class, Class::PlainRead | Class::Calls)
+            && !self.behind.clean
             && self.lent.is_none()
             && self.login.primary.flavor() == Flavor::MariaDb
             && !text.is_some_and(|text| sql::traces(text, mode).tables)

@@ -32,6 +32,7 @@ impl Session {
                 && !statement.looks_back;
         let wants_insert_id =
             traces.insert_id || stored_code || unclear || self.code_asks_insert_id(statement);
+        self.receive_before_lease().await?;
         if let Err(error) = self.lease().await {
             return Ok(Err(error));
         }

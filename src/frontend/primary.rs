@@ -8,6 +8,7 @@ use super::reach::Spot;
 use super::reign::{Ran, is_read_only_refusal};
 use super::relay::{self, Ending, RelayError, Terms};
 use super::session::{Closing, LoggedIn, Session};
+use super::statement::LONGEST_READ;
 use super::vigil::Alarm;
 use crate::backend::{BackendError, SERVER_LOST};
 use crate::routing::Target;
@@ -19,6 +20,7 @@ use crate::sql::{Class, Traces};
 use crate::topology::{Mark, Trouble};
 use crate::wire::command::Command;
 use crate::wire::err::ErrPacket;
+use crate::wire::frame::Header;
 use crate::wire::reply::{self, Shape, Tracker};
 use crate::wire::session_track::Wish;
 
@@ -103,6 +105,7 @@ impl Session {
             self.refuse(&error).await?;
             return Ok(Ran::Answered(None));
         }
+        self.receive_before_lease().await?;
         if let Err(error) = self.lease().await {
             self.refuse(&error).await?;
             if self.doomed {
@@ -111,6 +114,7 @@ impl Session {
             return Ok(Ran::Answered(None));
         }
         self.count(Target::Primary, errand.reason);
+        let lender = self.login.primary.is_shared().then_some(&**self.context.pool.limits());
         let primary = self.login.primary.get()?;
         let mut tracker = Tracker::new(errand.shape, self.login.form, primary.status);
         if let Some(id) = errand.called {
@@ -118,7 +122,7 @@ impl Session {
         }
         let sent = match errand.stands {
             true => relay::copy_command(&self.client, primary).await,
-            false => relay::forward_command(&mut self.client, primary).await,
+            false => relay::forward_command(&mut self.client, primary, lender).await,
         };
         if let Err(error @ RelayError::Client(_)) = sent {
             return Err(error.into());
@@ -160,6 +164,20 @@ impl Session {
             (Ok(_), Err(error)) => Err(error.into()),
             (Err(RelayError::Server(error)), _) => self.lost_primary(&errand, &tracker, error).await,
             (Err(error), _) => Err(error.into()),
+        }
+    }
+
+    /// Waits for a command, or as much of it as is kept, before it takes a connection that others wait for.
+    pub(super) async fn receive_before_lease(&mut self) -> Result<(), Closing> {
+        if !self.login.primary.is_shared() || self.login.primary.held().is_some() {
+            return Ok(());
+        }
+        match Header::read(&self.client.inbox) {
+            Some(header) => {
+                let len = header.len.min(LONGEST_READ);
+                Ok(relay::payload_from_client(&mut self.client, len).await?)
+            }
+            None => Ok(()),
         }
     }
 

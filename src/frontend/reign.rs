@@ -86,8 +86,10 @@ impl Session {
     }
 
     fn take_snapshot(&mut self) {
-        if self.published.has_changed().unwrap_or(false) {
-            self.topology = Arc::clone(&self.published.borrow_and_update());
+        // Who waits for news has marked them as seen.
+        let newest = self.published.borrow_and_update();
+        if !Arc::ptr_eq(&newest, &self.topology) {
+            self.topology = Arc::clone(&newest);
         }
     }
 
@@ -146,7 +148,7 @@ impl Session {
             connection.leave();
         }
         self.login.primary.lose();
-        self.login.state.lose_primary(clock::now());
+        self.login.state.lose_primary();
         // Nobody knows any more what the client may ask about the statement before.
         (self.asked_own, self.here, self.copied_warnings) = (true, Here::NOTHING, None);
         self.behind = Behind { clean: true, ..self.behind };
@@ -155,6 +157,13 @@ impl Session {
     /// At the beginning of a command: the session goes where the primary is. True where the command was answered.
     pub(super) async fn follow_reign(&mut self) -> Result<bool, Closing> {
         self.take_snapshot();
+        if self.has_hung_up().await {
+            // Else it is found out when something is sent.
+            self.goes_on_without().await;
+        }
+        if std::mem::take(&mut self.cut_short) {
+            return self.refuse(&rolled_back()).await.map(|()| true);
+        }
         if !self.primary_has_changed() {
             return Ok(false);
         }
@@ -242,9 +251,21 @@ impl Session {
         if !self.survives_loss().await {
             return false;
         }
+        // Whatever it asks next, it must hear of that first.
+        self.cut_short |= self.login.state.view().in_transaction && self.read_only.is_none();
         self.pass = None;
         self.leave_primary();
         true
+    }
+
+    /// Whether the primary has hung up before anything of a command was sent to it.
+    pub(super) async fn has_hung_up(&mut self) -> bool {
+        if !self.outlives_primaries() {
+            return false;
+        }
+        let Some(held) = self.login.primary.held() else { return false };
+        let link = &mut held.link;
+        std::future::poll_fn(|cx| std::task::Poll::Ready(link.poll_readable(cx).is_ready())).await
     }
 
     /// Whether the command at the front of the inbox stays there until it was done: it has come whole, and may be sent

@@ -73,10 +73,14 @@ pub(super) struct Terms<'a> {
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Passes the command at the front of the client's inbox on, however long it is.
-pub(super) async fn forward_command(client: &mut Link, server: &mut Connection) -> Result<(), RelayError> {
+pub(super) async fn forward_command(
+    client: &mut Link,
+    server: &mut Connection,
+    lender: Option<&ServerLimits>,
+) -> Result<(), RelayError> {
     server.begin();
     let numbers = if client.is_compressed() { Numbers::From(0) } else { Numbers::Less(0) };
-    stream_packets(client, server, |header, _| !header.continues(), numbers).await
+    stream_packets(client, server, |header, _| !header.continues(), numbers, lender).await
 }
 
 /// Sends the command at the front of the client's inbox, which has come whole, and leaves it there, so
@@ -170,6 +174,25 @@ pub(super) async fn discard_command(client: &mut Link) -> Result<u8, RelayError>
     }
 }
 
+/// Waits for more of what a client sends while it holds a connection of a pool. One that pauses does so with leave, as one
+/// that does not read (HAZARDS 27).
+async fn more_while_lent(
+    client: &mut Link,
+    server: &Connection,
+    lender: Option<&ServerLimits>,
+) -> Result<(), RelayError> {
+    let mut more = pin!(more_from_client(client));
+    let Some(lender) = lender else { return more.await };
+    if let Ok(more) = clock::within_if_slow(GRACE, more.as_mut()).await {
+        return more;
+    }
+    let Some(_held) = lender.may_stall(server.server()) else {
+        let text = "too many clients leave their statements half sent";
+        return Err(RelayError::Client(io::Error::new(io::ErrorKind::TimedOut, text)));
+    };
+    more.await
+}
+
 /// Waits for a packet's header.
 async fn header(client: &mut Link) -> Result<Header, RelayError> {
     loop {
@@ -206,6 +229,7 @@ async fn stream_packets(
     server: &mut Connection,
     last: impl Fn(Header, bool) -> bool,
     mut numbers: Numbers,
+    lender: Option<&ServerLimits>,
 ) -> Result<(), RelayError> {
     let mut continued = false;
     loop {
@@ -216,7 +240,7 @@ async fn stream_packets(
         let mut left = HEADER + header.len;
         while left > 0 {
             if client.inbox.is_empty() {
-                more_from_client(client).await?;
+                more_while_lent(client, server, lender).await?;
             }
             let n = left.min(client.inbox.len());
             client.pass_on(n, &mut server.link, WRITE_LIMIT).await.map_err(lost_server)?;
@@ -310,7 +334,7 @@ pub(super) async fn reply(
                 };
                 // The file ends with an empty packet; the server says nothing before it.
                 let last = |header: Header, continued: bool| header.len == 0 && !continued;
-                stream_packets(client, server, last, numbers).await?;
+                stream_packets(client, server, last, numbers, terms.lender).await?;
                 number(tracker, client);
             }
             Progress::NextResult => number(tracker, client),

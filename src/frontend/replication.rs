@@ -42,7 +42,7 @@ impl Session {
         if let Err(error) = self.lease().await {
             return self.refuse(&error).await;
         }
-        relay::forward_command(&mut self.client, self.login.primary.get()?).await?;
+        relay::forward_command(&mut self.client, self.login.primary.get()?, None).await?;
         let mut dump = Dump::default();
         loop {
             if self.pass_events(&mut dump).await? {

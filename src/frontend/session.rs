@@ -135,6 +135,8 @@ pub(super) struct Session {
     pub(super) pass: Option<Pass>,
     /// What it had was lost with its primary.
     pub(super) doomed: bool,
+    /// Its transaction was lost with its primary, and the client has not heard of that.
+    pub(super) cut_short: bool,
     /// When the present statement arrived.
     pub(super) arrived: Instant,
     pub(super) idle: Idle,
@@ -183,6 +185,7 @@ impl Session {
             topology,
             pass: None,
             doomed: false,
+            cut_short: false,
             arrived: clock::now(),
             idle: Idle::new(shutdown),
             vigil: Vigil::default(),

@@ -94,6 +94,38 @@ impl GtidSet {
         Self { sources: kept.map(|(source, ranges)| (source.clone(), ranges.clone())).collect() }
     }
 
+    /// Adds one transaction of `source`, which is a `uuid` or `uuid:tag` in lower case.
+    pub fn insert(&mut self, source: &str, number: u64) {
+        match self.sources.get_mut(source) {
+            Some(ranges) => match ranges.last_mut() {
+                Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
+                _ => {
+                    ranges.push((number, number));
+                    join(ranges);
+                }
+            },
+            None => {
+                self.sources.insert(source.to_owned(), vec![(number, number)]);
+            }
+        }
+    }
+
+    /// How many transactions are in it.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        let ranges = self.sources.values().flatten();
+        ranges.fold(0, |sum, (first, last)| sum.saturating_add((last - first).saturating_add(1)))
+    }
+
+    /// Parts it by who wrote: what `uuid` did, under whatever tag, and what others did.
+    #[must_use]
+    pub fn by_origin(&self, uuid: &str) -> (Self, Self) {
+        let is_of =
+            |source: &str| source.split(':').next().is_some_and(|name| name.eq_ignore_ascii_case(uuid));
+        let (own, others) = self.sources.clone().into_iter().partition(|(source, _)| is_of(source));
+        (Self { sources: own }, Self { sources: others })
+    }
+
     /// True when there is no transaction in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -232,6 +264,18 @@ mod tests {
         assert!(set("").contains(&set("")));
     }
 
+    #[test]
+    fn transactions_are_parted_by_who_wrote_them() {
+        let other = "9e11fa47-71ca-11e1-9e33-c80aa9429562";
+        let both: GtidSet = format!("{U}:1-3:tag:1,{other}:7").parse().unwrap();
+        let (own, others) = both.by_origin(&U.to_uppercase());
+        assert_eq!(
+            (own.to_string(), others.to_string()),
+            (format!("{U}:1-3,{U}:tag:1"), format!("{other}:7"))
+        );
+        assert_eq!(both.count(), 5);
+    }
+
     fn of(numbers: &BTreeSet<u64>) -> GtidSet {
         let text: Vec<_> = numbers.iter().map(|n| format!("{U}:{n}")).collect();
         text.join(",").parse().unwrap()
@@ -249,6 +293,10 @@ mod tests {
             let mut union = x.clone();
             union.insert_all(&y);
             prop_assert_eq!(&union, &of(&a.union(&b).copied().collect()));
+            prop_assert_eq!(union.count(), u64::try_from(a.union(&b).count()).unwrap());
+            let mut one_by_one = x.clone();
+            b.iter().for_each(|number| one_by_one.insert(U, *number));
+            prop_assert_eq!(&one_by_one, &union);
             prop_assert_eq!(union.to_string().parse::<GtidSet>(), Ok(union));
         }
     }

@@ -1,12 +1,13 @@
 //! Which servers are in the picture, which of them have a say, and what each has that the primary has not.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::entry::Entry;
 use super::picture::Picture;
 use crate::probing::family::{Family, Promotion};
-use crate::probing::{Identity, Observation, Past, follows, judge_after};
-use crate::topology::{KnownBy, NotServing, Rejected, Server, ServerId, ServerState};
+use crate::probing::{Identity, Judgement, Known, Observation, Past, follows, judge_after};
+use crate::topology::{KnownBy, NoPrimary, NotServing, Rejected, Server, ServerId, ServerState};
 
 impl Picture {
     /// A server of which nothing is known but where it is, and perhaps who it should be.
@@ -150,4 +151,33 @@ impl Picture {
             self.reign.uuids.insert(name.clone());
         }
     }
+
+    /// The servers of `among`, as the judge sees them. Who may be somebody else has no say.
+    pub(super) fn known(&self, among: impl Fn(ServerId) -> bool) -> Vec<Known<'_>> {
+        let before_any = self.reign.is_empty();
+        let believed = self.servers.iter().filter(|entry| entry.is_believed(before_any) && among(entry.id));
+        believed
+            .map(|entry| Known {
+                id: entry.id,
+                address: &entry.address,
+                identity: entry.identity.as_ref(),
+                now: entry.now.as_deref().map_err(String::as_str),
+            })
+            .collect()
+    }
+
+    /// Whether the primary has only missed a question or two, and nobody else claims to be it: a loaded
+    /// server must not lock new clients out.
+    pub(super) fn is_missed_only(&self, judgement: &Judgement) -> bool {
+        let nobody =
+            matches!(judgement.primary, Err(NoPrimary::NoneWritable { .. } | NoPrimary::Unreachable { .. }));
+        let reigning = self.servers.iter().find(|entry| Some(entry.id) == self.reigning);
+        nobody
+            && self.topology.primary.is_ok()
+            && reigning.is_some_and(|entry| entry.now.is_err() && entry.silent_for < GRACE)
+    }
 }
+
+/// How long a primary that does not answer stays the primary. Its connections show soon enough whether it
+/// is there.
+const GRACE: Duration = Duration::from_secs(6);

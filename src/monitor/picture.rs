@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::entry::Entry;
 use crate::gtid::Position;
 use crate::probing::discovery::Word;
 use crate::probing::errant::{ErrantWatch, Reign};
-use crate::probing::{Judgement, Known, Observation, Past, Positions, judge_after};
+use crate::probing::{Observation, Past, Positions, judge_after};
 use crate::topology::{
-    Epoch, Facts, History, NoPrimary, NotServing, Origin, Patience, Server, ServerId, Topology, Trouble,
+    Epoch, Facts, History, NoPrimary, NotServing, Origin, Patience, Server, ServerId, ServerState, Topology,
+    Trouble,
 };
 
 /// What has been seen of a server.
@@ -191,20 +192,6 @@ impl Picture {
         Arc::new(self.topology.clone())
     }
 
-    /// The servers of `among`, as the judge sees them. Who may be somebody else has no say.
-    pub(super) fn known(&self, among: impl Fn(ServerId) -> bool) -> Vec<Known<'_>> {
-        let before_any = self.reign.is_empty();
-        let believed = self.servers.iter().filter(|entry| entry.is_believed(before_any) && among(entry.id));
-        believed
-            .map(|entry| Known {
-                id: entry.id,
-                address: &entry.address,
-                identity: entry.identity.as_ref(),
-                now: entry.now.as_deref().map_err(String::as_str),
-            })
-            .collect()
-    }
-
     pub(super) fn judge(&mut self) {
         let past = Past { reigning: self.reigning, through: &self.through, discovers: self.discovers };
         let mut judgement = judge_after(&self.known(|_| true), past);
@@ -247,25 +234,31 @@ impl Picture {
             self.haste = true;
             self.begin_reign(id);
         }
+        let away =
+            matches!(judgement.primary, Err(NoPrimary::NoneWritable { .. } | NoPrimary::Unreachable { .. }));
         self.topology.primary = judgement.primary;
         for server in &mut self.topology.servers {
+            // Whoever follows the primary that is away has what it had: how old that is, is known.
+            let unjudged = judgement.states.get(&server.id) == Some(&NotServing::NoPrimary.into());
+            let follows = |entry: &Entry| {
+                let channels = entry.now.as_ref().ok().map(|observation| observation.channels.as_slice());
+                channels.is_some_and(|channels| {
+                    !channels.is_empty() && channels.iter().all(|one| one.stopped.is_none())
+                })
+            };
+            if away
+                && unjudged
+                && server.state == ServerState::Replica
+                && self.servers.iter().any(|entry| entry.id == server.id && follows(entry))
+            {
+                continue;
+            }
             let asked = self.servers.iter().any(|entry| entry.id == server.id && entry.was_asked());
             if let Some(state) = judgement.states.get(&server.id).filter(|_| asked) {
                 server.state = state.clone();
             }
             server.through = self.through.get(&server.id).copied();
         }
-    }
-
-    /// Whether the primary has only missed a question or two, and nobody else claims to be it: a loaded
-    /// server must not lock new clients out.
-    fn is_missed_only(&self, judgement: &Judgement) -> bool {
-        let nobody =
-            matches!(judgement.primary, Err(NoPrimary::NoneWritable { .. } | NoPrimary::Unreachable { .. }));
-        let reigning = self.servers.iter().find(|entry| Some(entry.id) == self.reigning);
-        nobody
-            && self.topology.primary.is_ok()
-            && reigning.is_some_and(|entry| entry.now.is_err() && entry.silent_for < GRACE)
     }
 
     fn learn(&mut self, mut facts: Facts) {
@@ -279,10 +272,6 @@ impl Picture {
     }
 }
 
-/// How long a primary that does not answer stays the primary. Its connections show soon enough whether it
-/// is there.
-const GRACE: Duration = Duration::from_secs(6);
-
 const STRANGER: &str = "it follows none of the servers of this cluster, so it is taken for another cluster's; ADD SERVER \
                         uses it all the same";
 
@@ -292,12 +281,13 @@ const LATE: &str = "it does not answer in time";
 #[allow(clippy::disallowed_methods, reason = "any moment serves as a beginning")]
 mod tests {
     use std::collections::BTreeMap;
+    use std::time::Duration;
 
     use super::*;
     use crate::probing::errant::Executed;
     use crate::probing::family::Kin;
     use crate::probing::{Identity, Replication};
-    use crate::topology::{Address, KnownBy, ServerState};
+    use crate::topology::{Address, KnownBy};
 
     fn observed(number: u64, source: Option<u64>) -> Box<Observation> {
         let channel = |source: u64| Replication {

@@ -102,7 +102,12 @@ impl Replication {
             ("receiver", get("Replica_IO_Running", "Slave_IO_Running"), "Last_IO_Error"),
             ("applier", get("Replica_SQL_Running", "Slave_SQL_Running"), "Last_SQL_Error"),
         ];
-        let stopped = threads.iter().find(|(_, running, _)| !running.eq_ignore_ascii_case("yes"));
+        // A receiver that is connecting applies what it has, and how old that is, is known: while the primary is away, reads
+        // go on.
+        let runs = |word: &str| {
+            ["yes", "connecting", "preparing"].iter().any(|known| word.eq_ignore_ascii_case(known))
+        };
+        let stopped = threads.iter().find(|(_, running, _)| !runs(running));
         let filters = [
             "Replicate_Do_DB",
             "Replicate_Ignore_DB",
@@ -120,7 +125,7 @@ impl Replication {
             source_server_id: get("Source_Server_Id", "Master_Server_Id").parse().unwrap_or(0),
             stopped: stopped.map(|(name, running, error)| {
                 let error = answer.get(row, error).unwrap_or_default();
-                let shown = if *running == "Connecting" { "is connecting" } else { "does not run" };
+                let shown = if running.is_empty() { "says nothing of itself" } else { "does not run" };
                 if error.is_empty() {
                     format!("the {name} {shown}")
                 } else {
@@ -217,10 +222,10 @@ mod tests {
         assert_eq!(channel.stopped, None);
         let old = answer(
             &["Master_Host", "Master_Port", "Slave_IO_Running", "Slave_SQL_Running", "Last_IO_Error"],
-            &["db1", "3306", "Connecting", "Yes", "refused"],
+            &["db1", "3306", "No", "Yes", "refused"],
         );
         let channel = Replication::read(&old).remove(0);
-        assert_eq!(channel.stopped.as_deref(), Some("the receiver is connecting: refused"));
+        assert_eq!(channel.stopped.as_deref(), Some("the receiver does not run: refused"));
     }
 
     #[test]

@@ -311,12 +311,11 @@ impl State {
         self.view.in_transaction = primary.contains(StatusFlags::IN_TRANSACTION);
     }
 
-    /// The connection to the primary was lost, and with it what was under way there.
-    pub fn lose_primary(&mut self, now: Instant) {
+    /// The connection to the primary was lost, and with it what was under way there. What the client was told of before,
+    /// it goes on to find; of the rest it knows nothing.
+    pub fn lose_primary(&mut self) {
         self.view.in_transaction = self.reads_elsewhere;
         (self.view.only_read, self.view.next_transaction_set, self.view.unreported) = (true, false, false);
-        (self.view.wrote, self.view.seen) = (Floor::of(None, now), Floor::of(None, now));
-        self.view.last_replica = None;
         self.awaited.clear();
         self.reports = false;
         self.lose_left();

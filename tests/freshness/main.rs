@@ -2,6 +2,7 @@
 //! cut off while they are read from.
 //!
 //! - [`floors`]: a write, and then a read of it, at each of the four consistencies;
+//! - [`lag`]: what Headgate says of a replica's lag beside what it is;
 //! - [`positions`]: a position that a client carries from one Headgate to another;
 //! - [`silence`]: what a replica that freezes or vanishes costs its clients;
 //! - [`quiet`]: how many reads the replicas serve while all is well, and how long a read after a write takes.
@@ -15,6 +16,7 @@ mod chaos;
 #[allow(dead_code, unused_imports, reason = "shared with tests/mysql, which uses all of it")]
 mod client;
 mod floors;
+mod lag;
 mod positions;
 mod quiet;
 mod silence;

@@ -34,20 +34,23 @@ async fn are_the_primarys(flavor: Flavor) {
     let app = cluster.accounts().app;
     let options = Options::new(headgate.address(), app.user, app.password).tls(true).schema("app");
     let mut session = options.connect().await.unwrap();
+    let primary = cluster.primary().address().port().to_string();
     let mut ports = HashSet::new();
     let end = Instant::now() + PATIENCE;
     for round in 0.. {
         let mut told = row(&mut session, &format!("/* headgate: replica */ SELECT @@port, {TELLING}")).await;
-        ports.insert(told.remove(0));
-        assert_eq!(told, expected, "{ports:?}");
+        // A replica that is slow for a moment has its read run on the primary.
+        let port = told.remove(0);
+        assert_eq!(told, expected, "on {port}");
+        if port != primary {
+            ports.insert(port);
+        }
         if round > 20 && ports.len() == 2 {
             break;
         }
         assert!(Instant::now() < end, "only {ports:?}");
         sleep(Duration::from_millis(10)).await;
     }
-    let primary = cluster.primary().address().port().to_string();
-    assert!(!ports.contains(&primary) || ports.len() > 2, "{ports:?}");
     // A session's own values go, and the primary's defaults come back.
     row_free(
         &mut session,

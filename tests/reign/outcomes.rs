@@ -58,14 +58,16 @@ async fn unknown_write(stage: &Stage) {
     let mut reader = stage.client().connect().await.unwrap();
     run(&mut writer, "INSERT INTO t VALUES (1, 'before')").await;
     stage.cluster.wait_caught_up(crate::stage::PATIENCE).await.unwrap();
+    // What a write lock keeps waiting is under way.
+    let mut locker = stage.client().connect().await.unwrap();
+    run(&mut locker, "LOCK TABLES t WRITE").await;
     let kill = async {
         sleep(Duration::from_millis(500)).await;
         stage.cluster.primary().kill();
         stage.promote().await;
     };
-    let write = async { writer.query("INSERT INTO t SELECT 2, SLEEP(5)").await.unwrap() };
-    let read =
-        async { value(&mut reader, "SELECT /* headgate: primary */ n + SLEEP(1) FROM t WHERE n = 1").await };
+    let write = async { writer.query("INSERT INTO t VALUES (2, 'unknown')").await.unwrap() };
+    let read = async { value(&mut reader, "SELECT /* headgate: primary */ n FROM t WHERE n = 1").await };
     let ((), reply, read) = tokio::join!(kill, write, read);
     assert_eq!(read, "1");
     let error = reply.error.expect("nobody knows whether it was done");

@@ -38,7 +38,11 @@ async fn go_on(flavor: Flavor, mode: &[&str]) {
     let killed = Instant::now();
     // Most are idle; one asks before anybody was promoted.
     let (hasty, _) = &mut clients[0];
-    let write = async { run(hasty, "INSERT INTO t VALUES (1000, 'held')").await };
+    // What is sent in the very moment may have been done.
+    let write = async {
+        sleep(Duration::from_millis(100)).await;
+        run(hasty, "INSERT INTO t VALUES (1000, 'held')").await
+    };
     let promote = async {
         sleep(Duration::from_millis(800)).await;
         stage.promote().await;

@@ -98,10 +98,20 @@ impl Stage {
     }
 }
 
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}", self.headgate.log());
+        }
+    }
+}
+
 /// Runs a statement that must succeed.
 pub(crate) async fn run(connection: &mut Connection, statement: &str) -> Reply {
     let reply = connection.query(statement).await.unwrap();
-    assert!(reply.error.is_none(), "{statement}: {:?}", reply.error);
+    if let Some(error) = &reply.error {
+        panic!("{statement}: {error}");
+    }
     reply
 }
 

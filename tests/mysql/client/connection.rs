@@ -79,6 +79,16 @@ impl Connection {
         .context("sending")
     }
 
+    /// Sends the first `sent` bytes of a COM_QUERY and leaves the rest for never.
+    pub(crate) async fn send_half(&mut self, sql: &str, sent: usize) -> Result<()> {
+        self.begin_command();
+        let mut out = Vec::new();
+        put_packet(&mut out, &mut self.seq, &[&[3], sql.as_bytes()].concat());
+        out.truncate(sent);
+        self.stream.write_all(&out).await?;
+        Ok(self.stream.flush().await?)
+    }
+
     pub(super) async fn receive(&mut self) -> Result<Packet> {
         let received = async {
             match &mut self.packing {
