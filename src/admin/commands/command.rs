@@ -28,11 +28,13 @@ pub(in crate::admin) trait Command: Sync {
 }
 
 /// Every command there is, in the order of HELP.
-pub(in crate::admin) static COMMANDS: [&dyn Command; 13] = [
+pub(in crate::admin) static COMMANDS: [&dyn Command; 15] = [
     &super::show::Show,
     &super::select::Select,
     &super::explain_route::ExplainRoute,
     &super::kill::Kill,
+    &super::add_server::AddServer,
+    &super::remove_server::RemoveServer,
     &super::help::Help,
     &super::show_tables::ShowTables,
     &super::describe::Describe,

@@ -1,10 +1,12 @@
 //! The commands of the console, one a file.
 
+mod add_server;
 mod command;
 mod describe;
 mod explain_route;
 mod help;
 mod kill;
+mod remove_server;
 mod select;
 mod set;
 mod show;

@@ -10,6 +10,7 @@ use super::password::PasswordSource;
 use crate::admission::Rules;
 use crate::config::{BackendTls, LogFormat, RuntimeModel};
 use crate::frontend::Entrance;
+use crate::monitor::Discovery;
 use crate::pooling::Users;
 use crate::routing::{Policy, Preferences};
 use crate::topology::{Address, Patience};
@@ -33,6 +34,8 @@ pub struct Settings {
     pub preferences: BTreeMap<Box<[u8]>, Preferences>,
     /// How the servers are watched.
     pub watch: Watch,
+    /// Whether and where further servers are looked for.
+    pub discovery: Option<Discovery>,
     /// What becomes of clients while there is no primary.
     pub failover: Failover,
     /// Weights of servers that have one of their own.

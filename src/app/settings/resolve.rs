@@ -104,6 +104,7 @@ impl Resolver<'_> {
             routing: routing::policy(config),
             preferences: routing::preferences(config),
             watch: routing::watch(self),
+            discovery: routing::discovery(self),
             failover: Failover {
                 active: config.failover.sessions == config::FailoverSessions::Outlive,
                 hold: config.failover.hold,
