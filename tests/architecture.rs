@@ -33,6 +33,8 @@ const SIDEWAYS: &[(&str, &str)] = &[
     ("pool", "backend"),
     ("monitor", "backend"),
     ("failover", "backend"),
+    // What a server says of itself is told in the words of an election.
+    ("probing", "election"),
     ("backend", "net"),
     ("pool", "net"),
     ("monitor", "net"),

@@ -37,6 +37,8 @@ pub(super) enum ConsoleError {
     Servers { why: String },
     #[error("the console has no variable `{name}` that can be set; settings are in the configuration file")]
     UnknownVariable { name: String },
+    #[error("{why}")]
+    Declined { why: String },
     #[error("{problem}")]
     Sql { problem: String },
     #[error("the console only reads; KILL and the other commands of HELP change things")]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::failover::Handle;
 use crate::frontend::{Context, Shared};
 use crate::telemetry::Registry;
 use crate::topology::{ServerId, Topology};
@@ -16,6 +17,8 @@ pub struct View {
     pub workers: Vec<Arc<Context>>,
     /// The counters.
     pub registry: Arc<Registry>,
+    /// Where failover stands.
+    pub failover: Handle,
     /// When Headgate was ready.
     pub started: Instant,
 }

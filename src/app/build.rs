@@ -14,9 +14,9 @@ use tokio::sync::{Semaphore, watch};
 use super::settings::{BackendLink, CertificateFiles, Front, Settings, Watch};
 use crate::admission::Refusal;
 use crate::auth::{MAX_ENCODED_SECRET, Secret, Throttle, rsa, throttle};
-use crate::backend::BackendError;
+use crate::backend::{BackendError, Target};
 use crate::config::{BackendTls, RuntimeModel};
-use crate::failover::Gate;
+use crate::failover::{self, Gate};
 use crate::frontend::{
     AccountReader, ClientIds, KnownSecrets, Learned, Limits, Live, Loads, Parsed, Roster, Shared, Tally,
     Written,
@@ -29,7 +29,7 @@ use crate::routing::Reason;
 use crate::runtime::locked::LockedMemory;
 use crate::runtime::tasks;
 use crate::telemetry::{self, Counters, Labels, Registry};
-use crate::topology::{Server, ServerId, Topology};
+use crate::topology::{Address, Server, ServerId, Topology};
 use crate::wire::proxy_protocol::Announced;
 
 /// Most different secrets of connected users held at a time.
@@ -44,6 +44,8 @@ pub(super) struct Parts {
     pub(super) shared: Arc<Shared>,
     pub(super) limits: Arc<pool::ServerLimits>,
     pub(super) registry: Arc<Registry>,
+    /// Where failover stands.
+    pub(super) failover: failover::Handle,
     /// What was chosen at the start, whatever a reload says.
     pub(super) model: RuntimeModel,
 }
@@ -70,6 +72,9 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
     let moves = settings.pool.users.mode == pooling::Mode::Transaction || settings.failover.active;
     stored_code_wanted.store(moves, Ordering::Relaxed);
     let handles = monitor::start(servers(settings, &client_tls), watch).await;
+    let gate = Gate::new(settings.failover.active);
+    let failover =
+        super::failover::start(settings, password, listed(settings, &client_tls), &gate, &handles)?;
     let (memory, unlocked) = LockedMemory::new(MAX_ENCODED_SECRET, MAX_SECRETS);
     if let Some(error) = unlocked {
         tracing::warn!(
@@ -104,7 +109,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         rotation: AtomicU64::new(0),
         loads: Loads::default(),
         written: Written::default(),
-        gate: Gate::new(settings.failover.active),
+        gate,
         roster: Roster::default(),
     });
     let limits = pool::ServerLimits::new(pool_limits(settings)?);
@@ -112,7 +117,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
     let operator = shared.operator.clone();
     let topology = shared.topology.clone();
     tasks::spawn("places", keep_places(Arc::clone(&limits), Arc::clone(&registry), operator, topology));
-    Ok(Parts { shared, limits, registry, model: settings.runtime.model })
+    Ok(Parts { shared, limits, registry, failover, model: settings.runtime.model })
 }
 
 /// Keeps places at the servers that there are.
@@ -202,6 +207,19 @@ pub(super) fn servers(settings: &Settings, tls: &Arc<ArcSwap<ClientTls>>) -> mon
             announced: settings.backend.proxy_protocol.then_some(Announced::Itself),
         },
     }
+}
+
+/// The servers that the configuration names, under the numbers that the monitor gives them.
+fn listed(settings: &Settings, tls: &Arc<ArcSwap<ClientTls>>) -> Vec<Target> {
+    let target = |(number, address): (u16, &Address)| Target {
+        server: ServerId(number),
+        address: address.clone(),
+        only: None,
+        tls: Arc::clone(tls),
+        timeout: settings.backend.connect_timeout,
+        announced: settings.backend.proxy_protocol.then_some(Announced::Itself),
+    };
+    (0..).zip(&settings.servers).map(target).collect()
 }
 
 /// TLS towards servers, as configured.

@@ -39,6 +39,7 @@ impl Prepared {
             shared: Arc::clone(&parts.shared),
             workers,
             registry: Arc::clone(&parts.registry),
+            failover: parts.failover.clone(),
             started: clock::now(),
         };
         let bounds = Bounds { sessions: usize::try_from(own.max_sessions.get())?, idle: own.idle_timeout };

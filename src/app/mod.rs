@@ -8,6 +8,7 @@ pub mod settings;
 
 mod build;
 mod console;
+mod failover;
 mod reload;
 mod survey;
 mod workers;

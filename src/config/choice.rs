@@ -111,6 +111,30 @@ choice! {
 }
 
 choice! {
+    /// Who becomes the primary when it fails.
+    FailoverMode {
+        /// The best candidate.
+        Available = "available",
+        /// The best candidate, if nothing is lost.
+        Safe = "safe",
+        /// Whoever something else makes writable.
+        External = "external",
+        /// Nobody.
+        Off = "off",
+    }
+}
+
+choice! {
+    /// Whether Headgate sets heartbeats.
+    HeartbeatChoice {
+        /// It does.
+        Manage = "manage",
+        /// It does not.
+        Leave = "leave",
+    }
+}
+
+choice! {
     /// For how long a client has its connection to the primary.
     PoolMode {
         /// For as long as it lives.

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::choice::{
-    BackendTls, Balance, Compression, Consistency, FailoverSessions, LogFormat, PoolMode, PrimaryReads,
-    ProxyProtocol, RuntimeModel, WhenLagging,
+    BackendTls, Balance, Compression, Consistency, FailoverMode, FailoverSessions, HeartbeatChoice,
+    LogFormat, PoolMode, PrimaryReads, ProxyProtocol, RuntimeModel, WhenLagging,
 };
 use super::defaults::{millis, seconds, tcp};
 use super::doorway::Doorway;
@@ -448,6 +448,63 @@ settings! {
             default: seconds(10),
             range: millis(0)..=seconds(600),
             reload: Live
+        }
+        /// Who becomes the primary when it fails. `available`: the best candidate, and what it lacks is named. `safe`:
+        /// the same, but only if it has every transaction that Headgate has told a client is committed. `external`:
+        /// whoever something else makes writable; Headgate promotes nobody. `off`: nobody, unless an operator says so.
+        /// Without `failover.replication_user`, or without the grants of docs/grants.md, it is off whatever is set
+        /// here. docs/failover.md has more.
+        mode: FailoverMode {
+            default: FailoverMode::Available,
+            flag: "--failover" "MODE",
+            reload: Restart
+        }
+        /// The account with which replicas log in to their source.
+        replication_user: Option<String> {
+            default: None,
+            flag: "--replication-user" "USER",
+            reload: Restart
+        }
+        /// File that holds its password and nothing else; one line end at its end is ignored.
+        replication_password_file: Option<PathBuf> {
+            default: None,
+            flag: "--replication-password-file" "FILE",
+            reload: Restart
+        }
+        /// Servers that are never made the primary.
+        candidates_never: Option<Vec<Endpoint>> {
+            default: None,
+            reload: Restart
+        }
+        /// No second failover begins by itself for so long after one.
+        cooldown: Duration {
+            default: seconds(60),
+            range: millis(0)..=seconds(86_400),
+            reload: Restart
+        }
+        /// Whether Headgate may set how often replicas hear from a primary without writes. `manage`: every half second,
+        /// by restarting the receivers of those that have another value. `leave`: it stays as it is, and a host that
+        /// falls silent counts as dead after twice that time (with the servers' default of 30 s, after a minute).
+        heartbeat: HeartbeatChoice {
+            default: HeartbeatChoice::Manage,
+            reload: Restart
+        }
+        /// Program that is run before anything is changed, with JSON on its standard input. A switchover is given up
+        /// where it fails; a failover goes on.
+        hook_before: Option<PathBuf> {
+            default: None,
+            reload: Restart
+        }
+        /// Program that is run once writes go to a new primary.
+        hook_after: Option<PathBuf> {
+            default: None,
+            reload: Restart
+        }
+        /// How long such a program may run before it is killed, with all that it has started.
+        hook_timeout: Duration {
+            default: seconds(5),
+            range: millis(100)..=seconds(600),
+            reload: Restart
         }
     }
 

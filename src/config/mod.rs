@@ -28,8 +28,8 @@ mod value;
 mod weight;
 
 pub use choice::{
-    BackendTls, Balance, Compression, Consistency, FailoverSessions, LogFormat, PoolMode, PrimaryReads,
-    ProxyProtocol, RuntimeModel, WhenLagging,
+    BackendTls, Balance, Compression, Consistency, FailoverMode, FailoverSessions, HeartbeatChoice,
+    LogFormat, PoolMode, PrimaryReads, ProxyProtocol, RuntimeModel, WhenLagging,
 };
 pub use diff::{Change, ReloadPlan, diff};
 pub use doorway::Doorway;

@@ -33,6 +33,8 @@ pub enum Rejection {
     NotFollowing,
     /// It cannot be reached.
     OutOfReach,
+    /// It is the primary that is to be replaced.
+    Failed,
     /// It was tried, and this went wrong.
     Tried(String),
 }
@@ -60,7 +62,7 @@ pub struct Ranking {
 pub struct Lineage<'a> {
     /// Whose transactions are no one's mistake, though nobody has seen them on the primary: semi-synchronous replicas have
     /// them before it shows them (HAZARDS 14).
-    pub origin: Option<&'a str>,
+    pub origins: &'a [&'a str],
     /// What was seen on the primary; nothing where it was never seen.
     pub seen: Option<&'a Transactions>,
 }
@@ -73,11 +75,7 @@ impl Lineage<'_> {
         if seen.contains(held) {
             return None;
         }
-        let unseen = held.without(seen);
-        let errant = match self.origin {
-            Some(origin) => unseen.by_origin(origin).1,
-            None => unseen,
-        };
+        let errant = self.origins.iter().fold(held.without(seen), |left, origin| left.by_origin(origin).1);
         (!errant.is_empty()).then_some(errant)
     }
 }
@@ -172,6 +170,7 @@ impl fmt::Display for Rejection {
             Self::ApplierStopped => f.write_str("does not apply what it receives"),
             Self::NotFollowing => f.write_str("does not follow the primary"),
             Self::OutOfReach => f.write_str("is out of reach"),
+            Self::Failed => f.write_str("is the primary that failed"),
             Self::Tried(problem) => write!(f, "was tried: {problem}"),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::candidate::Rejection;
 use super::sight::Report;
+use super::state::Stage;
 use crate::gtid::Transactions;
 use crate::topology::ServerId;
 
@@ -35,6 +36,8 @@ pub(super) struct Change {
     pub(super) compared: usize,
     /// How many candidates were given up.
     pub(super) given_up: u32,
+    /// What was saved before a promotion was to be.
+    pub(super) before: Option<Stage>,
     /// The run of the candidate that was promoted.
     pub(super) run: Option<u64>,
     /// How often the candidate was told to become the primary.
@@ -67,6 +70,7 @@ impl Change {
             candidate,
             compared: 0,
             given_up: 0,
+            before: None,
             run: None,
             attempts: 0,
             tried: BTreeMap::new(),

@@ -45,9 +45,11 @@ impl Machine {
 
     /// Who could become the primary by now.
     pub(super) fn ranking(&self) -> Ranking {
-        let origin =
-            self.known_primary().and_then(|known| known.report.as_ref()).map(|report| report.origin.as_str());
-        let lineage = Lineage { origin, seen: self.lineage.as_ref() };
+        let origins: Vec<&str> = self
+            .line()
+            .filter_map(|server| Some(self.roster.get(server)?.report.as_ref()?.origin.as_str()))
+            .collect();
+        let lineage = Lineage { origins: &origins, seen: self.lineage.as_ref() };
         let barred: BTreeMap<ServerId, Rejection> =
             self.roster.0.keys().filter_map(|server| Some((*server, self.barred(*server)?))).collect();
         let mut reports: BTreeMap<ServerId, &Report> = BTreeMap::new();
@@ -91,7 +93,7 @@ impl Machine {
         // Once a promotion has failed, the old primary may be the best there is, being fenced now.
         let forward = matches!(self.stage, Stage::Promoting { .. });
         if Some(server) == self.primary && !forward {
-            return Some(Rejection::Tried("it is the primary that failed".into()));
+            return Some(Rejection::Failed);
         }
         if Some(server) == self.primary && !known.prepared.is_empty() {
             return Some(Rejection::Quarantined);
@@ -104,21 +106,34 @@ impl Machine {
         (!self.has_kept_up(server)).then_some(Rejection::NotFollowing)
     }
 
+    /// The primary, and the one that was being promoted: it may have been published, and written to, though that is not saved.
+    pub(super) fn line(&self) -> impl Iterator<Item = ServerId> {
+        let promoted = match self.stage {
+            Stage::Promoting { candidate } => Some(candidate),
+            Stage::Settled | Stage::Changing => None,
+        };
+        self.primary.into_iter().chain(promoted.filter(|candidate| Some(*candidate) != self.primary))
+    }
+
+    /// It gets what the primary writes, or did when its receiver was stopped.
+    pub(super) fn is_follower(&self, report: &Report) -> bool {
+        self.line().any(|server| report.follows(server))
+    }
+
     /// It follows the primary. One that is back and has not followed since lacks what was written meanwhile, however much that
     /// is: it will do where one that did follow has nothing more, and not in a switchover.
     fn has_kept_up(&self, server: ServerId) -> bool {
-        let Some(primary) = self.primary else { return false };
         let Some(report) = self.roster.get(server).and_then(|known| known.report.as_ref()) else {
             return false;
         };
-        if report.follows(primary) {
+        if self.is_follower(report) {
             return true;
         }
         let Some(change) = self.change.as_ref().filter(|change| !matches!(change.kind, Kind::Switchover(_)))
         else {
             return false;
         };
-        let mut followers = change.frozen.values().filter(|other| other.follows(primary)).peekable();
+        let mut followers = change.frozen.values().filter(|other| self.is_follower(other)).peekable();
         followers.peek().is_some() && followers.all(|other| report.received.contains(&other.received))
     }
 

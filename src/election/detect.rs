@@ -1,6 +1,6 @@
 //! The phases in which nothing is changed: is the primary well, and if not, is it dead.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::blocked::Why;
 use super::change::{Change, Kind};
@@ -13,6 +13,9 @@ use super::state::Stage;
 use super::suspicion::{Verdict, judge};
 use crate::gtid::Transactions;
 use crate::topology::{Epoch, ServerId};
+
+/// How long after it happened Headgate has seen what happened to a server.
+const LOOKED_LATE: Duration = Duration::from_secs(1);
 
 impl Machine {
     /// Looks for the primary after a start.
@@ -108,6 +111,7 @@ impl Machine {
         }
         self.rounds = 0;
         self.told = None;
+        self.accept_loss = false;
         self.speak_for_primary(now, primary);
         false
     }
@@ -147,6 +151,8 @@ impl Machine {
     fn make_writable_again(&mut self, now: Instant, primary: ServerId) -> bool {
         let Some(report) = self.primary_report() else { return false };
         let restarted = Some(report.run) != self.run;
+        // A fence that an earlier run of Headgate sent may have come after this one had undone it.
+        let by_us = now < self.settled_from + LOOKED_LATE;
         // One that was replaced, or in which nobody has written, has not taken anybody's place.
         let alone = self.roster.others(Some(primary)).all(|(_, known)| {
             known.bad.is_some()
@@ -154,10 +160,11 @@ impl Machine {
                     !other.writable || known.replaced || report.executed.contains(&other.executed)
                 })
         });
-        let may = restarted && alone && self.may_look_after();
+        let may = (restarted || by_us) && alone && self.may_look_after();
         if may {
             self.stage = Stage::Changing;
-            self.enter(now, Phase::Undoing, format!("{primary} was restarted and is read only"));
+            let why = if restarted { "was restarted and is" } else { "was made" };
+            self.enter(now, Phase::Undoing, format!("{primary} {why} read only"));
         }
         may
     }

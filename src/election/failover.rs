@@ -91,13 +91,13 @@ impl Machine {
         let mut open = false;
         for replica in moving {
             let stopped = self.pursue(now, Goal::Stop(replica), || Action::StopReceiver { replica });
-            // Who does not follow is not waited for. If he answers in time, he is compared.
+            // Who does not follow is not waited for long. If he answers in time, he is compared.
             let known = self.roster.get(replica);
             let counts = known.is_some_and(|known| {
-                known.in_vain
-                    || known.current().is_some_and(|report| self.primary.is_some_and(|p| report.follows(p)))
+                known.in_vain || known.current().is_some_and(|report| self.is_follower(report))
             });
-            open |= stopped.is_open() && counts;
+            let early = now.saturating_duration_since(self.entered) < self.rules.order / 4;
+            open |= stopped.is_open() && (counts || early);
             // From now on it may be stopped, whatever answer comes.
             let until = now + self.rules.order;
             if let Some(known) = self.roster.get_mut(replica) {
@@ -180,7 +180,7 @@ impl Machine {
         for server in self.to_fence() {
             // Who has been silent for long enough to be replaced hardly answers now.
             let silent = self.roster.get(server).is_some_and(|known| known.bad.is_some());
-            let within = if silent { self.rules.order / 2 } else { self.rules.longest_order() };
+            let within = if silent { self.rules.order / 4 } else { self.rules.longest_order() };
             let done =
                 self.pursue_within(now, Goal::Fence(server), within, || Action::Fence { server, lock_wait });
             match done {
@@ -207,12 +207,7 @@ impl Machine {
     /// The old primary, and whoever may have been promoted in vain. A process that is gone needs no fence; it gets one when
     /// it comes back.
     fn to_fence(&self) -> Vec<ServerId> {
-        let promoted = match self.stage {
-            Stage::Promoting { candidate } => Some(candidate),
-            Stage::Settled | Stage::Changing => None,
-        };
-        let mut servers: Vec<ServerId> = self.primary.into_iter().chain(promoted).collect();
-        servers.dedup();
+        let mut servers: Vec<ServerId> = self.line().collect();
         let gone = |server: &ServerId| {
             let bad = self.roster.get(*server).and_then(|known| known.bad);
             bad.is_some_and(|bad| bad.trouble == Trouble::Refused)
@@ -280,6 +275,9 @@ impl Machine {
             return self.is_late(now) && self.fail(now, Why::TookTooLong("CatchingUp"));
         }
         self.epoch = Epoch(self.epoch.0 + 1);
+        if let Some(change) = &mut self.change {
+            change.before = None;
+        }
         self.enter(now, Phase::Promoting, format!("{candidate} has applied all it received"));
         true
     }

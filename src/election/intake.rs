@@ -6,6 +6,7 @@ use super::blocked::Why;
 use super::command::{Action, CommandId, Done, Failure};
 use super::event::Event;
 use super::machine::Machine;
+use super::state::Stage;
 use crate::topology::{Epoch, ServerId};
 
 impl Machine {
@@ -98,8 +99,14 @@ impl Machine {
                     change.relayed = relayed;
                 }
             }
-            (Action::Save(state), Ok(_)) => self.saved = Some(state),
-            (Action::Save(_), Err(Failure::TimedOut)) => self.saved = None,
+            (Action::Save(state), Ok(_)) => {
+                self.saved = Some(state);
+                self.in_doubt = false;
+            }
+            (Action::Save(state), Err(Failure::TimedOut)) => {
+                self.saved = None;
+                self.in_doubt |= matches!(state.stage, Stage::Promoting { .. });
+            }
             (Action::ReleaseWrites, Ok(_)) => self.held = false,
             (Action::Publish { primary }, Ok(_)) => self.published = Some((epoch, primary)),
             _ => {}

@@ -36,6 +36,8 @@ pub struct Machine {
     pub(super) primary: Option<ServerId>,
     pub(super) stage: Stage,
     pub(super) phase: Phase,
+    /// When the phase was entered.
+    pub(super) entered: Instant,
     /// When the phase must be over.
     pub(super) deadline: Option<Instant>,
     pub(super) orders: Orders,
@@ -53,6 +55,8 @@ pub struct Machine {
     pub(super) published: Option<(Epoch, ServerId)>,
     /// What was saved last, as far as that is known.
     pub(super) saved: Option<State>,
+    /// A promotion that was not begun may be saved as begun: nobody knows what came of saving it.
+    pub(super) in_doubt: bool,
     /// Writes may be held.
     pub(super) held: bool,
     pub(super) cooldown_until: Option<Instant>,
@@ -81,6 +85,7 @@ impl Machine {
             primary: None,
             stage: Stage::Settled,
             phase: Phase::Starting,
+            entered: now,
             deadline: None,
             orders: Orders::default(),
             change: None,
@@ -90,6 +95,7 @@ impl Machine {
             run: None,
             published: None,
             saved: None,
+            in_doubt: false,
             held: true,
             cooldown_until: None,
             retry_at: None,
@@ -131,7 +137,11 @@ impl Machine {
     #[must_use]
     pub fn wake_at(&self) -> Instant {
         let look_again = match self.phase {
-            Phase::Suspecting | Phase::Confirming | Phase::CatchingUp => LOOK_AGAIN,
+            Phase::Suspecting
+            | Phase::Confirming
+            | Phase::Revoking
+            | Phase::CatchingUp
+            | Phase::Repointing => LOOK_AGAIN,
             _ => Duration::from_secs(1),
         };
         let times = [self.deadline, self.orders.next_deadline(), self.cooldown_until, self.retry_at];
@@ -193,6 +203,7 @@ impl Machine {
         self.change = None;
         self.published = None;
         self.saved = state;
+        self.in_doubt = false;
         self.held = true;
         if state.map(|state| (state.epoch, Some(state.primary))) != Some((self.epoch, self.primary)) {
             self.lineage = None;
@@ -232,6 +243,7 @@ impl Machine {
             Phase::Repointing | Phase::Publishing => Some(order * 3),
             Phase::Undoing => Some(order * 3 + rules.longest_order() * 2),
         };
+        self.entered = now;
         self.deadline = within.map(|within| now + within);
         // What did not work is tried less often the more often it did not.
         self.retry_at =

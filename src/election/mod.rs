@@ -43,6 +43,20 @@
 //! - **A lease plugs in as the store**: to save is to write under the lease, so that who has lost it cannot begin an epoch. What
 //!   is to be known of the lease here is [`Event::Leadership`].
 //!
+//! # What a shell owes
+//!
+//! - Ask each server every 250 ms, and step the machine with what comes of it; step it with [`Event::Tick`] at
+//!   [`Machine::wake_at`].
+//! - Carry commands to a server out in order, drop what its deadline has passed for, and let nothing take effect later: a
+//!   statement that cannot be taken back compares the server's clock itself, as in
+//!   `SET GLOBAL read_only = IF(SYSDATE(6) < '…', 0, @@global.read_only)`, which MySQL 9.7 and MariaDB 10.11 take; and a
+//!   connection that is given up is reset rather than closed.
+//! - Hold writes from the start until the first [`Action::Publish`] and [`Action::ReleaseWrites`]; remember per reign what was
+//!   relayed as committed; relay no OK of the primary after [`Action::HoldWrites`] without grace is answered.
+//! - Write [`Action::Save`] to the disk, or under the lease, before it is answered. After a restart hand the last one to
+//!   [`Machine::restore`], with the operators' vetoes in the [`Rules`].
+//! - Tell [`Failure::Refused`] only where nothing was done; where that is not known it is [`Failure::TimedOut`].
+//!
 //! # How it was tried
 //!
 //! `tests/election` has models of servers that behave as real ones were measured to, a network, clients, and faults by chance;

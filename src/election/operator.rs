@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::blocked::Why;
 use super::change::Kind;
 use super::command::{Action, Alert};
 use super::event::Operator;
@@ -86,7 +87,6 @@ impl Machine {
     }
 
     fn take_loss(&mut self, now: Instant) -> Option<String> {
-        use super::blocked::Why;
         if !matches!(self.phase, Phase::Blocked(Why::WouldLose(_) | Why::AcknowledgedUnknown)) {
             return Some("no failover waits for it".into());
         }
@@ -100,12 +100,15 @@ impl Machine {
         let Some(source) = self.primary.filter(|_| self.phase.is_at_rest() && self.leading) else {
             return Some("the primary is not well".into());
         };
-        let within = self.primary_report().map(|report| report.executed.clone());
-        let known = self.roster.get_mut(server)?;
-        let Some(Quarantine::Errant(errant)) = known.quarantine.clone() else {
+        let Some(Quarantine::Errant(errant)) =
+            self.roster.get(server).and_then(|known| known.quarantine.clone())
+        else {
             return Some(format!("{server} is not in quarantine for transactions of its own"));
         };
-        known.rest_until = None;
+        if self.orders.is_busy(server) {
+            return Some(format!("{server} is busy with another command"));
+        }
+        let within = self.primary_report().map(|report| report.executed.clone());
         let follow = Action::Follow { replica: server, source, within, accept: Some(errant) };
         self.orders.send(now, self.epoch, self.rules.order, follow, None);
         None
@@ -115,8 +118,11 @@ impl Machine {
         let Some(donor) = self.primary.filter(|_| self.phase.is_at_rest() && self.leading) else {
             return Some("the primary is not well".into());
         };
-        if self.roster.get(server)?.quarantine.is_none() {
+        if self.roster.get(server).is_none_or(|known| known.quarantine.is_none()) {
             return Some(format!("{server} is not in quarantine"));
+        }
+        if self.orders.is_busy(server) {
+            return Some(format!("{server} is busy with another command"));
         }
         self.orders.send(now, self.epoch, REBUILD, Action::Rebuild { server, donor }, None);
         None

@@ -10,6 +10,8 @@ use crate::topology::{Epoch, ServerId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Goal {
     Save,
+    /// To save anew what may have been saved otherwise.
+    Clarify,
     Hold,
     Hook,
     Stop(ServerId),

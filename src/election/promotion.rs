@@ -1,10 +1,10 @@
 //! The phases from the promotion on. There is no way back from them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::blocked::Why;
 use super::change::Kind;
-use super::command::{Action, Failure, Hook};
+use super::command::{Action, Hook};
 use super::machine::Machine;
 use super::orders::{Goal, Progress};
 use super::phase::Phase;
@@ -14,6 +14,9 @@ use crate::topology::ServerId;
 /// How often a candidate in reach is told to become the primary before another is looked for.
 const MOST_ATTEMPTS: u32 = 3;
 
+/// Who has not followed by then is not waited for, if another has: clients wait meanwhile, and one replica can acknowledge.
+const SLOW: Duration = Duration::from_millis(300);
+
 impl Machine {
     /// Saves that this one, and nobody else, is promoted in this reign; then promotes it.
     pub(super) fn promote(&mut self, now: Instant) -> bool {
@@ -21,21 +24,17 @@ impl Machine {
             self.block(now, Why::TookTooLong("Promoting"));
             return true;
         };
-        let before = self.stage;
+        let stage = self.stage;
+        let before = self.change.as_mut().map_or(stage, |change| *change.before.get_or_insert(stage));
         self.stage = Stage::Promoting { candidate };
         match self.save(now) {
             Progress::Done => {}
             Progress::Open if self.is_late(now) => return self.give_in(now, candidate),
             Progress::Open => return false,
             Progress::Failed(why) => {
-                // Refused: it is not written, and nobody was promoted. The number of the reign is spent all the same.
-                if let Failure::Refused(_) = why
-                    && self.kind() != Some(Kind::Resumed(candidate))
-                {
-                    self.stage = if before == self.stage { Stage::Changing } else { before };
-                }
-                self.block(now, Why::StateNotSaved(why.to_string()));
-                return true;
+                // Nobody was promoted. The number of the reign is spent all the same.
+                self.stage = before;
+                return self.fail(now, Why::StateNotSaved(why.to_string()));
             }
         }
         if self.is_vetoed(candidate) && self.orders.progress(Goal::Promote).is_none() {
@@ -77,11 +76,16 @@ impl Machine {
         let mut open =
             self.pursue(now, Goal::SemiSync, || Action::RestoreSemiSync { primary: source }).is_open();
         let within = self.roster.get(source).and_then(|known| Some(known.report.as_ref()?.executed.clone()));
+        let mut following = 0;
         for replica in self.repointable(source, planned) {
             let follow = || Action::Follow { replica, source, within: within.clone(), accept: None };
-            open |= self.pursue(now, Goal::Follow(replica), follow).is_open();
+            let progress = self.pursue(now, Goal::Follow(replica), follow);
+            open |= progress.is_open();
+            following += u32::from(progress.is_done());
         }
-        if open && !self.is_late(now) {
+        let waited = now.saturating_duration_since(self.entered) >= SLOW;
+        let enough = following > 0 && waited;
+        if open && !enough && !self.is_late(now) {
             return false;
         }
         self.enter(now, Phase::Publishing, "the replicas that can do so follow it");

@@ -54,7 +54,7 @@ fn check_rank(reports: &[Report], order: &[u16], rejected: &[(u16, Rejection)]) 
     let seen = set("u:1-100");
     let standings: BTreeMap<ServerId, Standing<'_>> =
         (1..).map(ServerId).zip(reports.iter().map(|report| Standing { report, barred: None })).collect();
-    let ranking = rank(&standings, Lineage { origin: Some(UUID), seen: Some(&seen) });
+    let ranking = rank(&standings, Lineage { origins: &[UUID], seen: Some(&seen) });
     assert_eq!(ranking.order, order.iter().copied().map(ServerId).collect::<Vec<_>>());
     let rejected: Vec<_> = rejected.iter().map(|(server, why)| (ServerId(*server), why.clone())).collect();
     assert_eq!(ranking.rejected, rejected);

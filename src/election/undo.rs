@@ -20,6 +20,18 @@ impl Machine {
             self.enter(now, Phase::Suspecting, format!("{primary} {}", bad.trouble));
             return true;
         }
+        // A run that found the promotion saved would go on with it while the primary is written to.
+        if self.in_doubt {
+            let state = self.state(primary);
+            match self.pursue(now, Goal::Clarify, || Action::Save(state)) {
+                Progress::Open => return self.stuck(now, "the state is not saved".into()),
+                Progress::Failed(why) => {
+                    self.block(now, Why::NotUndone(format!("the state is not saved: {why}")));
+                    return true;
+                }
+                Progress::Done => {}
+            }
+        }
         let writable = self.pursue(now, Goal::Unfence, || Action::Unfence { server: primary });
         match writable {
             Progress::Open => return self.stuck(now, format!("{primary} is not writable again")),

@@ -116,6 +116,16 @@ impl GtidSet {
         }
     }
 
+    /// Each transaction by its name, `uuid:number` or `uuid:tag:number`.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        let of = |(source, ranges): (&String, &Vec<(u64, u64)>)| {
+            let source = source.clone();
+            let numbers: Vec<u64> = ranges.iter().flat_map(|(first, last)| *first..=*last).collect();
+            numbers.into_iter().map(move |number| format!("{source}:{number}"))
+        };
+        self.sources.iter().flat_map(of)
+    }
+
     /// How many transactions are in it.
     #[must_use]
     pub fn count(&self) -> u64 {

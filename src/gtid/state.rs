@@ -60,6 +60,23 @@ impl MariaDbState {
         domains.values().fold(0, |sum, last| sum.saturating_add(*last))
     }
 
+    /// What is in both.
+    #[must_use]
+    pub fn in_common(&self, other: &Self) -> Self {
+        let both = self.last.iter().filter_map(|(of, last)| Some((*of, (*last).min(*other.last.get(of)?))));
+        Self { last: both.collect() }
+    }
+
+    /// The position of a replica that has all of it: the last transaction of each domain.
+    #[must_use]
+    pub fn position(&self) -> Self {
+        let newest = |domain: u32, last: u64| {
+            !self.last.iter().any(|((other, _), further)| *other == domain && *further > last)
+        };
+        let ends = self.last.iter().filter(|((domain, _), last)| newest(*domain, **last));
+        Self { last: ends.map(|(of, last)| (*of, *last)).collect() }
+    }
+
     /// True when there is no transaction in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -112,6 +129,13 @@ mod tests {
         assert!(state("0-1-5").without(&state("0-1-5")).is_empty());
         assert_eq!(state("0-1-10,0-2-12,3-1-4").count(), 16);
         assert_eq!(state("0-1-10,0-2-12").by_origin(2), (state("0-2-12"), state("0-1-10")));
+    }
+
+    #[test]
+    fn a_replica_goes_on_where_both_have_been() {
+        let common = state("0-1-105,0-2-90,3-1-4").in_common(&state("0-1-100,0-2-120"));
+        assert_eq!(common, state("0-1-100,0-2-90"));
+        assert_eq!(common.position(), state("0-1-100"));
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct Accounts {
     pub replication: Account,
     /// Headgate's control account, with what [`control_grants`] lists and no more.
     pub control: Account,
+    /// A control account that may also fail over: [`failover_grants`] beside [`control_grants`].
+    pub failover: Account,
     /// An application: everything on [`DATABASE`], nothing elsewhere.
     pub app: Account,
 }
@@ -28,6 +30,7 @@ pub(super) const ACCOUNTS: Accounts = Accounts {
     root: Account { user: "root", password: "lab-root" },
     replication: Account { user: "replication", password: "lab-replication" },
     control: Account { user: "headgate", password: "lab-control" },
+    failover: Account { user: "headgate_failover", password: "lab-failover" },
     app: Account { user: "app", password: "lab-app" },
 };
 
@@ -51,9 +54,25 @@ pub fn control_grants(flavor: Flavor) -> [&'static str; 4] {
     }
 }
 
+/// What a control account needs beside [`control_grants`] to promote servers. docs/grants.md tells users to grant this.
+pub fn failover_grants(flavor: Flavor) -> [&'static str; 2] {
+    match flavor {
+        Flavor::MySql => [
+            "RELOAD, PROCESS, EVENT, REPLICATION_SLAVE_ADMIN, SYSTEM_VARIABLES_ADMIN, CONNECTION_ADMIN, \
+             XA_RECOVER_ADMIN, SET_ANY_DEFINER, BACKUP_ADMIN, CLONE_ADMIN ON *.*",
+            "SELECT ON performance_schema.*",
+        ],
+        Flavor::MariaDb => [
+            "RELOAD, PROCESS, EVENT, REPLICATION SLAVE ADMIN, REPLICATION MASTER ADMIN, READ_ONLY ADMIN, \
+             CONNECTION ADMIN, BINLOG ADMIN, SET USER ON *.*",
+            "SELECT ON mysql.global_priv",
+        ],
+    }
+}
+
 /// The statements that make the accounts on an initialised server, one a line.
 pub(super) fn statements(flavor: Flavor) -> Vec<String> {
-    let Accounts { root, replication, control, app } = ACCOUNTS;
+    let Accounts { root, replication, control, failover, app } = ACCOUNTS;
     let method = match flavor {
         Flavor::MySql => "caching_sha2_password",
         Flavor::MariaDb => "mysql_native_password",
@@ -75,6 +94,13 @@ pub(super) fn statements(flavor: Flavor) -> Vec<String> {
         control_grants(flavor)
             .iter()
             .map(|privileges| format!("GRANT {privileges} TO {}@'%';", control.user)),
+    );
+    statements.push(create(failover));
+    statements.extend(
+        control_grants(flavor)
+            .iter()
+            .chain(&failover_grants(flavor))
+            .map(|privileges| format!("GRANT {privileges} TO {}@'%';", failover.user)),
     );
     statements.extend([
         create(app),

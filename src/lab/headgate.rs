@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::accounts::{ACCOUNTS, Account};
 use super::error::LabError;
 use super::ports::Port;
 use super::workspace::ports_folder;
@@ -45,6 +46,10 @@ pub struct Options {
     pub listen: Option<SocketAddr>,
     /// Where the console is; `None`: any free port on 127.0.0.1.
     pub console: Option<SocketAddr>,
+    /// The account of replicas and its password, where Headgate may promote servers.
+    pub replication: Option<(String, String)>,
+    /// Where it keeps its state; `None`: in a folder of its own, which goes with it.
+    pub state: Option<PathBuf>,
     /// More arguments of `headgate run`, such as `--runtime=per-core` or `--set=routing.split=false`.
     pub arguments: Vec<OsString>,
 }
@@ -56,12 +61,25 @@ impl Default for Options {
             control_password: "lab-control".to_owned(),
             listen: None,
             console: None,
+            replication: None,
+            state: None,
             arguments: Vec::new(),
         }
     }
 }
 
 impl Options {
+    /// With what it takes to promote servers of the laboratory.
+    #[must_use]
+    pub fn failover(mut self) -> Self {
+        let accounts = ACCOUNTS;
+        self.control_user = accounts.failover.user.to_owned();
+        self.control_password = accounts.failover.password.to_owned();
+        let Account { user, password } = accounts.replication;
+        self.replication = Some((user.to_owned(), password.to_owned()));
+        self
+    }
+
     /// With one more argument.
     #[must_use]
     pub fn argument(mut self, argument: impl Into<OsString>) -> Self {
@@ -77,6 +95,7 @@ pub struct Headgate {
     child: Child,
     watchdog: Child,
     folder: PathBuf,
+    state: PathBuf,
     address: SocketAddr,
     console: SocketAddr,
     http: SocketAddr,
@@ -98,7 +117,15 @@ impl Headgate {
         let console = options.console.unwrap_or(own_console);
         // By its full path: the folder it runs in is another.
         let binary = fs::canonicalize(binary).doing(|| format!("find {}", binary.display()))?;
+        let state = options.state.clone().unwrap_or_else(|| folder.join("state"));
+        let mut replication = Vec::new();
         let mut command = Command::new(&binary);
+        if let Some((user, password)) = &options.replication {
+            let file = folder.join("replication-password");
+            fs::write(&file, password).doing(|| format!("write {}", file.display()))?;
+            replication.push(format!("--replication-user={user}"));
+            replication.push(format!("--replication-password-file={}", file.display()));
+        }
         command
             .arg("run")
             .args(servers.iter().map(|server| format!("--server={server}")))
@@ -106,7 +133,8 @@ impl Headgate {
             .arg(format!("--listen={address}"))
             .arg(format!("--admin-listen={console}"))
             .arg(format!("--http-listen={http}"))
-            .arg(format!("--state-dir={}", folder.join("state").display()))
+            .arg(format!("--state-dir={}", state.display()))
+            .args(&replication)
             .args(&options.arguments)
             .env("HEADGATE_CONTROL_PASSWORD", &options.control_password)
             // No headgate.toml of the folder we happen to be in.
@@ -118,7 +146,7 @@ impl Headgate {
             .process_group(0);
         let child = command.spawn().doing(|| format!("start {}", binary.display()))?;
         let watchdog = watchdog(child.id(), &folder)?;
-        let mut headgate = Self { child, watchdog, folder, address, console, http, _ports: ports };
+        let mut headgate = Self { child, watchdog, folder, state, address, console, http, _ports: ports };
         headgate.wait_until("greet a client", START, |headgate| greets(headgate.address))?;
         Ok(headgate)
     }
@@ -135,7 +163,7 @@ impl Headgate {
 
     /// The file with the console's password, made by the program.
     pub fn console_password_file(&self) -> PathBuf {
-        self.folder.join("state/admin-password")
+        self.state.join("admin-password")
     }
 
     /// The console's password.
@@ -218,6 +246,12 @@ impl Headgate {
         let Ok(pid) = libc::pid_t::try_from(self.child.id()) else { return };
         // SAFETY: kill takes two integers and touches no memory of ours; the process is our unreaped child.
         let _ = unsafe { libc::kill(pid, signal) };
+    }
+
+    /// Kills it at once (SIGKILL).
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 
     /// Asks for an orderly stop (SIGTERM) and waits for the end.

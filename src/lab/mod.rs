@@ -32,7 +32,7 @@ mod template;
 pub mod tools;
 mod workspace;
 
-pub use accounts::{Account, Accounts, DATABASE, control_grants};
+pub use accounts::{Account, Accounts, DATABASE, control_grants, failover_grants};
 pub use builder::{Builder, Tls};
 pub use cache::entry as cached;
 pub use cluster::Cluster;

@@ -181,6 +181,14 @@ impl Entry {
         }
     }
 
+    /// It is known to take writes, since it was made to.
+    pub(super) fn takes_writes(&mut self) {
+        if let (Some(identity), Ok(observation)) = (&mut self.identity, &mut self.now) {
+            identity.read_only = false;
+            observation.identity.read_only = false;
+        }
+    }
+
     /// Another server is the primary, with which nothing known of this one can be compared.
     pub(super) fn forget_positions(&mut self) {
         (self.applied, self.reached, self.lag) = (None, None, None);

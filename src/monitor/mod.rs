@@ -20,5 +20,5 @@ mod watchers;
 mod words;
 
 pub use orders::{Operator, OrderError};
-pub use run::{Discovery, Handles, Settings, Start, Troubles, start};
+pub use run::{Discovery, Handles, Settings, Settler, Start, Troubles, start};
 pub use watchers::Way;

@@ -8,7 +8,7 @@ use super::entry::Entry;
 use crate::gtid::Position;
 use crate::probing::discovery::Word;
 use crate::probing::errant::{ErrantWatch, Reign};
-use crate::probing::{Observation, Past, Positions, judge_after};
+use crate::probing::{Observation, Past, Positions, judge_after, judge_settled};
 use crate::topology::{
     Epoch, Facts, History, NoPrimary, NotServing, Origin, Patience, Server, ServerId, ServerState, Topology,
     Trouble,
@@ -31,6 +31,8 @@ pub(super) enum Seen {
     Late(Instant, Instant),
     /// It could not be asked, at this time. Its connection is gone.
     Problem(Instant, Trouble, String),
+    /// It is the primary, whatever others are.
+    Settled,
     /// A client had trouble with it, at this time.
     Client(Instant, Trouble),
 }
@@ -43,6 +45,8 @@ pub(super) struct Picture {
     pub(super) topology: Topology,
     /// The last primary, which stays the one whose reign it is while nobody takes writes.
     pub(super) reigning: Option<ServerId>,
+    /// Who was made the primary, or found to be it, by failover. Others that are writable are strays.
+    settled: Option<ServerId>,
     /// Somebody writes on the primary under another name than its own.
     mixed: bool,
     /// A server may be another than it was, and is to be asked who it is.
@@ -66,6 +70,7 @@ impl Picture {
             history: History::default(),
             topology: Topology::unknown(Vec::new()),
             reigning: None,
+            settled: None,
             mixed: false,
             doubt: false,
             haste: false,
@@ -138,6 +143,13 @@ impl Picture {
                 entry.client_troubled(at, trouble);
                 self.doubt |= trouble == Trouble::ReadOnly;
             }
+            Seen::Settled => {
+                self.settled = Some(server);
+                // It was read back.
+                entry.takes_writes();
+                (self.doubt, self.haste) = (true, true);
+                self.judge();
+            }
             Seen::Positions(asked, positions) => self.see_positions(server, asked, *positions),
             Seen::Facts(facts) if is_primary => self.learn(*facts),
             Seen::Facts(_) => {}
@@ -209,7 +221,11 @@ impl Picture {
 
     pub(super) fn judge(&mut self) {
         let past = Past { reigning: self.reigning, through: &self.through, discovers: self.discovers };
-        let mut judgement = judge_after(&self.known(|_| true), past);
+        let known = self.known(|_| true);
+        let mut judgement = match self.settled {
+            Some(settled) => judge_settled(&known, settled),
+            None => judge_after(&known, past),
+        };
         for entry in &self.servers {
             let state = match (&entry.now, &entry.doubt) {
                 (Ok(_), _) if entry.leaving => NotServing::Leaving,

@@ -104,6 +104,30 @@ pub struct Handles {
     pub operator: Operator,
 }
 
+impl Handles {
+    /// Tells the monitor who the primary is.
+    #[must_use]
+    pub fn settler(&self) -> Settler {
+        Settler(self.troubles.seen.clone())
+    }
+}
+
+/// Tells the monitor who the primary is, whatever else is writable.
+#[derive(Debug, Clone)]
+pub struct Settler(mpsc::Sender<(ServerId, Seen)>);
+
+impl Settler {
+    /// This server is the primary from now on.
+    pub fn settle(&self, server: ServerId) {
+        let seen = self.0.clone();
+        // It must arrive, however much has been seen.
+        tasks::spawn("settle", async move {
+            // Nobody listens when Headgate ends.
+            let _ = seen.send((server, Seen::Settled)).await;
+        });
+    }
+}
+
 /// Tells the monitor what goes wrong with servers while they serve clients.
 #[derive(Debug, Clone)]
 pub struct Troubles {

@@ -171,6 +171,96 @@ pub const fn to_discover(flavor: Flavor) -> &'static [(&'static str, &'static st
     }
 }
 
+/// A privilege that failover needs, beside what every server is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailoverNeed {
+    flavor: Flavor,
+    /// The versions that know it: from, and before.
+    versions: (u32, u32),
+    /// The one to grant, then others that serve as well.
+    pub privileges: &'static [&'static str],
+    /// `*.*` or `schema.*`.
+    pub on: &'static str,
+    /// What it is for.
+    pub what_for: &'static str,
+}
+
+const fn failover_need(
+    flavor: Flavor,
+    privileges: &'static [&'static str],
+    what_for: &'static str,
+) -> FailoverNeed {
+    FailoverNeed { flavor, versions: (0, u32::MAX), privileges, on: "*.*", what_for }
+}
+
+/// Like [`to_discover`], these let the account do more than watch, so they are for the operator to grant. Sources: the
+/// manuals' pages of each statement and variable.
+const FAILOVER_NEEDS: [FailoverNeed; 21] = [
+    failover_need(
+        Flavor::MySql,
+        &["REPLICATION_SLAVE_ADMIN", "SUPER"],
+        "stops receivers, has replicas follow another source",
+    ),
+    failover_need(
+        Flavor::MySql,
+        &["SYSTEM_VARIABLES_ADMIN", "SUPER"],
+        "sets `super_read_only` and semi-sync",
+    ),
+    failover_need(Flavor::MySql, &["CONNECTION_ADMIN", "SUPER"], "ends sessions on a server that is fenced"),
+    failover_need(Flavor::MySql, &["PROCESS"], "sees them"),
+    failover_need(Flavor::MySql, &["RELOAD"], "RESET REPLICA"),
+    failover_need(Flavor::MySql, &["XA_RECOVER_ADMIN"], "finds prepared XA branches"),
+    failover_need(Flavor::MySql, &["EVENT"], "enables the events of a new primary"),
+    FailoverNeed {
+        versions: (0, 80_200),
+        ..failover_need(Flavor::MySql, &["SET_USER_ID"], "leaves events their definers")
+    },
+    FailoverNeed {
+        versions: (80_200, u32::MAX),
+        ..failover_need(Flavor::MySql, &["SET_ANY_DEFINER"], "leaves events their definers")
+    },
+    FailoverNeed {
+        on: "performance_schema.*",
+        ..failover_need(Flavor::MySql, &["SELECT"], "counts the heartbeats that replicas get")
+    },
+    failover_need(
+        Flavor::MariaDb,
+        &["REPLICATION SLAVE ADMIN", "REPLICATION REPLICA ADMIN", "SUPER"],
+        "stops receivers, has replicas follow another source",
+    ),
+    failover_need(Flavor::MariaDb, &["READ_ONLY ADMIN"], "sets `read_only`"),
+    failover_need(
+        Flavor::MariaDb,
+        &["CONNECTION ADMIN", "SUPER"],
+        "ends sessions on a server that is fenced",
+    ),
+    failover_need(Flavor::MariaDb, &["PROCESS"], "sees them"),
+    failover_need(Flavor::MariaDb, &["RELOAD"], "RESET REPLICA"),
+    failover_need(Flavor::MariaDb, &["REPLICATION MASTER ADMIN"], "sets semi-sync of a new primary"),
+    failover_need(Flavor::MariaDb, &["BINLOG ADMIN"], "REJOIN forgets transactions that were given up"),
+    failover_need(Flavor::MariaDb, &["EVENT"], "enables the events of a new primary"),
+    failover_need(Flavor::MariaDb, &["SET USER"], "leaves events their definers"),
+    failover_need(
+        Flavor::MariaDb,
+        &["REPLICA MONITOR", "SLAVE MONITOR"],
+        "counts the heartbeats that replicas get",
+    ),
+    failover_need(
+        Flavor::MariaDb,
+        &["BINLOG MONITOR", "REPLICATION CLIENT"],
+        "sees what its logs can still send",
+    ),
+];
+
+/// What failover needs of a server of this flavor and version.
+pub fn to_fail_over(flavor: Flavor, version: u32) -> impl Iterator<Item = &'static FailoverNeed> {
+    FAILOVER_NEEDS.iter().filter(move |need| {
+        // A version that cannot be read is taken for a new one.
+        let version = if version == 0 { u32::MAX - 1 } else { version };
+        need.flavor == flavor && version >= need.versions.0 && version < need.versions.1
+    })
+}
+
 impl Need {
     /// The privilege to grant.
     #[must_use]

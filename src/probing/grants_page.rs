@@ -1,6 +1,8 @@
 //! docs/grants.md, written from the table of grants.
 
-use super::grants::{Feature, Grantee, Weight, create_user, needs, statements, to_discover, to_survey};
+use super::grants::{
+    Feature, Grantee, Weight, create_user, needs, statements, to_discover, to_fail_over, to_survey,
+};
 use crate::topology::Flavor;
 
 const HEAD: &str = "\
@@ -41,6 +43,14 @@ them. Replicas that the configuration names need none of this.
 
 | Server | Grant | What it shows |
 |---|---|---|
+";
+
+const FAILOVER: &str = "
+## Failover
+
+To promote another server when the primary fails (docs/failover.md) the account must be allowed to change servers, so
+`headgate init` does not grant this. Without all of it `failover.mode` is off, and SHOW FAILOVER says what is missing.
+REBUILD also needs `BACKUP_ADMIN` and `CLONE_ADMIN` on MySQL.
 ";
 
 const INIT: &str = "
@@ -98,6 +108,26 @@ pub fn grants_page() -> String {
             page.push_str(&format!("| {heading} | `{privilege} ON {on}` | {shows} |\n"));
         }
     }
+    page.push_str(FAILOVER);
+    for (flavor, heading, version) in SERVERS {
+        page.push_str(&format!("\n### {heading}: failover\n\n```sql\n"));
+        for on in ["*.*", "performance_schema.*"] {
+            let needs = to_fail_over(flavor, version).filter(|need| need.on == on);
+            let privileges: Vec<&str> = needs.filter_map(|need| need.privileges.first().copied()).collect();
+            if !privileges.is_empty() {
+                page.push_str(&format!("GRANT {} ON {on} TO {ACCOUNT};\n", privileges.join(", ")));
+            }
+        }
+        page.push_str("```\n\n| Privilege | For what |\n|---|---|\n");
+        for need in to_fail_over(flavor, version) {
+            let privilege = need.privileges.first().copied().unwrap_or_default();
+            page.push_str(&format!("| `{privilege} ON {}` | {} |\n", need.on, need.what_for));
+        }
+    }
+    page.push_str(
+        "\n`SET_ANY_DEFINER` came with MySQL 8.2; before it is `SET_USER_ID`. MariaDB 11 and newer show \
+         `REPLICATION REPLICA ADMIN` for\n`REPLICATION SLAVE ADMIN`.\n",
+    );
     page.push_str(INIT);
     for (flavor, heading, _) in SERVERS {
         let grants: Vec<String> =

@@ -4,7 +4,7 @@
 //! all of them said and names the primary and its replicas. [`catalog`] asks for views and stored functions,
 //! [`survey`] once for all that may bite. [`grants`] holds what the control account must be granted. [`discovery`]
 //! finds further servers, [`family`] knows clusters that choose their primary themselves, and [`errant`] says what
-//! a server has that the primary has not.
+//! a server has that the primary has not. [`standing`] asks what failover must know.
 
 pub mod catalog;
 pub mod discovery;
@@ -12,6 +12,7 @@ pub mod errant;
 pub mod family;
 pub mod grants;
 pub mod queries;
+pub mod standing;
 pub mod survey;
 
 mod families;
@@ -25,7 +26,7 @@ pub use observe::{
     Identity, Observation, Positions, Replication, executed, grants_show_views, log_is_filtered,
     max_connections,
 };
-pub use roles::{Judgement, Known, Past, follows, judge, judge_after};
+pub use roles::{Judgement, Known, Past, follows, judge, judge_after, judge_settled};
 
 #[cfg(test)]
 mod tests;

@@ -61,6 +61,32 @@ pub fn judge(servers: &[Known<'_>], reigning: Option<ServerId>) -> Judgement {
 #[must_use]
 pub fn judge_after(servers: &[Known<'_>], past: Past<'_>) -> Judgement {
     let primary = families::primary(servers).unwrap_or_else(|| primary(servers, past));
+    conclude(servers, primary, past.through)
+}
+
+/// The same where failover says who the primary is: that server while it takes writes, and else nobody. Others that are
+/// writable are strays.
+#[must_use]
+pub fn judge_settled(servers: &[Known<'_>], settled: ServerId) -> Judgement {
+    let writable = |server: &Known<'_>| server.now.is_ok_and(|seen| !seen.identity.read_only);
+    let primary = match servers.iter().find(|server| server.id == settled) {
+        Some(server) if writable(server) => Ok(settled),
+        settled => {
+            let silent = settled.filter(|server| server.now.is_err());
+            Err(NoPrimary::NoneWritable {
+                silent: silent.map(|server| server.address.to_string()).into_iter().collect(),
+            })
+        }
+    };
+    conclude(servers, primary, &HashMap::new())
+}
+
+/// What the primary makes of the others.
+fn conclude(
+    servers: &[Known<'_>],
+    primary: Result<ServerId, NoPrimary>,
+    through_before: &HashMap<ServerId, ServerId>,
+) -> Judgement {
     let head = primary.as_ref().ok().and_then(|id| servers.iter().find(|server| server.id == *id));
     let judged = |server: &Known<'_>| match (&server.now, head) {
         (Err(problem), _) => NotServing::Unreachable { problem: (*problem).to_owned() }.into(),
@@ -77,7 +103,7 @@ pub fn judge_after(servers: &[Known<'_>], past: Past<'_>) -> Judgement {
             let middle = |server: &Known<'_>| Some((server.id, middle(server.now.ok()?, head, servers)?));
             servers.iter().filter(|server| server.id != head.id).filter_map(middle).collect()
         }
-        None => past.through.clone(),
+        None => through_before.clone(),
     };
     Judgement { primary, states, through }
 }

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::time::Sleep;
 
@@ -11,6 +11,13 @@ use tokio::time::Sleep;
 #[inline]
 pub fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+/// What the clock on the wall says. For people: nothing is decided by it.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "this is the place that the lint points to")]
+pub fn wall() -> SystemTime {
+    SystemTime::now()
 }
 
 /// Waits for `duration`.

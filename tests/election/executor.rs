@@ -99,10 +99,13 @@ impl World {
                 }
             }
             Action::Save(state) => {
-                if self.store_broken {
-                    outcome = refused("no space left on device");
-                } else {
-                    self.store(*state);
+                let state = *state;
+                match self.store_broken.then(|| self.chance.below(3)) {
+                    None => self.store(state),
+                    Some(0) => outcome = refused("no space left on device"),
+                    // It hangs: what comes of it is not known.
+                    Some(1) => return self.store(state),
+                    Some(_) => return,
                 }
             }
             Action::RunHook(_) if self.chance.percent(10) => outcome = refused("exit status 1"),

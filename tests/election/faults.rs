@@ -85,7 +85,7 @@ const KINDS: &[(u64, Kind)] = &[
     (2, Kind::Purge),
     (2, Kind::Slow),
     (6, Kind::Kill),
-    (1, Kind::StoreBroken),
+    (2, Kind::StoreBroken),
     (1, Kind::Rival),
     (1, Kind::LeaseLost),
     (1, Kind::Pause),
@@ -299,6 +299,10 @@ impl World {
             if self.now < 400 * SECOND {
                 self.after(SECOND, Happening::CommitPrepared { server, tx });
             }
+            return;
+        }
+        // A copy of another server has none.
+        if !self.servers[server].prepared.iter().any(|other| other.id == tx.id) {
             return;
         }
         self.servers[server].prepared.retain(|other| other.id != tx.id);

@@ -237,6 +237,7 @@ impl World {
                     .as_ref()
                     .is_some_and(|link| link.source == primary && link.receiver == Receiver::Running)
                     && source.works()
+                    && source.writable
                     && !source.disk_full
                     && !source.stalled
                     && !self.servers[replica].stalled

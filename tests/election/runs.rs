@@ -97,7 +97,9 @@ fn is_true(world: &World, why: &Why) -> bool {
                 && !server.filtered
                 && !server.held.iter().any(|id| stray(id) || !old.has(*id))
                 && !kept_out(server.id)
-                && (follows(server) || others().all(|other| other.log.iter().all(|tx| server.has(tx.id))))
+                && (follows(server)
+                    || others().any(follows)
+                        && others().all(|other| other.log.iter().all(|tx| server.has(tx.id))))
                 && others().all(|other| other.version >= server.version)
         })
     };

@@ -162,6 +162,7 @@ fn a_switchover_under_a_lock_is_undone() {
 
 #[test]
 fn a_switchover_takes_no_write_away() {
+    let mut pauses = Vec::new();
     for seed in 0..100 {
         let mut world = world(seed, setup());
         strike(&mut world, 5 * SECOND, Kind::Switchover, 2, Some(SECOND));
@@ -169,8 +170,12 @@ fn a_switchover_takes_no_write_away() {
         assert_eq!((phase(&world), world.published()), (&Phase::Healthy, Some(2)), "seed {seed}");
         assert_eq!(world.history.lost, 0);
         let pause = entered(&world, "Publishing").unwrap() - entered(&world, "Revoking").unwrap();
-        assert!(pause < 6 * SECOND, "{pause} µs");
+        pauses.push(pause);
     }
+    pauses.sort_unstable();
+    let (median, worst) = (pauses[pauses.len() / 2], pauses[pauses.len() - 1]);
+    println!("a switchover: no writes for {} and {} ms (median, worst)", median / MS, worst / MS);
+    assert!(worst < 300 * MS, "{worst} µs");
 }
 
 #[test]

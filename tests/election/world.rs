@@ -147,7 +147,7 @@ pub(crate) struct World {
     pub(crate) stored: Option<State>,
     /// Of a hundred commands, so many take long.
     pub(crate) sluggish: u64,
-    /// Nothing can be saved.
+    /// What is to be saved may not be, with or without an answer.
     pub(crate) store_broken: bool,
     pub(crate) history: History,
     pub(crate) mutation: Option<Mutation>,
@@ -177,7 +177,7 @@ impl Setup {
         };
         Self {
             flavor: if chance.percent(60) { Flavor::MySql } else { Flavor::MariaDb },
-            servers: 2 + chance.below(3),
+            servers: 2 + chance.below(4),
             semi_sync: chance.percent(60),
             heartbeat,
             writes: (!chance.percent(15)).then_some(chance.within(40, 400) * MS),

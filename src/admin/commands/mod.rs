@@ -1,11 +1,18 @@
 //! The commands of the console, one a file.
 
+mod accept_loss;
 mod add_server;
+mod change;
 mod command;
 mod describe;
 mod explain_route;
+mod failover;
 mod help;
 mod kill;
+mod pause_failover;
+mod quarantine;
+mod rebuild;
+mod rejoin;
 mod remove_server;
 mod select;
 mod set;
@@ -14,6 +21,7 @@ mod show_schemas;
 mod show_tables;
 mod show_variables;
 mod show_warnings;
+mod switchover;
 mod transaction;
 mod use_schema;
 

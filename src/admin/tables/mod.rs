@@ -1,7 +1,11 @@
 //! The tables of the console. One definition gives SHOW, SELECT, HELP and the documentation.
 
 mod discovery;
+mod events;
+mod failover;
+mod failovers;
 mod pools;
+mod quarantine;
 mod routes;
 mod servers;
 mod sessions;

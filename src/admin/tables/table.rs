@@ -1,6 +1,6 @@
 //! What a table is, and which there are.
 
-use super::{discovery, pools, routes, servers, sessions};
+use super::{discovery, events, failover, failovers, pools, quarantine, routes, servers, sessions};
 use crate::admin::answer::{ConsoleError, Value, nearest};
 use crate::admin::view::View;
 
@@ -42,8 +42,17 @@ impl Kind {
 }
 
 /// Every table there is.
-pub(in crate::admin) static TABLES: [&Table; 5] =
-    [&servers::SERVERS, &discovery::DISCOVERY, &pools::POOLS, &sessions::SESSIONS, &routes::ROUTES];
+pub(in crate::admin) static TABLES: [&Table; 9] = [
+    &servers::SERVERS,
+    &discovery::DISCOVERY,
+    &pools::POOLS,
+    &sessions::SESSIONS,
+    &routes::ROUTES,
+    &failover::FAILOVER,
+    &failovers::FAILOVERS,
+    &events::EVENTS,
+    &quarantine::QUARANTINE,
+];
 
 /// The table of a name.
 pub(in crate::admin) fn find(name: &str) -> Result<&'static Table, ConsoleError> {

@@ -6,6 +6,7 @@
 //! It also finds the file, so that SIGHUP reads the same sources again.
 
 mod admission;
+mod failover;
 mod model;
 mod password;
 mod resolve;

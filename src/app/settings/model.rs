@@ -9,6 +9,8 @@ use std::time::Duration;
 use super::password::PasswordSource;
 use crate::admission::Rules;
 use crate::config::{BackendTls, LogFormat, RuntimeModel};
+use crate::election;
+use crate::failover::Hooks;
 use crate::frontend::Entrance;
 use crate::monitor::Discovery;
 use crate::pooling::Users;
@@ -58,12 +60,22 @@ pub struct Watch {
 }
 
 /// What becomes of clients while there is no primary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Failover {
     /// Sessions outlive their primary.
     pub active: bool,
     /// How long a command waits for the next one.
     pub hold: Duration,
+    /// The rules, but for vetoes.
+    pub rules: election::Rules,
+    /// Servers that are never promoted.
+    pub vetoes: Vec<Address>,
+    /// The account of replicas, and the file with its password.
+    pub replication: Option<(String, Option<PathBuf>)>,
+    /// How often replicas are to hear from their source; nothing where that is left alone.
+    pub heartbeat: Option<Duration>,
+    /// Programs of the operator.
+    pub hooks: Hooks,
 }
 
 /// The administration console.

@@ -3,12 +3,12 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
-use super::admission;
 use super::model::{
-    Admin, BackendLink, CertificateFiles, Control, Doorway, Failover, Front, Log, Pool, Runtime, Settings,
+    Admin, BackendLink, CertificateFiles, Control, Doorway, Front, Log, Pool, Runtime, Settings,
 };
 use super::password::{CONTROL_PASSWORD_VARIABLE, PasswordSource};
 use super::routing;
+use super::{admission, failover};
 use crate::config::{self, BackendTls, Endpoint, Place, Problem, Problems, Reading};
 use crate::telemetry::logging;
 use crate::topology::Address;
@@ -105,10 +105,7 @@ impl Resolver<'_> {
             preferences: routing::preferences(config),
             watch: routing::watch(self),
             discovery: routing::discovery(self),
-            failover: Failover {
-                active: config.failover.sessions == config::FailoverSessions::Outlive,
-                hold: config.failover.hold,
-            },
+            failover: failover::failover(self),
             weights: routing::weights(self),
             runtime: Runtime {
                 model: config.runtime.model,

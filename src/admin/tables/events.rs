@@ -1,0 +1,38 @@
+//! What failover saw and ordered.
+
+use super::table::{Kind, Table, column};
+use crate::admin::answer::Value;
+use crate::admin::view::View;
+use crate::failover::wall_clock_text;
+
+pub(super) static EVENTS: Table = Table {
+    name: "events",
+    meaning: "What failover saw and ordered, the last 512 entries, the oldest first.",
+    columns: &[
+        column("number", "Number", Kind::Integer, "Counts up."),
+        column("at", "At (UTC)", Kind::Text, "When."),
+        column("epoch", "Epoch", Kind::Integer, "In which reign."),
+        column(
+            "kind",
+            "Kind",
+            Kind::Text,
+            "`seen`: a server. `order`: what was done on one, and what came of it. `operator`, `alert`, `heartbeat`, `rival`, `lacks`.",
+        ),
+        column("what", "What", Kind::Text, "What, and why."),
+    ],
+    rows,
+};
+
+fn rows(view: &View) -> Vec<Vec<Value>> {
+    let failover = view.failover.view();
+    let entries = failover.events.iter().map(|entry| {
+        vec![
+            Value::count(entry.number),
+            Value::Text(wall_clock_text(entry.at)),
+            Value::count(entry.epoch.0),
+            Value::text(entry.kind),
+            Value::text(entry.what.clone()),
+        ]
+    });
+    entries.collect()
+}

@@ -1,0 +1,386 @@
+//! The one task that owns the machine.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::{Mutex, mpsc, watch};
+
+use super::directory::Directory;
+use super::gate::Gate;
+use super::heartbeat;
+use super::office::{self, Work};
+use super::rival::Rivals;
+use super::settings::Common;
+use super::view::{Standing, View, Wish, WishOutcome};
+use super::watch::{ServerSettings, Told};
+use crate::election::{
+    Action, Alert, Command, CommandId, Done, Event, Failure, Heartbeat, Machine, Operator, Phase, Policy,
+    Receiver, Rules, Sight,
+};
+use crate::runtime::{clock, tasks};
+use crate::topology::{Epoch, ServerId};
+
+/// A new primary has the semi-synchronous settings of the one before after this time at the latest.
+const SETTLING: Duration = Duration::from_secs(15);
+
+/// What was heard before there was a machine.
+pub(super) type Early = Vec<(ServerId, Told)>;
+
+/// What a task that carries something out has to tell.
+pub(super) enum Note {
+    /// An event.
+    Event(&'static str, String),
+    /// A replica's source says this often now that it is there.
+    Heartbeat(ServerId, Duration),
+}
+
+pub(super) type Answered = (CommandId, Epoch, Result<Done, Failure>);
+
+/// The machine, and what it is told and obeyed with.
+pub(super) struct Driver {
+    pub(super) settings: Common,
+    pub(super) directory: Arc<Directory>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) machine: Machine,
+    pub(super) view: View,
+    pub(super) publish: watch::Sender<Arc<View>>,
+    pub(super) brisk: watch::Sender<bool>,
+    pub(super) answers: (mpsc::Sender<Answered>, mpsc::Receiver<Answered>),
+    /// Notes of tasks that carry something out.
+    pub(super) notes: (mpsc::Sender<Note>, mpsc::Receiver<Note>),
+    pub(super) set: HashMap<ServerId, ServerSettings>,
+    /// What the primary had set when that was last known for sure.
+    pub(super) model: Option<ServerSettings>,
+    pub(super) published_at: Option<Instant>,
+    /// Whose receivers run, and from whom.
+    pub(super) receivers: HashMap<ServerId, ServerId>,
+    /// Who is in trouble, as told last.
+    pub(super) troubled: HashMap<ServerId, String>,
+    pub(super) desks: HashMap<ServerId, Arc<Mutex<()>>>,
+    pub(super) at_rest: Arc<AtomicBool>,
+    pub(super) heartbeats_tried: HashMap<ServerId, Instant>,
+    pub(super) rivals: Rivals,
+    pub(super) logged: u64,
+    pub(super) began: (Instant, SystemTime),
+    /// Headgate has promoted somebody in this run, or may do so by itself.
+    pub(super) speaks: bool,
+}
+
+impl Driver {
+    pub(super) fn new(
+        settings: Common,
+        directory: Arc<Directory>,
+        gate: Arc<Gate>,
+        machine: Machine,
+        publish: watch::Sender<Arc<View>>,
+        brisk: watch::Sender<bool>,
+    ) -> Self {
+        let policy = settings.rules.policy;
+        let standing = match policy {
+            Policy::Available => Standing::On("available"),
+            Policy::Safe => Standing::On("safe"),
+            Policy::External => Standing::On("external"),
+            Policy::Off => {
+                Standing::Off("failover.mode is \"off\"; SWITCHOVER TO and FAILOVER work".to_owned())
+            }
+        };
+        let desks = settings.targets.iter().map(|target| (target.server, Arc::default())).collect();
+        Self {
+            settings,
+            directory,
+            gate,
+            machine,
+            view: View { standing, ..View::default() },
+            publish,
+            brisk,
+            answers: mpsc::channel(64),
+            notes: mpsc::channel(64),
+            set: HashMap::new(),
+            model: None,
+            published_at: None,
+            receivers: HashMap::new(),
+            troubled: HashMap::new(),
+            desks,
+            at_rest: Arc::default(),
+            heartbeats_tried: HashMap::new(),
+            rivals: Rivals::default(),
+            logged: 0,
+            began: (clock::now(), clock::wall()),
+            speaks: policy != Policy::Off,
+        }
+    }
+
+    pub(super) async fn run(
+        mut self,
+        early: Early,
+        mut told: mpsc::Receiver<(ServerId, Told)>,
+        mut wishes: mpsc::Receiver<Wish>,
+    ) {
+        for (server, what) in early {
+            self.hear(server, what);
+        }
+        loop {
+            let wake = self.machine.wake_at().saturating_duration_since(clock::now());
+            tokio::select! {
+                Some((id, epoch, outcome)) = self.answers.1.recv() => {
+                    self.step(Event::Answered { id, epoch, outcome });
+                }
+                Some(note) = self.notes.1.recv() => match note {
+                    Note::Event(kind, what) => self.note(kind, what),
+                    Note::Heartbeat(server, period) => self.has_heartbeat(server, period),
+                },
+                next = told.recv() => match next {
+                    Some((server, what)) => self.hear(server, what),
+                    None => return,
+                },
+                wish = wishes.recv() => match wish {
+                    Some(Wish::Operator(operator, reply)) => {
+                        let outcome = self.obey(operator);
+                        // Who asked may have gone.
+                        let _ = reply.send(outcome);
+                    }
+                    None => return,
+                },
+                () = clock::sleep(wake.max(Duration::from_millis(1))) => {
+                    self.step(Event::Tick);
+                }
+            }
+            self.look_for_rivals();
+            self.see_to_heartbeats();
+            self.show();
+        }
+    }
+
+    /// Takes in what a watch tells.
+    fn hear(&mut self, server: ServerId, told: Told) {
+        match told {
+            Told::Sight(asked, sight) => {
+                self.see(server, &sight);
+                if let Err(error) = self.directory.write_down(&self.settings.state_dir) {
+                    tracing::warn!(%error, "what replicas call their source could not be written down");
+                }
+                self.step(Event::Seen { server, asked, sight });
+            }
+            Told::Lacks(lacks) => {
+                if !lacks.is_empty() {
+                    let lacks: Vec<String> = lacks.iter().map(ToString::to_string).collect();
+                    self.note("lacks", format!("{server}: {}", lacks.join("; ")));
+                }
+            }
+            Told::Set(settings) => self.learn(server, settings),
+            Told::Rivals(strangers) => self.rivals.see(clock::now(), server, strangers),
+        }
+    }
+
+    fn see(&mut self, server: ServerId, sight: &Sight) {
+        let trouble = match sight {
+            Sight::Answered(report) => {
+                let channel = report.channel.as_ref().filter(|channel| channel.receiver == Receiver::Running);
+                match channel.and_then(|channel| channel.source) {
+                    Some(source) => self.receivers.insert(server, source),
+                    None => self.receivers.remove(&server),
+                };
+                None
+            }
+            Sight::Crowded => Some("answers with errors alone".to_owned()),
+            Sight::Trouble(trouble) => Some(trouble.to_string()),
+        };
+        let before = self.troubled.get(&server);
+        if before != trouble.as_ref() {
+            let what = trouble.as_deref().unwrap_or("answers again");
+            self.note("seen", format!("{server} {what}"));
+        }
+        match trouble {
+            Some(trouble) => self.troubled.insert(server, trouble),
+            None => self.troubled.remove(&server),
+        };
+        let brisk = !self.troubled.is_empty() || !self.machine.phase().is_at_rest();
+        self.brisk.send_if_modified(|was| std::mem::replace(was, brisk) != brisk);
+    }
+
+    fn learn(&mut self, server: ServerId, settings: ServerSettings) {
+        let settled =
+            self.published_at.is_none_or(|at| clock::now().saturating_duration_since(at) > SETTLING);
+        let at_rest = self.machine.phase().is_at_rest();
+        if Some(server) == self.machine.primary() && at_rest && (settled || settings.waits_for_replicas()) {
+            self.model = Some(settings.clone());
+        }
+        self.set.insert(server, settings);
+        self.rely_on_heartbeats();
+    }
+
+    fn has_heartbeat(&mut self, server: ServerId, period: Duration) {
+        self.set.entry(server).or_default().heartbeat = Some(period);
+        self.rely_on_heartbeats();
+    }
+
+    /// Tells the machine what silence means by now.
+    fn rely_on_heartbeats(&mut self) {
+        let period = heartbeat::in_force(self.settings.heartbeat, &self.set, self.machine.primary());
+        if let Some(heartbeat) = period.filter(|period| *period != self.machine.rules().heartbeat) {
+            let (Heartbeat::Managed(every) | Heartbeat::Found(every)) = heartbeat;
+            let rules = Rules { heartbeat, ..self.machine.rules().clone() };
+            let silence = rules.silence();
+            self.note(
+                "heartbeat",
+                format!("replicas hear every {every:?}; a silence counts after {silence:?}"),
+            );
+            self.step(Event::Rules(rules));
+        }
+    }
+
+    /// Steps the machine and sends its commands out. Answers why it declined, if it did.
+    fn step(&mut self, event: Event) -> Option<String> {
+        let mut declined = None;
+        for command in self.machine.step(clock::now(), event) {
+            if let Action::Alert(Alert::Declined(why)) = &command.action {
+                declined = Some(self.directory.spell(why));
+            }
+            self.send(command);
+        }
+        self.at_rest.store(self.machine.phase().is_at_rest(), Ordering::Release);
+        self.log();
+        declined
+    }
+
+    fn obey(&mut self, operator: Operator) -> WishOutcome {
+        let after = self.machine.timeline().entries().next_back().map_or(0, |entry| entry.number);
+        self.note("operator", format!("{operator:?}"));
+        match self.step(Event::Operator(operator)) {
+            Some(why) => WishOutcome::Refused(why),
+            None => WishOutcome::Begun { after },
+        }
+    }
+
+    fn send(&mut self, command: Command) {
+        let Command { id, epoch, deadline, action } = command;
+        match &action {
+            Action::Alert(alert) => return self.raise(alert),
+            Action::Promote { .. } => self.speaks = true,
+            Action::Publish { primary } => {
+                self.published_at = Some(clock::now());
+                if self.speaks {
+                    (self.settings.publish)(*primary);
+                }
+                return self.answer(id, epoch, Ok(Done::Plainly));
+            }
+            Action::ReleaseWrites => {
+                self.gate.release();
+                return self.answer(id, epoch, Ok(Done::Plainly));
+            }
+            _ => {}
+        }
+        // A server that is replaced, or that nobody has asked to be the primary, need not be spared.
+        let stray = action.server().is_some_and(|server| {
+            Some(server) != self.machine.primary() || self.troubled.contains_key(&server)
+        });
+        let desk = action.server().and_then(|server| self.desks.get(&server)).cloned();
+        let work = Work {
+            action,
+            deadline,
+            settings: Arc::clone(&self.settings),
+            directory: Arc::clone(&self.directory),
+            gate: Arc::clone(&self.gate),
+            stray,
+            model: self
+                .model
+                .clone()
+                .or_else(|| self.set.values().find(|one| one.waits_for_replicas()).cloned()),
+            desk,
+            hook_input: self.hook_input(),
+        };
+        let (answers, notes) = (self.answers.0.clone(), self.notes.0.clone());
+        // Whoever is told to follow another is told what to hear as well.
+        let heartbeat = match &work.action {
+            Action::Follow { replica, within: Some(_), .. } => Some(*replica).zip(self.settings.heartbeat),
+            _ => None,
+        };
+        tasks::spawn("order", async move {
+            let name = office::name(&work.action);
+            let begun = clock::now();
+            let outcome = office::carry_out(work).await;
+            let took = clock::now().saturating_duration_since(begun);
+            let what = match &outcome {
+                Ok(_) => format!("{name}: done in {took:?}"),
+                Err(failure) => format!("{name}: {failure} ({took:?})"),
+            };
+            // Nobody listens when Headgate ends.
+            let _ = notes.send(Note::Event("order", what)).await;
+            if let (Some((replica, period)), Ok(_)) = (heartbeat, &outcome) {
+                let _ = notes.send(Note::Heartbeat(replica, period)).await;
+            }
+            let _ = answers.send((id, epoch, outcome)).await;
+        });
+    }
+
+    fn answer(&self, id: CommandId, epoch: Epoch, outcome: Result<Done, Failure>) {
+        let answers = self.answers.0.clone();
+        tasks::spawn("answer", async move {
+            // Nobody listens when Headgate ends.
+            let _ = answers.send((id, epoch, outcome)).await;
+        });
+    }
+
+    fn look_for_rivals(&mut self) {
+        if let Some(news) = self.rivals.news(clock::now()) {
+            let what = match &news {
+                Some(who) => format!("another Headgate watches these servers: {who}"),
+                None => "the other Headgate has gone".to_owned(),
+            };
+            tracing::warn!(what, "failover");
+            self.note("rival", what);
+            self.step(Event::Rival(news));
+        }
+    }
+
+    /// Has replicas told what they are to hear, one attempt in ten seconds, while nothing is being changed.
+    fn see_to_heartbeats(&mut self) {
+        let Some(wanted) = self.settings.heartbeat else { return };
+        if *self.machine.phase() != Phase::Healthy || self.rivals.told().is_some() || !self.speaks {
+            return;
+        }
+        let now = clock::now();
+        let replicas: Vec<(ServerId, Duration)> = self
+            .set
+            .iter()
+            .filter(|(server, _)| Some(**server) != self.machine.primary())
+            .filter(|(server, _)| {
+                self.machine.primary().is_some_and(|primary| self.receivers.get(server) == Some(&primary))
+            })
+            .filter_map(|(server, settings)| Some((*server, settings.heartbeat?)))
+            .filter(|(_, period)| *period != wanted)
+            .filter(|(server, _)| {
+                let tried = self.heartbeats_tried.get(server);
+                tried.is_none_or(|at| now.saturating_duration_since(*at) > Duration::from_secs(10))
+            })
+            .collect();
+        for (server, found) in replicas {
+            self.heartbeats_tried.insert(server, now);
+            let address = self.directory.address(server).unwrap_or_default().to_owned();
+            if let Err(error) = heartbeat::record(&self.settings.state_dir, &address, found) {
+                self.note(
+                    "heartbeat",
+                    format!("{server} keeps {found:?}, which could not be recorded: {error}"),
+                );
+                continue;
+            }
+            let desk = self.desks.get(&server).cloned().unwrap_or_default();
+            let (settings, at_rest) = (Arc::clone(&self.settings), Arc::clone(&self.at_rest));
+            let notes = self.notes.0.clone();
+            tasks::spawn("heartbeat", async move {
+                let outcome = office::set_heartbeat(&settings, server, wanted, &desk, &at_rest).await;
+                let what = match &outcome {
+                    Ok(()) => format!("{server} hears every {wanted:?}, and not every {found:?}"),
+                    Err(failure) => format!("{server} keeps {found:?}: {failure}"),
+                };
+                // Nobody listens when Headgate ends.
+                let _ = notes.send(Note::Event("heartbeat", what)).await;
+                if outcome.is_ok() {
+                    let _ = notes.send(Note::Heartbeat(server, wanted)).await;
+                }
+            });
+        }
+    }
+}

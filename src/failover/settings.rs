@@ -1,0 +1,79 @@
+//! What failover is told at the start.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::auth::Secret;
+use crate::backend::Target;
+use crate::election::Rules;
+use crate::gtid::Transactions;
+use crate::topology::{Address, ServerId};
+
+/// An account on the servers.
+#[derive(Debug)]
+pub struct Account {
+    /// Its name.
+    pub user: String,
+    /// What proves it.
+    pub secret: Secret,
+}
+
+/// The operator's programs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hooks {
+    /// Run before anything is changed.
+    pub before: Option<PathBuf>,
+    /// Run after a new primary was published.
+    pub after: Option<PathBuf>,
+}
+
+/// Tells whoever sends writes which server is the primary from now on.
+pub type Publish = Box<dyn Fn(ServerId) + Send + Sync>;
+
+/// Says which transaction of this reign a client was told last is committed.
+pub type Relayed = Box<dyn Fn() -> Option<Transactions> + Send + Sync>;
+
+/// How failover is done.
+pub struct Settings {
+    /// The servers.
+    pub targets: Vec<Target>,
+    /// Who asks and orders.
+    pub control: Account,
+    /// As whom replicas log in to their source. Without it nothing is promoted, since nobody could follow.
+    pub replication: Option<Account>,
+    /// Replicas speak TLS with their source.
+    pub encrypted: bool,
+    /// The rules of elections. Whom operators veto is in `vetoes`, since servers have no numbers yet there.
+    pub rules: Rules,
+    /// Servers that are never promoted.
+    pub vetoes: Vec<Address>,
+    /// How often a source without writes is to say that it is there; nothing where Headgate may not set it.
+    pub heartbeat: Option<Duration>,
+    /// Programs of the operator.
+    pub hooks: Hooks,
+    /// Where the state is kept.
+    pub state_dir: PathBuf,
+    /// Told the primary.
+    pub publish: Publish,
+    /// Says what clients have been told is committed, as far as it is known.
+    pub relayed: Relayed,
+    /// The name of this run of Headgate among others.
+    pub instance: String,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+impl Settings {
+    /// A server, and how it is reached.
+    pub(super) fn target(&self, server: ServerId) -> Option<&Target> {
+        self.targets.iter().find(|target| target.server == server)
+    }
+}
+
+/// What the parts of this module share.
+pub(super) type Common = Arc<Settings>;
