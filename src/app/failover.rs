@@ -56,7 +56,7 @@ pub(super) fn start(
         heartbeat: own.heartbeat,
         hooks: own.hooks.clone(),
         state_dir: settings.state_dir.clone(),
-        publish: Box::new(move |server| settle.settle(server)),
+        publish: Box::new(move |server| Box::pin(settle.clone().settle(server))),
         relayed: Box::new(move || relayed(&relays, &topology.borrow())),
         instance: format!("{}-{}", settings.front.instance, std::process::id()),
     };

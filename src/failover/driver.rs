@@ -259,12 +259,11 @@ impl Driver {
         match &action {
             Action::Alert(alert) => return self.raise(alert),
             Action::Promote { .. } => self.speaks = true,
-            Action::Publish { primary } => {
+            Action::Publish { .. } => {
                 self.published_at = Some(clock::now());
-                if self.speaks {
-                    (self.settings.publish)(*primary);
+                if !self.speaks {
+                    return self.answer(id, epoch, Ok(Done::Plainly));
                 }
-                return self.answer(id, epoch, Ok(Done::Plainly));
             }
             Action::ReleaseWrites => {
                 self.gate.release();

@@ -50,6 +50,10 @@ impl Work {
                 }
                 Ok(Done::Held { relayed: (settings.relayed)() })
             }
+            Action::Publish { primary } => {
+                (settings.publish)(primary).await;
+                Ok(Done::Plainly)
+            }
             Action::Save(state) => {
                 let save = move || state::save(&settings.state_dir, &directory, &state);
                 match tokio::task::spawn_blocking(save).await {

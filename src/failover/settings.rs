@@ -1,6 +1,7 @@
 //! What failover is told at the start.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,8 +29,9 @@ pub struct Hooks {
     pub after: Option<PathBuf>,
 }
 
-/// Tells whoever sends writes which server is the primary from now on.
-pub type Publish = Box<dyn Fn(ServerId) + Send + Sync>;
+/// Tells whoever sends writes which server is the primary from now on. Over once they send them there: writes that begin
+/// before would go to the one that was.
+pub type Publish = Box<dyn Fn(ServerId) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// Says which transaction of this reign a client was told last is committed.
 pub type Relayed = Box<dyn Fn() -> Option<Transactions> + Send + Sync>;

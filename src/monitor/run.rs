@@ -108,23 +108,23 @@ impl Handles {
     /// Tells the monitor who the primary is.
     #[must_use]
     pub fn settler(&self) -> Settler {
-        Settler(self.troubles.seen.clone())
+        Settler { seen: self.troubles.seen.clone(), topology: self.topology.clone() }
     }
 }
 
 /// Tells the monitor who the primary is, whatever else is writable.
 #[derive(Debug, Clone)]
-pub struct Settler(mpsc::Sender<(ServerId, Seen)>);
+pub struct Settler {
+    seen: mpsc::Sender<(ServerId, Seen)>,
+    topology: watch::Receiver<Arc<Topology>>,
+}
 
 impl Settler {
-    /// This server is the primary from now on.
-    pub fn settle(&self, server: ServerId) {
-        let seen = self.0.clone();
-        // It must arrive, however much has been seen.
-        tasks::spawn("settle", async move {
-            // Nobody listens when Headgate ends.
-            let _ = seen.send((server, Seen::Settled)).await;
-        });
+    /// This server is the primary from now on. Waits until the newest snapshot says so.
+    pub async fn settle(mut self, server: ServerId) {
+        // Nobody listens when Headgate ends.
+        let _ = self.seen.send((server, Seen::Settled)).await;
+        let _ = self.topology.wait_for(|topology| topology.primary == Ok(server)).await;
     }
 }
 
