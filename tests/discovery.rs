@@ -12,7 +12,7 @@ use headgate::lab::{Builder, Cluster, Flavor, Node};
 use headgate::probing::discovery::{Policy, Roster, Standing, Word, queries};
 use headgate::probing::errant::{ErrantWatch, Executed, Reign};
 use headgate::probing::family::group::{View, leader, members};
-use headgate::probing::family::{Family, MemberState};
+use headgate::probing::family::{Family, Kin, MemberState};
 use headgate::probing::{Identity, Judgement, Known, Observation, Past, Replication, judge_after, survey};
 use headgate::topology::{self, Address, NotServing, ServerId, ServerState};
 use headgate::wire::answer::Answer;
@@ -118,6 +118,8 @@ async fn judged(cluster: &Cluster, roster: &Roster, through: &HashMap<ServerId, 
             channels: channels(node).await,
             defaults: BTreeMap::new(),
             max_connections: None,
+            kin: Kin::default(),
+            executed: None,
         });
     }
     let known = |(entry, seen): (&'_ headgate::probing::discovery::Entry, &'_ Observation)| {
@@ -128,7 +130,7 @@ async fn judged(cluster: &Cluster, roster: &Roster, through: &HashMap<ServerId, 
         .iter()
         .map(|(id, address, seen)| Known { id: *id, address, identity: Some(&seen.identity), now: Ok(seen) })
         .collect();
-    judge_after(&known, Past { reigning: None, through })
+    judge_after(&known, Past { reigning: None, through, discovers: true })
 }
 
 async fn start(builder: Builder) -> Cluster {
@@ -168,7 +170,7 @@ async fn a_chain_is_found_from_its_end(flavor: Flavor) {
     middle.sql("STOP REPLICA SQL_THREAD").await.unwrap();
     let judgement = judged(&cluster, &roster, &judgement.through).await;
     let state = &judgement.states[&id(last)];
-    assert!(matches!(state, ServerState::NotServing(NotServing::Stopped { .. })), "{state:?}");
+    assert!(matches!(state, ServerState::NotServing(NotServing::ChainBroken { .. })), "{state:?}");
 }
 
 #[tokio::test]

@@ -162,6 +162,7 @@ fn topology(now: Instant) -> Topology {
         servers,
         facts: Some(Arc::new(facts)),
         origin: None,
+        rejected: Arc::default(),
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) enum ConsoleError {
     NoSession { id: u64 },
     #[error("the statement could not be ended: {why}")]
     NotEnded { why: String },
+    #[error("{why}")]
+    Servers { why: String },
     #[error("the console has no variable `{name}` that can be set; settings are in the configuration file")]
     UnknownVariable { name: String },
     #[error("{why}")]

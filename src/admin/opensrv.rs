@@ -129,7 +129,9 @@ const fn kind(error: &ConsoleError) -> ErrorKind {
         }
         ConsoleError::UnknownTable { .. } => ErrorKind::ER_NO_SUCH_TABLE,
         ConsoleError::UnknownSchema { .. } => ErrorKind::ER_BAD_DB_ERROR,
-        ConsoleError::NotEnded { .. } | ConsoleError::Declined { .. } => ErrorKind::ER_UNKNOWN_ERROR,
+        ConsoleError::Servers { .. } | ConsoleError::NotEnded { .. } | ConsoleError::Declined { .. } => {
+            ErrorKind::ER_UNKNOWN_ERROR
+        }
         ConsoleError::NoSession { .. } => ErrorKind::ER_NO_SUCH_THREAD,
         ConsoleError::UnknownVariable { .. } => ErrorKind::ER_UNKNOWN_SYSTEM_VARIABLE,
         ConsoleError::Sql { .. } => ErrorKind::ER_PARSE_ERROR,

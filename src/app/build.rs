@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::settings::{BackendLink, CertificateFiles, Front, Settings, Watch};
 use crate::admission::Refusal;
@@ -21,14 +21,15 @@ use crate::frontend::{
     AccountReader, ClientIds, KnownSecrets, Learned, Limits, Live, Loads, Parsed, Roster, Shared, Tally,
     Written,
 };
-use crate::monitor;
+use crate::monitor::{self, Operator};
 use crate::net::tls::{self, CertificateSource, ClientSettings, ClientTls, Mode, ServerTls};
 use crate::pool;
 use crate::pooling::{self, Readiness};
 use crate::routing::Reason;
 use crate::runtime::locked::LockedMemory;
+use crate::runtime::tasks;
 use crate::telemetry::{self, Counters, Labels, Registry};
-use crate::topology::{Address, ServerId};
+use crate::topology::{Address, Server, ServerId, Topology};
 use crate::wire::proxy_protocol::Announced;
 
 /// Most different secrets of connected users held at a time.
@@ -65,15 +66,15 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
     let client_tls = Arc::new(ArcSwap::from_pointee(ClientTls::load(&backend_tls(&settings.backend))?));
     let server_tls = Arc::new(ServerTls::load(&certificate(&settings.front, &settings.state_dir))?);
     let rsa = Arc::new(rsa_key(&settings.state_dir)?);
-    let watch = watch(settings, password);
+    let watch = watching(settings, password);
     let stored_code_wanted = Arc::clone(&watch.stored_code_wanted);
     // Where sessions share connections it matters what any of it leaves on them, else only what a CALL does.
     let moves = settings.pool.users.mode == pooling::Mode::Transaction || settings.failover.active;
     stored_code_wanted.store(moves, Ordering::Relaxed);
-    let handles = monitor::start(targets(settings, &client_tls), watch).await;
+    let handles = monitor::start(servers(settings, &client_tls), watch).await;
     let gate = Gate::new(settings.failover.active);
-    let servers = targets(settings, &client_tls).into_iter().map(|(target, _)| target).collect();
-    let failover = super::failover::start(settings, password, servers, &gate, &handles)?;
+    let failover =
+        super::failover::start(settings, password, listed(settings, &client_tls), &gate, &handles)?;
     let (memory, unlocked) = LockedMemory::new(MAX_ENCODED_SECRET, MAX_SECRETS);
     if let Some(error) = unlocked {
         tracing::warn!(
@@ -87,6 +88,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         freshness_wanted: handles.freshness_wanted,
         changed: handles.changed,
         troubles: handles.troubles,
+        operator: handles.operator,
         stored_code_wanted,
         server_tls,
         client_tls,
@@ -110,15 +112,38 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         gate,
         roster: Roster::default(),
     });
-    let limits = pool::ServerLimits::new(pool_limits(settings)?, server_counters(settings, &registry));
+    let limits = pool::ServerLimits::new(pool_limits(settings)?);
+    follow(&limits, &registry, &shared.topology.borrow());
+    let operator = shared.operator.clone();
+    let topology = shared.topology.clone();
+    tasks::spawn("places", keep_places(Arc::clone(&limits), Arc::clone(&registry), operator, topology));
     Ok(Parts { shared, limits, registry, failover, model: settings.runtime.model })
 }
 
-fn server_counters(settings: &Settings, registry: &Registry) -> Vec<(ServerId, telemetry::Server)> {
-    let counters = |(id, address): (u16, &Address)| {
-        (ServerId(id), telemetry::Server::new(registry, &address.to_string()))
-    };
-    (0..).zip(&settings.servers).map(counters).collect()
+/// Keeps places at the servers that there are.
+async fn keep_places(
+    limits: Arc<pool::ServerLimits>,
+    registry: Arc<Registry>,
+    operator: Operator,
+    mut topology: watch::Receiver<Arc<Topology>>,
+) {
+    while topology.changed().await.is_ok() {
+        let now = Arc::clone(&topology.borrow_and_update());
+        follow(&limits, &registry, &now);
+        let gone = |server: &&Server| server.leaving && limits.open(server.id) == 0;
+        if let Some(server) = now.servers.iter().find(gone) {
+            operator.forget(server.id).await;
+        }
+    }
+}
+
+fn follow(limits: &pool::ServerLimits, registry: &Registry, topology: &Topology) {
+    let servers: Vec<(ServerId, bool)> =
+        topology.servers.iter().map(|server| (server.id, server.leaving)).collect();
+    limits.follow(&servers, |id| {
+        let address = topology.server(id).map(|server| server.address.to_string());
+        telemetry::Server::new(registry, &address.unwrap_or_default())
+    });
 }
 
 /// What a reload may change, in a process with this model.
@@ -160,9 +185,10 @@ fn pool_limits(settings: &Settings) -> anyhow::Result<pool::Limits> {
     })
 }
 
-pub(super) fn watch(settings: &Settings, password: &Secret) -> monitor::Settings {
+pub(super) fn watching(settings: &Settings, password: &Secret) -> monitor::Settings {
     let Watch { probe_every, late_after, patience } = settings.watch;
     monitor::Settings {
+        discovery: settings.discovery.clone(),
         positions_every: probe_every,
         late: late_after,
         patience,
@@ -170,17 +196,28 @@ pub(super) fn watch(settings: &Settings, password: &Secret) -> monitor::Settings
     }
 }
 
-/// The servers and their weights.
-pub(super) fn targets(settings: &Settings, tls: &Arc<ArcSwap<ClientTls>>) -> Vec<(Target, u16)> {
-    let target = |(number, address): (u16, &Address)| {
-        let target = Target {
-            server: ServerId(number),
-            address: address.clone(),
+/// The servers to begin with, and how they are reached.
+pub(super) fn servers(settings: &Settings, tls: &Arc<ArcSwap<ClientTls>>) -> monitor::Start {
+    monitor::Start {
+        servers: settings.servers.clone(),
+        weights: settings.weights.clone(),
+        way: monitor::Way {
             tls: Arc::clone(tls),
             timeout: settings.backend.connect_timeout,
             announced: settings.backend.proxy_protocol.then_some(Announced::Itself),
-        };
-        (target, settings.weights.get(address).copied().unwrap_or(1))
+        },
+    }
+}
+
+/// The servers that the configuration names, under the numbers that the monitor gives them.
+fn listed(settings: &Settings, tls: &Arc<ArcSwap<ClientTls>>) -> Vec<Target> {
+    let target = |(number, address): (u16, &Address)| Target {
+        server: ServerId(number),
+        address: address.clone(),
+        only: None,
+        tls: Arc::clone(tls),
+        timeout: settings.backend.connect_timeout,
+        announced: settings.backend.proxy_protocol.then_some(Announced::Itself),
     };
     (0..).zip(&settings.servers).map(target).collect()
 }

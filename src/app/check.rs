@@ -12,7 +12,7 @@ use super::survey::{Caller, survey};
 use crate::auth::Secret;
 use crate::config::BackendTls;
 use crate::net::tls::ClientTls;
-use crate::probing::survey::{Plan, Severity, audit, findings, servers};
+use crate::probing::survey::{Plan, Severity, audit, discovery, findings, servers};
 
 /// What came of it.
 #[derive(Debug)]
@@ -41,8 +41,9 @@ pub fn check(settings: &Settings, password: &Secret) -> anyhow::Result<Verdict> 
     let survey = runtime.block_on(survey(&settings.servers, &caller));
     let judgement = survey.judge();
     let found = audit(&survey, &judgement, &plan(settings));
+    let discovered = settings.discovery.as_ref().and_then(|_| discovery(&survey, true)).unwrap_or_default();
     Ok(Verdict {
-        text: format!("{}{}", servers(&survey, &judgement), findings(&found)),
+        text: format!("{}{discovered}{}", servers(&survey, &judgement), findings(&found)),
         problems: found.iter().any(|finding| finding.severity == Severity::Problem),
     })
 }

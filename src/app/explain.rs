@@ -34,8 +34,8 @@ pub fn explain(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     runtime.block_on(async {
         let tls = Arc::new(ArcSwap::from_pointee(ClientTls::load(&build::backend_tls(&settings.backend))?));
-        let watch = build::watch(settings, password);
-        let handles = monitor::start(build::targets(settings, &tls), watch).await;
+        let watch = build::watching(settings, password);
+        let handles = monitor::start(build::servers(settings, &tls), watch).await;
         let topology = settled(handles.topology, settings.backend.connect_timeout + PATIENCE).await;
         let Some(facts) = &topology.facts else {
             match &topology.primary {

@@ -17,8 +17,10 @@ use crate::config::RuntimeModel;
 use crate::net::listener::{Listener, Sharing};
 use crate::runtime::shutdown::{Phase, Shutdown};
 use crate::runtime::{clock, tasks};
+use crate::telemetry;
 use crate::telemetry::http::{self, Pages, Readiness};
 use crate::telemetry::logging::Logging;
+use crate::topology::{Server, ServerState};
 
 /// What [`run`] is given.
 #[derive(Debug)]
@@ -137,11 +139,26 @@ async fn serve_http(settings: &Settings, parts: &Parts, contexts: Contexts) -> a
 
 /// Sets the gauges that nobody keeps up to date.
 fn sampler(parts: &Parts, contexts: Contexts) -> impl Fn() + Send + Sync + 'static {
-    let limits = Arc::clone(&parts.limits);
+    let (limits, topology) = (Arc::clone(&parts.limits), parts.shared.topology.clone());
     move || {
+        let topology = Arc::clone(&topology.borrow());
+        let standing = |id| topology.server(id).map(standing);
         let idle: Vec<_> = contexts.iter().map(|context| context.pool.idle()).collect();
-        limits.show_idle(|id| idle.iter().filter_map(|idle| idle.get(&id)).sum());
+        limits.show(|id| idle.iter().filter_map(|idle| idle.get(&id)).sum(), standing);
     }
+}
+
+fn standing(server: &Server) -> telemetry::Standing {
+    let role = match server.state {
+        ServerState::Primary => "primary",
+        ServerState::Replica => "replica",
+        ServerState::NotServing(_) => "none",
+    };
+    let lag = match server.state {
+        ServerState::Primary => Some(Duration::ZERO),
+        _ => server.lag.map(|lag| lag.behind),
+    };
+    telemetry::Standing { health: server.health.word(), role, lag }
 }
 
 /// Lets sessions finish, then ends them.

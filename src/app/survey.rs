@@ -68,6 +68,7 @@ impl Caller {
         let target = Target {
             server: ServerId(0),
             address: address.clone(),
+            only: None,
             tls: Arc::clone(&self.tls),
             timeout: self.connect_timeout,
             announced: self.proxy_protocol.then_some(Announced::Itself),

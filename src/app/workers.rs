@@ -1,5 +1,6 @@
 //! The threads that serve clients.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,10 @@ use super::settings::{Doorway, Settings};
 use crate::frontend::{self, Context, Entrance};
 use crate::net::listener::{Listener, Sharing};
 use crate::pool::Pool;
-use crate::runtime::shutdown::{Phase, Shutdown};
-use crate::runtime::{clock, tasks};
+use crate::runtime::clock;
+use crate::runtime::shutdown::{self, Phase, Shutdown};
+use crate::runtime::tasks::{self, Owned};
+use crate::topology::ServerId;
 
 /// How often idle connections are looked through.
 const EXPIRE_EVERY: Duration = Duration::from_secs(1);
@@ -60,18 +63,39 @@ pub(super) fn serve(listeners: Vec<Open>, context: &Arc<Context>, shutdown: &Shu
             ease();
         }
     });
-    if context.pool.limits().limits().ready.min_idle > 0 {
-        for server in &context.topology().servers {
-            let ready = frontend::keep_ready(server.id, Arc::clone(context), shutdown.listener());
-            tasks::spawn("ready", ready);
-        }
-    }
+    tasks::spawn("servers", follow(Arc::clone(context), shutdown.listener()));
     let (context, mut ending) = (Arc::clone(context), shutdown.listener());
     tasks::spawn("expire", async move {
         while clock::within(EXPIRE_EVERY, ending.reached(Phase::Ending)).await.is_err() {
             context.pool.expire(clock::now());
         }
     });
+}
+
+/// Keeps connections ready at the servers that come, where that is wished, and closes those to servers that go.
+async fn follow(context: Arc<Context>, shutdown: shutdown::Listener) {
+    let keeps_ready = context.pool.limits().limits().ready.min_idle > 0;
+    let mut topology = context.shared.topology.clone();
+    let mut known: HashMap<ServerId, Option<Owned>> = HashMap::new();
+    loop {
+        let now = Arc::clone(&topology.borrow_and_update());
+        known.retain(|id, _| {
+            let stays = now.server(*id).is_some_and(|server| !server.leaving);
+            if !stays {
+                context.pool.leave_server(*id);
+            }
+            stays
+        });
+        for server in now.servers.iter().filter(|server| !server.leaving) {
+            known.entry(server.id).or_insert_with(|| {
+                let ready = || frontend::keep_ready(server.id, Arc::clone(&context), shutdown.clone());
+                keeps_ready.then(|| Owned::spawn("ready", ready()))
+            });
+        }
+        if topology.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Starts one thread a worker, each with a runtime and listeners of its own.

@@ -1,5 +1,6 @@
 //! Opens connections: socket, TLS, login, trackers.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,6 +59,8 @@ pub struct Target {
     pub server: ServerId,
     /// Its address.
     pub address: Address,
+    /// It may be reached at these addresses only, where that is said.
+    pub only: Option<Arc<[IpAddr]>>,
     /// TLS towards it.
     pub tls: Arc<ArcSwap<ClientTls>>,
     /// For the socket, and again for handshake and login together.
@@ -93,7 +96,7 @@ impl Connection {
         credentials: Credentials<'_>,
         purpose: Purpose,
     ) -> Result<Self, BackendError> {
-        let socket = Socket::connect(&target.address, target.timeout).await?;
+        let socket = Socket::connect(&target.address, target.only.as_deref(), target.timeout).await?;
         let logged_in =
             clock::within(target.timeout, Self::log_in(target, socket, credentials, purpose)).await?;
         let mut connection = logged_in.map_err(|error| match target.announced {

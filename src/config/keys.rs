@@ -116,6 +116,27 @@ settings! {
             flag: "--server" "ADDRESS",
             reload: Restart
         }
+        /// Look for further servers: the sources of those that are known, their replicas, the members of their
+        /// replication group. What is found is used only where `networks` lets it be and where the server that
+        /// answers is the one that was told of (docs/servers.md).
+        discover: bool {
+            default: true,
+            flag: "--discover" "BOOL",
+            reload: Restart
+        }
+        /// Networks in which servers may be discovered, such as `"10.0.0.0/16"`. Without it: those of the servers
+        /// that are named, 24 bits of IPv4 and 64 of IPv6, and loopback if one of them is there. Whoever may replicate
+        /// from a server may name any address as its own, and the control account logs in there.
+        networks: Option<Vec<Network>> {
+            default: None,
+            reload: Restart
+        }
+        /// A server that was discovered is forgotten when for so long it has not answered and nobody has named it.
+        forget_after: Duration {
+            default: seconds(3600),
+            range: seconds(1)..=seconds(30 * 24 * 3600),
+            reload: Restart
+        }
         /// How many reads servers get beside others, such as `"db3:3306 weight 4"`; 1 where nothing is said.
         weights: Option<Vec<Weight>> {
             default: None,

@@ -157,7 +157,7 @@ impl Machine {
         let alone = self.roster.others(Some(primary)).all(|(_, known)| {
             known.bad.is_some()
                 || known.report.as_ref().is_some_and(|other| {
-                    !other.writable || known.replaced || report.executed.contains(&other.executed)
+                    !other.writable || known.replaced.is_some() || report.executed.contains(&other.executed)
                 })
         });
         let may = (restarted || by_us) && alone && self.may_look_after();

@@ -151,7 +151,8 @@ impl Machine {
             before: self
                 .roster
                 .others(Some(primary))
-                .find(|(_, known)| known.replaced)
+                .filter(|(_, known)| known.replaced.is_some())
+                .max_by_key(|(_, known)| known.replaced)
                 .map(|(server, _)| server),
             stage: self.stage,
             stopped: self.roster.others(Some(primary)).any(|(_, known)| known.stopped.is_some()),

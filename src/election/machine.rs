@@ -222,7 +222,8 @@ impl Machine {
         let touched = touched.then_some(self.settled_from);
         for (server, known) in &mut self.roster.0 {
             known.stopped = touched;
-            known.replaced |= state.is_some_and(|state| state.before == Some(*server));
+            let before = state.filter(|state| state.before == Some(*server));
+            known.replaced = known.replaced.or(before.map(|state| state.epoch));
         }
         let what = state.map_or_else(|| "nothing is saved".to_owned(), |state| format!("{:?}", state.stage));
         self.enter(now, Phase::Starting, what);

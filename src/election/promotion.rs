@@ -121,7 +121,7 @@ impl Machine {
         if let Some(old) = self.primary.replace(primary).filter(|old| *old != primary)
             && let Some(known) = self.roster.get_mut(old)
         {
-            known.replaced = true;
+            known.replaced = Some(self.epoch);
         }
         self.stage = Stage::Settled;
         if !matches!(self.kind(), Some(Kind::Switchover(_) | Kind::Adoption(_)))

@@ -49,8 +49,8 @@ pub(super) struct Known {
     /// When its receiver was restarted to see whether it gets a connection.
     pub(super) tested: Option<Instant>,
     pub(super) quarantine: Option<Quarantine>,
-    /// It was the primary until Headgate had another promoted.
-    pub(super) replaced: bool,
+    /// It was the primary until Headgate had another promoted, for this reign.
+    pub(super) replaced: Option<Epoch>,
     /// It was told to become the primary, and has not followed anybody since.
     pub(super) in_vain: bool,
     /// It was fenced in this reign, and answered how it stands.

@@ -58,7 +58,7 @@ impl Machine {
             .roster
             .others(self.primary)
             .filter(|(server, known)| {
-                known.replaced
+                known.replaced.is_some()
                     && known.current().is_some_and(|report| report.writable)
                     && !self.orders.is_busy(*server)
                     && known.rest_until.is_none_or(|until| now >= until)
@@ -79,7 +79,7 @@ impl Machine {
         match need {
             Need::Later => {}
             Need::Nothing => {
-                known.replaced = false;
+                known.replaced = None;
                 known.in_vain = false;
                 if known.stopped.is_some_and(|until| known.reported.is_some_and(|asked| asked > until)) {
                     known.stopped = None;

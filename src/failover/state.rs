@@ -152,6 +152,7 @@ mod tests {
         let target = |number: u16| Target {
             server: ServerId(number),
             address: Address::Tcp { host: format!("db{number}"), port: 3306 },
+            only: None,
             tls: Arc::clone(&tls),
             timeout: std::time::Duration::from_secs(1),
             announced: None,

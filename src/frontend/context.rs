@@ -14,7 +14,7 @@ use crate::admission::Rules;
 use crate::auth::{Throttle, rsa};
 use crate::backend::{Purpose, Target};
 use crate::failover::Gate;
-use crate::monitor::Troubles;
+use crate::monitor::{Operator, Troubles};
 use crate::net::tls::{ClientTls, ServerTls};
 use crate::pool::{Key, Pool, Shelf};
 use crate::pooling::Users;
@@ -84,6 +84,8 @@ pub struct Shared {
     pub changed: Arc<watch::Sender<u64>>,
     /// Tells the monitor what goes wrong with servers.
     pub troubles: Troubles,
+    /// Takes servers in and out.
+    pub operator: Operator,
     /// TLS towards clients.
     pub server_tls: Arc<ServerTls>,
     /// TLS towards servers.
@@ -207,10 +209,11 @@ impl Context {
         server: ServerId,
         client: Option<SocketAddr>,
     ) -> Option<Target> {
-        let address = topology.server(server)?.address.clone();
+        let known = topology.server(server)?;
         Some(Target {
             server,
-            address,
+            address: known.address.clone(),
+            only: known.only.clone(),
             tls: Arc::clone(&self.shared.client_tls),
             timeout: self.shared.limits().connect_timeout,
             announced: self.shared.announced(client),

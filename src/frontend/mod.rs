@@ -13,6 +13,7 @@ mod context;
 mod decision;
 mod door;
 mod errand;
+mod fate;
 mod foresight;
 mod freshness;
 mod gone;

@@ -70,6 +70,16 @@ impl Session {
         self.followed_on_primary(errand).await.map(|_| ())
     }
 
+    /// Why nothing is written anywhere, where servers answer and it is not clear which of them takes writes: a session
+    /// that still has its connection to one of them would otherwise go on writing there. What a transaction has
+    /// written before may still be committed, as the transaction is that server's.
+    fn ambiguity(&self) -> Option<ErrPacket> {
+        let published = self.published.borrow();
+        let why = published.primary.as_ref().err().filter(|why| why.is_ambiguous())?;
+        // ER_OPTION_PREVENTS_STATEMENT, as from a server that takes no writes.
+        Some(ErrPacket::own(1290, b"HY000", &why.to_string()))
+    }
+
     /// As [`Self::on_primary`], and gives back who has followed the reply; nothing where the command was refused here.
     pub(super) async fn followed_on_primary(
         &mut self,
@@ -91,6 +101,12 @@ impl Session {
         errand: Errand<'_>,
         again: bool,
     ) -> Result<Ran, Closing> {
+        if errand.touched == Touched::Wrote
+            && let Some(error) = self.ambiguity()
+        {
+            self.refuse(&error).await?;
+            return Ok(Ran::Answered(None));
+        }
         self.receive_before_lease().await?;
         if let Err(error) = self.lease().await {
             self.refuse(&error).await?;

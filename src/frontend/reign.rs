@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::errand::Errand;
+use super::fate::{Fate, crowded, left_behind, no_primary, replaced};
 use super::relay;
 use super::session::{Closing, Session};
-use crate::backend::{BackendError, NO_SERVER, Purpose, SERVER_LOST};
+use crate::backend::{BackendError, Purpose, SERVER_LOST};
 use crate::runtime::clock;
 use crate::session::{Behind, Here, Hold};
 use crate::sql::{self, Class, Statement, TransactionKind};
@@ -353,50 +354,4 @@ pub(super) fn is_read_only_refusal(end: &End, packet: &[u8]) -> bool {
         Some(1290) => names(b"read-only") || names(b"read_only"),
         _ => false,
     }
-}
-
-/// What became of a transaction that was open when its primary was lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// Nothing that could have committed it was sent.
-    RolledBack,
-    /// A statement in it that may commit by itself has failed, or an XA branch may be prepared.
-    Unknown,
-}
-
-impl Fate {
-    fn told(self) -> ErrPacket {
-        match self {
-            // ER_LOCK_DEADLOCK, after which every client may begin the transaction anew.
-            Self::RolledBack => {
-                let text = "the primary was lost, and the transaction is rolled back; begin it again";
-                ErrPacket::own(1213, b"40001", text)
-            }
-            Self::Unknown => {
-                let text =
-                    "the primary was lost, and whether the open transaction was committed is not known";
-                ErrPacket::own(SERVER_LOST, b"HY000", text)
-            }
-        }
-    }
-}
-
-fn replaced() -> ErrPacket {
-    ErrPacket::own(1053, b"08S01", "another server is the primary now; connect again")
-}
-
-fn left_behind(why: Hold) -> ErrPacket {
-    let text =
-        format!("the primary was lost, and with it what this session had there ({why}); connect again");
-    ErrPacket::own(1053, b"08S01", &text)
-}
-
-fn crowded() -> ErrPacket {
-    ErrPacket::own(1040, b"08004", "there is no primary, and too many clients wait for one")
-}
-
-fn no_primary(why: &str, limit: Duration) -> ErrPacket {
-    let text =
-        format!("there is no primary ({why}), and none came within {} s (failover.hold)", limit.as_secs());
-    ErrPacket::own(NO_SERVER, b"HY000", &text)
 }

@@ -20,7 +20,7 @@ use crate::routing::{Reason, Target};
 use crate::runtime::clock;
 use crate::session::{Behind, End, Source, Touched};
 use crate::sql::{Class, Statement};
-use crate::topology::{ServerId, ServerState, Trouble};
+use crate::topology::{ServerId, Trouble};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::err::ErrPacket;
 use crate::wire::execute;
@@ -273,7 +273,7 @@ impl Session {
                 None => {}
             }
             let topology = self.context.topology();
-            let serves = topology.server(id).is_some_and(|server| server.state == ServerState::Replica);
+            let serves = topology.server(id).is_some_and(|server| server.state.lets_end());
             if !serves {
                 return Err(BackendError::Closed);
             }

@@ -9,6 +9,7 @@ use zeroize::Zeroize;
 
 use super::checkout::Shelves;
 use super::context::{Context, Whose};
+use super::fate::Fate;
 use super::idle::Idle;
 use super::lease::Lease;
 use super::lent::Lent;
@@ -17,7 +18,6 @@ use super::plan::Plan;
 use super::prepared::Execution;
 use super::reach::Reach;
 use super::read_only::ReadOnly;
-use super::reign::Fate;
 use super::relay::{self, RelayError};
 use super::roster::{Card, Presence};
 use super::tally::Place;

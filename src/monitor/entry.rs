@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::gtid::Position;
+use crate::probing::errant::Executed;
 use crate::probing::{Identity, Observation, Positions};
 use crate::topology::{
     Address, Epoch, Health, History, Lag, Mark, Origin, Patience, Peak, Pulse, Server, ServerId, ServerState,
@@ -32,6 +33,19 @@ pub(super) struct Entry {
     /// Since when it has not answered, and how long that was when it was last tried.
     silent_since: Option<Instant>,
     pub(super) silent_for: Duration,
+    /// Why it may not be what it was taken for, if it may.
+    pub(super) doubt: Option<String>,
+    /// It has been seen to belong to the cluster, or an operator says so. Another cluster's primary may be found where a
+    /// replica was moved to it, and must not be written to.
+    pub(super) akin: bool,
+    /// It may take the place of a primary that does not take writes, as it has what that one wrote.
+    pub(super) heir: bool,
+    /// An operator has taken it out, and something still runs there.
+    pub(super) leaving: bool,
+    /// What it had executed when it was asked then, to be compared with the primary.
+    pub(super) executed: Option<(Instant, Executed)>,
+    /// What it has and the primary has not.
+    pub(super) errant: Option<Arc<str>>,
 }
 
 const NOT_ASKED: &str = "not asked yet";
@@ -57,7 +71,19 @@ impl Entry {
             since: None,
             silent_since: None,
             silent_for: Duration::ZERO,
+            doubt: None,
+            akin: true,
+            heir: false,
+            leaving: false,
+            executed: None,
+            errant: None,
         }
+    }
+
+    /// Whether it has a say in who leads the cluster. Before there was a primary, one that others follow and that does
+    /// not answer may be it.
+    pub(super) const fn is_believed(&self, before_any: bool) -> bool {
+        !self.leaving && self.doubt.is_none() && (self.akin || self.heir || (before_any && self.now.is_err()))
     }
 
     /// It has answered or failed to.
@@ -174,6 +200,7 @@ impl Entry {
         server.since = self.since.filter(|_| self.now.is_ok());
         let told = self.now.as_ref().ok().and_then(|observation| observation.max_connections);
         server.max_connections = told.or(server.max_connections);
+        server.errant.clone_from(&self.errant);
         server.health = self.pulse.health();
         server.warming_since = self.pulse.warming_since();
         let follows = server.state == ServerState::Replica && !self.broken;

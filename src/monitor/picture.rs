@@ -1,19 +1,24 @@
 //! The one picture of the servers, and what changes it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::entry::Entry;
 use crate::gtid::Position;
-use crate::probing::{Judgement, Known, Observation, Positions, judge, judge_settled};
+use crate::probing::discovery::Word;
+use crate::probing::errant::{ErrantWatch, Reign};
+use crate::probing::{Observation, Past, Positions, judge_after, judge_settled};
 use crate::topology::{
-    Address, Epoch, Facts, History, NoPrimary, NotServing, Origin, Patience, Server, ServerId, ServerState,
-    Topology, Trouble,
+    Epoch, Facts, History, NoPrimary, NotServing, Origin, Patience, Server, ServerId, ServerState, Topology,
+    Trouble,
 };
 
 /// What has been seen of a server.
 #[derive(Debug)]
 pub(super) enum Seen {
+    /// What the server says of itself and of others.
+    Word(Box<Word>),
     /// Who the server is and from whom it replicates; asked at this time.
     Observation(Instant, Box<Observation>),
     /// It did not say who it is.
@@ -35,11 +40,11 @@ pub(super) enum Seen {
 /// Everything known, from which snapshots are made.
 #[derive(Debug)]
 pub(super) struct Picture {
-    servers: Vec<Entry>,
+    pub(super) servers: Vec<Entry>,
     history: History<Position>,
-    topology: Topology,
+    pub(super) topology: Topology,
     /// The last primary, which stays the one whose reign it is while nobody takes writes.
-    reigning: Option<ServerId>,
+    pub(super) reigning: Option<ServerId>,
     /// Who was made the primary, or found to be it, by failover. Others that are writable are strays.
     settled: Option<ServerId>,
     /// Somebody writes on the primary under another name than its own.
@@ -48,25 +53,40 @@ pub(super) struct Picture {
     doubt: bool,
     /// How far a server has come is to be asked at once.
     haste: bool,
+    pub(super) patience: Patience,
+    /// Further servers are looked for.
+    discovers: bool,
+    /// Who follows another replica.
+    through: HashMap<ServerId, ServerId>,
+    pub(super) errants: ErrantWatch,
+    pub(super) reign: Reign,
 }
 
 impl Picture {
-    /// Servers of which nothing is known, with their weights.
-    pub(super) fn new(servers: &[(ServerId, Address, u16)], patience: Patience) -> Self {
-        let unknown = |(id, address, weight): &(ServerId, Address, u16)| Server {
-            weight: *weight,
-            ..Server::unknown(*id, address.clone())
-        };
-        let entry = |(id, address, _): &(ServerId, Address, u16)| Entry::new(*id, address.clone(), patience);
+    /// No servers yet. `discovers`: further servers are looked for.
+    pub(super) fn new(patience: Patience, discovers: bool) -> Self {
         Self {
-            servers: servers.iter().map(entry).collect(),
+            servers: Vec::new(),
             history: History::default(),
-            topology: Topology::unknown(servers.iter().map(unknown).collect()),
+            topology: Topology::unknown(Vec::new()),
             reigning: None,
             settled: None,
             mixed: false,
             doubt: false,
             haste: false,
+            patience,
+            discovers,
+            through: HashMap::new(),
+            errants: ErrantWatch::default(),
+            reign: Reign::default(),
+        }
+    }
+
+    /// The primary.
+    pub(super) const fn primary(&self) -> Option<ServerId> {
+        match self.topology.primary {
+            Ok(id) => Some(id),
+            Err(_) => None,
         }
     }
 
@@ -93,11 +113,18 @@ impl Picture {
     /// Takes in what has been seen.
     pub(super) fn see(&mut self, server: ServerId, seen: Seen) {
         let is_primary = self.topology.primary == Ok(server);
+        if let Seen::Observation(_, observation) = &seen {
+            self.recognise(server, observation);
+        }
         let Some(entry) = self.servers.iter_mut().find(|entry| entry.id == server) else { return };
         match seen {
-            Seen::Observation(asked, observation) => {
+            // Not of what it may be used for.
+            Seen::Word(_) => {}
+            Seen::Observation(asked, mut observation) => {
+                entry.executed = observation.executed.take().map(|executed| (asked, executed));
                 self.haste |= entry.observe(asked, observation);
                 self.judge();
+                self.compare(server);
             }
             Seen::Unobserved(at, problem) => {
                 entry.unobserved(at, problem);
@@ -158,7 +185,7 @@ impl Picture {
         };
         if let Some(before) = self.history.newest() {
             if !positions.committed.contains(before) {
-                self.begin_reign(server);
+                self.reign_anew(server);
             } else {
                 self.mixed |= !origin.alone_between(before, &positions.committed);
             }
@@ -183,7 +210,7 @@ impl Picture {
 
     /// Another server is the primary, or the same one has come back with less than it had. Positions of another reign
     /// cannot be compared.
-    fn begin_reign(&mut self, id: ServerId) {
+    fn reign_anew(&mut self, id: ServerId) {
         self.history.clear();
         self.servers.iter_mut().for_each(Entry::forget_positions);
         (self.topology.origin, self.mixed) = (None, false);
@@ -192,21 +219,27 @@ impl Picture {
         self.haste = true;
     }
 
-    fn judge(&mut self) {
-        let known: Vec<_> = self
-            .servers
-            .iter()
-            .map(|entry| Known {
-                id: entry.id,
-                address: &entry.address,
-                identity: entry.identity.as_ref(),
-                now: entry.now.as_deref().map_err(String::as_str),
-            })
-            .collect();
-        let judgement = match self.settled {
+    pub(super) fn judge(&mut self) {
+        let past = Past { reigning: self.reigning, through: &self.through, discovers: self.discovers };
+        let known = self.known(|_| true);
+        let mut judgement = match self.settled {
             Some(settled) => judge_settled(&known, settled),
-            None => judge(&known, self.reigning),
+            None => judge_after(&known, past),
         };
+        for entry in &self.servers {
+            let state = match (&entry.now, &entry.doubt) {
+                (Ok(_), _) if entry.leaving => NotServing::Leaving,
+                (Err(problem), None) => NotServing::Unreachable { problem: problem.clone() },
+                (_, Some(doubt)) => NotServing::Doubted { doubt: doubt.clone() },
+                (Ok(_), None) => NotServing::Doubted { doubt: STRANGER.to_owned() },
+            };
+            if entry.doubt.is_some() || entry.leaving {
+                judgement.states.insert(entry.id, state.into());
+            } else {
+                judgement.states.entry(entry.id).or_insert_with(|| state.into());
+            }
+        }
+        self.through = std::mem::take(&mut judgement.through);
         if self.is_missed_only(&judgement) {
             // Who serves cannot be judged without the primary; who does not answer serves nothing.
             let silent = |server: &&mut Server| {
@@ -223,6 +256,7 @@ impl Picture {
         if let Ok(id) = judgement.primary
             && self.reigning != Some(id)
         {
+            self.reign_anew(id);
             self.begin_reign(id);
         }
         let away =
@@ -230,7 +264,7 @@ impl Picture {
         self.topology.primary = judgement.primary;
         for server in &mut self.topology.servers {
             // Whoever follows the primary that is away has what it had: how old that is, is known.
-            let unjudged = judgement.states.get(&server.id) == Some(&NotServing::Unknown.into());
+            let unjudged = judgement.states.get(&server.id) == Some(&NotServing::NoPrimary.into());
             let follows = |entry: &Entry| {
                 let channels = entry.now.as_ref().ok().map(|observation| observation.channels.as_slice());
                 channels.is_some_and(|channels| {
@@ -248,18 +282,8 @@ impl Picture {
             if let Some(state) = judgement.states.get(&server.id).filter(|_| asked) {
                 server.state = state.clone();
             }
+            server.through = self.through.get(&server.id).copied();
         }
-    }
-
-    /// Whether the primary has only missed a question or two, and nobody else claims to be it: a loaded
-    /// server must not lock new clients out.
-    fn is_missed_only(&self, judgement: &Judgement) -> bool {
-        let nobody =
-            matches!(judgement.primary, Err(NoPrimary::NoneWritable { .. } | NoPrimary::Unreachable { .. }));
-        let reigning = self.servers.iter().find(|entry| Some(entry.id) == self.reigning);
-        nobody
-            && self.topology.primary.is_ok()
-            && reigning.is_some_and(|entry| entry.now.is_err() && entry.silent_for < GRACE)
     }
 
     fn learn(&mut self, mut facts: Facts) {
@@ -273,9 +297,8 @@ impl Picture {
     }
 }
 
-/// How long a primary that does not answer stays the primary. Its connections show soon enough whether it
-/// is there.
-const GRACE: Duration = Duration::from_secs(6);
+const STRANGER: &str = "it follows none of the servers of this cluster, so it is taken for another cluster's; ADD SERVER \
+                        uses it all the same";
 
 const LATE: &str = "it does not answer in time";
 
@@ -283,9 +306,13 @@ const LATE: &str = "it does not answer in time";
 #[allow(clippy::disallowed_methods, reason = "any moment serves as a beginning")]
 mod tests {
     use std::collections::BTreeMap;
+    use std::time::Duration;
 
     use super::*;
+    use crate::probing::errant::Executed;
+    use crate::probing::family::Kin;
     use crate::probing::{Identity, Replication};
+    use crate::topology::{Address, KnownBy};
 
     fn observed(number: u64, source: Option<u64>) -> Box<Observation> {
         let channel = |source: u64| Replication {
@@ -298,13 +325,17 @@ mod tests {
             channels: source.map(channel).into_iter().collect(),
             defaults: BTreeMap::new(),
             max_connections: None,
+            kin: Kin::default(),
+            executed: None,
         })
     }
 
     fn picture(start: Instant) -> Picture {
-        let address = |port| Address::Tcp { host: "db".into(), port };
-        let servers = [(ServerId(0), address(1), 1), (ServerId(1), address(2), 1)];
-        let mut picture = Picture::new(&servers, Patience::default());
+        let mut picture = Picture::new(Patience::default(), false);
+        for (id, port) in [(0, 1), (1, 2)] {
+            let address = Address::Tcp { host: "db".into(), port };
+            picture.add(Server::unknown(ServerId(id), address), None);
+        }
         picture.see(ServerId(0), Seen::Observation(start, observed(1, None)));
         picture.see(ServerId(1), Seen::Observation(start, observed(2, Some(1))));
         picture
@@ -402,7 +433,7 @@ mod tests {
     #[test]
     fn marks_count_while_the_primary_alone_writes() {
         let start = Instant::now();
-        let mut picture = Picture::new(&[], Patience::default());
+        let mut picture = Picture::new(Patience::default(), false);
         assert_eq!(picture.snapshot().mark(b"x"), None);
         picture = self::picture(start);
         // The primary of these tests has no real UUID, so its own transactions are another's.
@@ -410,5 +441,76 @@ mod tests {
         assert!(picture.snapshot().origin.is_some());
         picture.see(ServerId(0), Seen::Positions(start, positions("u:1-6", 1)));
         assert_eq!(picture.snapshot().origin, None);
+    }
+
+    /// A third server, found because a replica was moved to it.
+    fn with_a_stranger(start: Instant, its: impl FnOnce(&mut Observation)) -> Picture {
+        let mut picture = picture(start);
+        let address = Address::Tcp { host: "db".into(), port: 3 };
+        let known_by = KnownBy::Found { evidence: "db:2 follows it".into() };
+        picture.add(Server { known_by, ..Server::unknown(ServerId(2), address) }, None);
+        let mut stranger = observed(3, None);
+        its(&mut stranger);
+        picture.see(ServerId(1), Seen::Observation(start, observed(2, Some(3))));
+        picture.see(ServerId(2), Seen::Observation(start, stranger));
+        picture
+    }
+
+    #[test]
+    fn a_server_that_was_found_does_not_depose_a_primary_that_takes_writes() {
+        let start = Instant::now();
+        let mut picture = with_a_stranger(start, |_| {});
+        let snapshot = picture.snapshot();
+        assert_eq!((&snapshot.primary, snapshot.epoch), (&Ok(ServerId(0)), Epoch(1)));
+        assert!(matches!(
+            snapshot.server(ServerId(2)).unwrap().state,
+            ServerState::NotServing(NotServing::Doubted { .. })
+        ));
+        let moved = &snapshot.server(ServerId(1)).unwrap().state;
+        assert!(matches!(moved, ServerState::NotServing(NotServing::WrongSource { .. })), "{moved:?}");
+        // An operator may say that it belongs here; then it is as if it had been listed.
+        picture.vouch(ServerId(2));
+        assert_eq!(picture.snapshot().primary, Ok(ServerId(2)));
+    }
+
+    #[test]
+    fn a_server_that_was_found_may_follow_a_primary_whose_transactions_it_has() {
+        let start = Instant::now();
+        let demoted = |picture: &mut Picture| {
+            let mut old = observed(1, None);
+            old.identity.read_only = true;
+            picture.see(ServerId(0), Seen::Observation(start, old));
+            let mut new = observed(3, None);
+            new.executed = Some(Executed::MySql(format!("{U}:1-9").parse().unwrap()));
+            picture.see(ServerId(2), Seen::Observation(start, new));
+            picture.snapshot().primary.clone()
+        };
+        let mut picture = with_a_stranger(start, |_| {});
+        assert!(demoted(&mut picture).is_err(), "it has nothing of what was written here");
+        let mut picture = with_a_stranger(start, |_| {});
+        picture.reign.uuids.insert(U.to_owned());
+        assert_eq!(demoted(&mut picture), Ok(ServerId(2)));
+    }
+
+    #[test]
+    fn what_named_servers_settle_needs_no_further_one() {
+        let start = Instant::now();
+        let picture = picture(start);
+        assert_eq!(picture.head(|_| true), Some(ServerId(0)));
+        assert_eq!(picture.head(|id| id == ServerId(0)), None, "nobody that was named follows it");
+    }
+
+    #[test]
+    fn who_is_removed_is_watched_until_it_is_forgotten() {
+        let mut picture = picture(Instant::now());
+        picture.let_go(ServerId(1));
+        assert!(picture.snapshot().server(ServerId(1)).unwrap().leaving);
+        picture.see(ServerId(1), Seen::Problem(Instant::now(), Trouble::Refused, "gone".into()));
+        let snapshot = picture.snapshot();
+        let state = &snapshot.server(ServerId(1)).unwrap().state;
+        assert!(matches!(state, ServerState::NotServing(NotServing::Unreachable { .. })), "{state:?}");
+        picture.remove(ServerId(1));
+        assert!(picture.snapshot().server(ServerId(1)).is_none());
+        assert_eq!(picture.snapshot().primary, Ok(ServerId(0)));
     }
 }

@@ -12,8 +12,10 @@ use super::picture::Seen;
 use super::pulse::describe;
 use super::run::{COLLATION_NAME, Settings, open};
 use crate::backend::{BackendError, Connection, Target};
+use crate::probing::family::Kin;
 use crate::probing::{
-    Identity, Observation, Replication, grants_show_views, log_is_filtered, max_connections, queries,
+    Identity, Observation, Replication, executed, grants_show_views, log_is_filtered, max_connections,
+    queries,
 };
 use crate::runtime::clock;
 use crate::topology::{Catalog, Collations, Facts, Flavor, Hindrance, ServerId, Topology};
@@ -56,6 +58,7 @@ impl Prober {
         let mut defaults = std::collections::BTreeMap::new();
         let mut knows_facts = false;
         let mut reading = Reading::default();
+        let mut word = None;
         loop {
             let now = clock::now();
             let changed = self.changed.has_changed().unwrap_or(false);
@@ -65,13 +68,18 @@ impl Prober {
             let asked = async {
                 if changed || now >= defaults_due {
                     defaults = self.ask_defaults(&mut connection).await?;
+                    word = Some(self.ask_who(&mut connection).await?);
                     defaults_due = now + self.settings.defaults_every;
                     knows_facts = false;
                     status_due = now;
                 }
                 if now >= status_due {
                     let asked = clock::now();
-                    let observation = self.ask_status(&mut connection, defaults.clone()).await?;
+                    let mut observation = self.ask_status(&mut connection, defaults.clone()).await?;
+                    if let Some(word) = &mut word {
+                        self.ask_others(&mut connection, word, &mut observation).await?;
+                        self.tell(Seen::Word(Box::new(word.word.clone()))).await;
+                    }
                     self.tell(Seen::Observation(asked, Box::new(observation))).await;
                     status_due = now + self.settings.status_every;
                 }
@@ -153,8 +161,15 @@ impl Prober {
             }
             other => other?,
         };
-        let (channels, max_connections) = (Replication::read(&replication), max_connections(&answer));
-        Ok(Observation { identity, channels, defaults, max_connections })
+        let executed = executed(flavor, &self.ask(connection, queries::executed(flavor)).await?);
+        Ok(Observation {
+            identity,
+            channels: Replication::read(&replication),
+            defaults,
+            max_connections: max_connections(&answer),
+            kin: Kin::default(),
+            executed,
+        })
     }
 
     async fn ask_facts(

@@ -1,18 +1,21 @@
-//! Starts the probers, keeps the picture, publishes it.
+//! Starts the watch, publishes what it sees.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::picture::{Picture, Seen};
-use super::prober::Prober;
-use super::pulse::Pulse;
+use super::keeper::{Keeper, LookedUp};
+use super::orders::{Operator, Order};
+use super::picture::Seen;
+use super::watchers::{Watchers, Way};
 use crate::auth::Secret;
 use crate::backend::{BackendError, Connection, Credentials, Purpose, Target};
+use crate::probing::discovery::Networks;
 use crate::runtime::{clock, tasks};
-use crate::topology::{Health, NotServing, Patience, ServerId, ServerState, Topology, Trouble};
+use crate::topology::{Address, Health, NotServing, Patience, ServerId, ServerState, Topology, Trouble};
 use crate::wire::capabilities::Capabilities;
 
 /// How the servers are watched.
@@ -41,6 +44,28 @@ pub struct Settings {
     /// Somebody wants to know what stored code does to a session. It is not asked before: on a server with many tables
     /// the answer takes its time.
     pub stored_code_wanted: Arc<AtomicBool>,
+    /// Whether and where further servers are looked for.
+    pub discovery: Option<Discovery>,
+}
+
+/// How further servers are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discovery {
+    /// Where they may be.
+    pub networks: Networks,
+    /// One is forgotten when for so long it has not answered and nobody has named it.
+    pub forget_after: Duration,
+}
+
+/// The servers to begin with.
+#[derive(Debug)]
+pub struct Start {
+    /// Their addresses; they are numbered in this order.
+    pub servers: Vec<Address>,
+    /// Weights of servers that have one, by address.
+    pub weights: BTreeMap<Address, u16>,
+    /// How they are reached.
+    pub way: Way,
 }
 
 impl Settings {
@@ -59,6 +84,7 @@ impl Settings {
             status_every: Duration::from_secs(1),
             defaults_every: Duration::from_secs(10),
             stored_code_wanted: Arc::default(),
+            discovery: None,
         }
     }
 }
@@ -74,6 +100,8 @@ pub struct Handles {
     pub changed: Arc<watch::Sender<u64>>,
     /// Hears what goes wrong with servers while they serve clients.
     pub troubles: Troubles,
+    /// Takes servers in and out.
+    pub operator: Operator,
 }
 
 impl Handles {
@@ -117,44 +145,35 @@ impl Troubles {
     }
 }
 
-/// Starts watching, and returns when every server has been asked once.
-pub async fn start(targets: Vec<(Target, u16)>, settings: Settings) -> Handles {
-    let known: Vec<_> =
-        targets.iter().map(|(target, weight)| (target.server, target.address.clone(), *weight)).collect();
-    let mut picture = Picture::new(&known, settings.patience);
-    let (publish, mut topology) = watch::channel(picture.snapshot());
+/// Starts watching, and returns when every server has been asked once, those among them that were found on the way.
+pub async fn start(start: Start, settings: Settings) -> Handles {
+    let (publish, mut topology) = watch::channel(Arc::new(Topology::unknown(Vec::new())));
     let hurry = Arc::new(watch::channel(0).0);
-    let (doubt, _) = watch::channel(0);
     let changed = Arc::new(watch::Sender::new(0));
     let (send, seen) = mpsc::channel(64);
+    let (order, orders) = mpsc::channel(4);
+    let (find, found) = mpsc::channel(64);
     let settings = Arc::new(settings);
-    for (target, _) in targets {
-        let pulse = Pulse {
-            target: target.clone(),
-            settings: Arc::clone(&settings),
-            seen: send.clone(),
-            hurry: hurry.subscribe(),
-        };
-        let prober = Prober {
-            target,
-            settings: Arc::clone(&settings),
-            seen: send.clone(),
-            doubted: doubt.subscribe(),
-            changed: changed.subscribe(),
-            topology: topology.clone(),
-        };
-        tasks::spawn("pulse", pulse.run());
-        tasks::spawn("prober", prober.run());
-    }
+    let watchers = Watchers {
+        way: start.way,
+        settings: Arc::clone(&settings),
+        seen: send.clone(),
+        hurry: Arc::clone(&hurry),
+        doubt: watch::Sender::new(0),
+        changed: Arc::clone(&changed),
+        topology: topology.clone(),
+        running: HashMap::new(),
+    };
+    let keeper = Keeper::new(&start.servers, start.weights, watchers, find);
     let freshness_wanted = Arc::new(Notify::new());
     tasks::spawn("pacer", pace(Arc::clone(&freshness_wanted), Arc::clone(&hurry), settings.positions_pause));
     let (complete, completed) = tokio::sync::oneshot::channel();
-    tasks::spawn("monitor", keep(picture, seen, publish, doubt, Arc::clone(&hurry), complete));
+    tasks::spawn("monitor", keep(keeper, Inbox { seen, orders, found }, publish, complete));
     // The monitor ends only with the process.
     let _ = completed.await;
     topology.mark_unchanged();
     let troubles = Troubles { seen: send, wanted: Arc::clone(&freshness_wanted) };
-    Handles { topology, freshness_wanted, changed, troubles }
+    Handles { topology, freshness_wanted, changed, troubles, operator: Operator(order) }
 }
 
 /// A connection in the name of the control account.
@@ -189,43 +208,68 @@ async fn pace(wanted: Arc<Notify>, hurry: Arc<watch::Sender<u64>>, pause: Durati
     }
 }
 
+/// What the monitor hears.
+struct Inbox {
+    seen: mpsc::Receiver<(ServerId, Seen)>,
+    orders: mpsc::Receiver<Order>,
+    found: mpsc::Receiver<LookedUp>,
+}
+
+impl Inbox {
+    /// Waits for something and takes it in. False where nobody is left to say anything.
+    async fn take_in(&mut self, keeper: &mut Keeper) -> bool {
+        tokio::select! {
+            seen = self.seen.recv() => {
+                let Some((server, what)) = seen else { return false };
+                keeper.see(server, what);
+                while let Ok((server, what)) = self.seen.try_recv() {
+                    keeper.see(server, what);
+                }
+            }
+            Some(Order { what, done }) = self.orders.recv() => {
+                // Whoever has given it up has been told that it was not done in time.
+                let _ = done.send(keeper.order(what));
+            }
+            Some(found) = self.found.recv() => keeper.looked_up(found),
+            () = clock::sleep(keeper.next_look()) => {}
+        }
+        keeper.tick();
+        true
+    }
+}
+
 async fn keep(
-    mut picture: Picture,
-    mut seen: mpsc::Receiver<(ServerId, Seen)>,
+    mut keeper: Keeper,
+    mut inbox: Inbox,
     publish: watch::Sender<Arc<Topology>>,
-    doubt: watch::Sender<u64>,
-    hurry: Arc<watch::Sender<u64>>,
     complete: tokio::sync::oneshot::Sender<()>,
 ) {
     let mut complete = Some(complete);
     let mut known_since = None;
-    let mut reported = picture.snapshot();
-    while let Some((server, what)) = seen.recv().await {
-        picture.see(server, what);
-        while let Ok((server, what)) = seen.try_recv() {
-            picture.see(server, what);
+    let mut reported = keeper.picture.snapshot();
+    publish.send_replace(Arc::clone(&reported));
+    while inbox.take_in(&mut keeper).await {
+        if keeper.picture.takes_doubt() {
+            keeper.watchers.doubt.send_modify(|count| *count += 1);
         }
-        if picture.takes_doubt() {
-            doubt.send_modify(|count| *count += 1);
+        if keeper.picture.takes_haste() {
+            keeper.watchers.hurry.send_modify(|count| *count += 1);
         }
-        if picture.takes_haste() {
-            hurry.send_modify(|count| *count += 1);
-        }
-        let snapshot = picture.snapshot();
+        let snapshot = keeper.picture.snapshot();
         publish.send_replace(Arc::clone(&snapshot));
         // Before every server has been asked, what is missing is no news.
-        if picture.is_complete() {
+        if keeper.is_complete() {
             report(&reported, &snapshot);
             reported = Arc::clone(&snapshot);
         }
         // Greetings need the facts, which come right after the primary is known.
-        let known = picture.is_complete() && (snapshot.primary.is_err() || snapshot.facts.is_some());
+        let known = keeper.is_complete() && (snapshot.primary.is_err() || snapshot.facts.is_some());
         let since = *known_since.get_or_insert_with(clock::now);
         if !known {
             known_since = None;
         }
         // Who would read on the primary first might stay there.
-        let dated = picture.is_dated() || clock::now().saturating_duration_since(since) > DATED_WITHIN;
+        let dated = keeper.picture.is_dated() || clock::now().saturating_duration_since(since) > DATED_WITHIN;
         if known
             && dated
             && let Some(complete) = complete.take()
@@ -262,7 +306,7 @@ fn report(before: &Topology, after: &Topology) {
             continue;
         }
         match &server.state {
-            ServerState::NotServing(NotServing::Unknown) => {}
+            ServerState::NotServing(NotServing::Unknown | NotServing::NoPrimary | NotServing::Leaving) => {}
             ServerState::Primary => tracing::info!(%address, "serves as primary"),
             ServerState::Replica => tracing::info!(%address, "serves as replica"),
             ServerState::NotServing(why) => tracing::warn!(%address, %why, "serves nothing"),

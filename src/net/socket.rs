@@ -51,20 +51,28 @@ pub enum ConnectError {
 }
 
 impl Socket {
-    /// Connects within `limit`. Names are looked up each time, and each of their addresses is tried.
-    pub async fn connect(address: &Address, limit: Duration) -> Result<Self, ConnectError> {
-        clock::within(limit, Self::connect_unbounded(address))
+    /// Connects within `limit`. Names are looked up each time, and each of their addresses is tried; where `only` says
+    /// which addresses it may be, the name is not looked up, since somebody else may say by now where it leads.
+    pub async fn connect(
+        address: &Address,
+        only: Option<&[IpAddr]>,
+        limit: Duration,
+    ) -> Result<Self, ConnectError> {
+        clock::within(limit, Self::connect_unbounded(address, only))
             .await
             .unwrap_or_else(|late| Err(ConnectError::TimedOut { address: address.clone(), source: late }))
     }
 
-    async fn connect_unbounded(address: &Address) -> Result<Self, ConnectError> {
+    async fn connect_unbounded(address: &Address, only: Option<&[IpAddr]>) -> Result<Self, ConnectError> {
         let unreachable = |source| ConnectError::Unreachable { address: address.clone(), source };
         match address {
             Address::Unix(path) => UnixStream::connect(path).await.map(Self::Unix).map_err(unreachable),
             Address::Tcp { host, port } => {
                 let resolve = |source| ConnectError::Resolve { address: address.clone(), source };
-                let found = tokio::net::lookup_host((host.as_str(), *port)).await.map_err(resolve)?;
+                let found: Vec<SocketAddr> = match only {
+                    Some(only) => only.iter().map(|ip| SocketAddr::new(*ip, *port)).collect(),
+                    None => tokio::net::lookup_host((host.as_str(), *port)).await.map_err(resolve)?.collect(),
+                };
                 let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
                 for candidate in found {
                     match TcpStream::connect(candidate).await {

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use super::places::{Offer, Place, Places, Turn};
@@ -51,7 +52,8 @@ impl Default for Limits {
 #[derive(Debug)]
 pub struct ServerLimits {
     limits: Limits,
-    servers: HashMap<ServerId, Server>,
+    /// Replaced as a whole when a server comes or goes.
+    servers: ArcSwap<HashMap<ServerId, Arc<Server>>>,
     /// Connections proven before this serve nobody: accounts or defaults have changed since.
     aged_at: Mutex<Option<Instant>>,
 }
@@ -62,6 +64,8 @@ struct Server {
     places: Arc<Places>,
     /// Clients that leave a reply unread while they hold a connection: at most half as many (HAZARDS 27).
     stalled: Arc<AtomicUsize>,
+    /// There are no places any more, and connections are closed as they come back.
+    leaving: AtomicBool,
 }
 
 /// A client that holds a connection and does not read from it, for as long as this lives.
@@ -75,18 +79,44 @@ impl Drop for Stalled {
 }
 
 impl ServerLimits {
-    /// All places free.
+    /// No servers yet.
     #[must_use]
-    pub fn new(
-        limits: Limits,
-        counters: impl IntoIterator<Item = (ServerId, telemetry::Server)>,
-    ) -> Arc<Self> {
-        let server = |(id, counters)| {
-            let places = Places::new(id, &limits, counters);
-            (id, Server { places, stalled: Arc::default() })
+    pub fn new(limits: Limits) -> Arc<Self> {
+        Arc::new(Self { limits, servers: ArcSwap::default(), aged_at: Mutex::new(None) })
+    }
+
+    /// There are these servers now. New ones have all their places free; at those that are gone there are none any
+    /// more, and connections to them are closed as they come back.
+    ///
+    /// Each is said to be leaving or not: from one that is, connections are closed as they come back, and there are no
+    /// new ones.
+    pub fn follow(&self, servers: &[(ServerId, bool)], counters: impl Fn(ServerId) -> telemetry::Server) {
+        let known = self.servers.load();
+        for (id, leaving) in servers {
+            if let Some(known) = known.get(id) {
+                known.leaving.store(*leaving, Ordering::SeqCst);
+            }
+        }
+        if known.len() == servers.len() && servers.iter().all(|(id, _)| known.contains_key(id)) {
+            return;
+        }
+        for (_, gone) in known.iter().filter(|(id, _)| !servers.iter().any(|(other, _)| other == *id)) {
+            gone.places.counters.show(None);
+            gone.places.counters.idle.set(0.0);
+        }
+        let server = |id: ServerId| match known.get(&id) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let places = Places::new(id, &self.limits, counters(id));
+                Arc::new(Server { places, stalled: Arc::default(), leaving: AtomicBool::new(false) })
+            }
         };
-        let servers = counters.into_iter().map(server).collect();
-        Arc::new(Self { limits, servers, aged_at: Mutex::new(None) })
+        self.servers.store(Arc::new(servers.iter().map(|(id, _)| (*id, server(*id))).collect()));
+    }
+
+    /// Whether a server is there.
+    pub(super) fn knows(&self, id: ServerId) -> bool {
+        self.servers.load().get(&id).is_some_and(|server| !server.leaving.load(Ordering::SeqCst))
     }
 
     /// The bounds.
@@ -111,6 +141,9 @@ impl ServerLimits {
     /// # Errors
     /// None is free, or the user has all that it may have.
     pub fn place_now(&self, id: ServerId, claim: Claim<'_>) -> Result<Place, Shortage> {
+        if !self.knows(id) {
+            return Err(Shortage::Server { limit: 0 });
+        }
         self.server(id)?.places.now(claim)
     }
 
@@ -126,27 +159,30 @@ impl ServerLimits {
 
     /// Offers a connection of a shelf to those who wait for one.
     pub(super) fn offer(&self, connection: Connection, user: &[u8], shelf: usize) -> Offer {
-        match self.servers.get(&connection.server()) {
-            Some(server) => server.places.offer(connection, user, shelf),
-            None => Offer::Keep(connection, 0),
+        match self.servers.load().get(&connection.server()) {
+            Some(server) if !server.leaving.load(Ordering::SeqCst) => {
+                server.places.offer(connection, user, shelf)
+            }
+            // It is gone, or going.
+            Some(_) | None => Offer::Close(connection),
         }
     }
 
     /// Whether somebody has got in line for a connection to a server since so many had.
     pub(super) fn has_come_since(&self, id: ServerId, arrivals: u64) -> bool {
-        self.servers.get(&id).is_some_and(|server| server.places.has_come_since(arrivals))
+        self.servers.load().get(&id).is_some_and(|server| server.places.has_come_since(arrivals))
     }
 
     /// How many wait for a connection to a server.
     #[must_use]
     pub fn waiting(&self, id: ServerId) -> usize {
-        self.servers.get(&id).map_or(0, |server| server.places.waiting())
+        self.servers.load().get(&id).map_or(0, |server| server.places.waiting())
     }
 
     /// Lets a client hold a connection that it does not read from, unless half of them are held so already.
     #[must_use]
     pub fn may_stall(&self, id: ServerId) -> Option<Stalled> {
-        let server = self.servers.get(&id)?;
+        let server = self.server(id).ok()?;
         let most = server.places.allowed().div_ceil(2);
         let before = server.stalled.fetch_add(1, Ordering::SeqCst);
         let stalled = Stalled(Arc::clone(&server.stalled));
@@ -156,7 +192,7 @@ impl ServerLimits {
     /// Time has passed: what a server has refused is tried again. `max_connections` says what it takes at all, where
     /// that is known.
     pub fn ease(&self, max_connections: impl Fn(ServerId) -> Option<usize>, now: Instant) {
-        for (id, server) in &self.servers {
+        for (id, server) in self.servers.load().iter() {
             server.places.ease(max_connections(*id), now);
         }
     }
@@ -164,31 +200,36 @@ impl ServerLimits {
     /// Most connections to a server by now.
     #[must_use]
     pub fn allowed(&self, id: ServerId) -> usize {
-        self.servers.get(&id).map_or(0, |server| server.places.allowed())
+        self.servers.load().get(&id).map_or(0, |server| server.places.allowed())
     }
 
     /// Connections to a server, in use and idle.
     #[must_use]
     pub fn open(&self, id: ServerId) -> usize {
-        self.servers.get(&id).map_or(0, |server| server.places.open())
+        self.servers.load().get(&id).map_or(0, |server| server.places.open())
     }
 
     /// Counts a connection that could not be opened.
     pub fn failed(&self, id: ServerId) {
-        if let Some(server) = self.servers.get(&id) {
+        if let Some(server) = self.servers.load().get(&id) {
             server.places.counters.connect_failures.increment(1);
         }
     }
 
-    /// Shows how many connections to a server are idle.
-    pub fn show_idle(&self, idle: impl Fn(ServerId) -> usize) {
-        for (id, server) in &self.servers {
+    /// Shows how many connections to a server are idle, and what it is by now.
+    pub fn show(
+        &self,
+        idle: impl Fn(ServerId) -> usize,
+        standing: impl Fn(ServerId) -> Option<telemetry::Standing>,
+    ) {
+        for (id, server) in self.servers.load().iter() {
+            server.places.counters.show(standing(*id));
             server.places.counters.idle.set(u32::try_from(idle(*id)).map_or(f64::MAX, f64::from));
         }
     }
 
-    fn server(&self, id: ServerId) -> Result<&Server, Shortage> {
-        self.servers.get(&id).ok_or(Shortage::Server { limit: 0 })
+    fn server(&self, id: ServerId) -> Result<Arc<Server>, Shortage> {
+        self.servers.load().get(&id).map(Arc::clone).ok_or(Shortage::Server { limit: 0 })
     }
 }
 
@@ -200,11 +241,10 @@ mod tests {
 
     fn limits(per_server: usize, waiting_room: usize) -> Arc<ServerLimits> {
         let registry = telemetry::Registry::new();
-        let counters = [1, 2].map(|id| (ServerId(id), telemetry::Server::new(&registry, "db")));
-        ServerLimits::new(
-            Limits { per_server: Some(per_server), waiting_room, ..Limits::default() },
-            counters,
-        )
+        let limits = Limits { per_server: Some(per_server), waiting_room, ..Limits::default() };
+        let limits = ServerLimits::new(limits);
+        limits.follow(&[1, 2].map(|id| (ServerId(id), false)), |_| telemetry::Server::new(&registry, "db"));
+        limits
     }
 
     const APP: Claim<'_> = Claim { user: b"app", most: None };
@@ -229,6 +269,23 @@ mod tests {
         assert!(stalled.is_some() && limits.may_stall(id).is_none());
         drop(stalled);
         assert!(limits.may_stall(id).is_some() && limits.may_stall(ServerId(9)).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn servers_come_and_go() {
+        let limits = limits(1, 1);
+        let counters = |_| telemetry::Server::new(&telemetry::Registry::new(), "db");
+        let held = limits.place_now(ServerId(1), APP).unwrap();
+        limits.follow(&[(ServerId(1), true), (ServerId(2), false), (ServerId(3), false)], counters);
+        assert!(limits.place_now(ServerId(1), APP).is_err(), "it is going");
+        assert_eq!(limits.open(ServerId(1)), 1);
+        limits.follow(&[2, 3].map(|id| (ServerId(id), false)), counters);
+        assert_eq!(limits.open(ServerId(1)), 0);
+        assert!(limits.place_now(ServerId(3), APP).is_ok());
+        limits.follow(&[1, 2].map(|id| (ServerId(id), false)), counters);
+        assert!(limits.place_now(ServerId(1), APP).is_ok(), "another one, with places of its own");
+        drop(held);
+        assert_eq!(limits.open(ServerId(1)), 0);
     }
 
     #[tokio::test(start_paused = true)]

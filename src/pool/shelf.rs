@@ -1,6 +1,6 @@
 //! Where idle connections stand.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -251,11 +251,29 @@ impl Pool {
 
     /// Closes idle connections past their time and forgets shelves that nobody uses.
     pub fn expire(&self, now: Instant) {
+        // One may have been put back while its server was on its way out.
+        let keys: HashSet<ServerId> = self.shelves.lock().keys().map(|key| key.server).collect();
+        keys.into_iter()
+            .filter(|server| !self.limits.knows(*server))
+            .for_each(|gone| self.leave_server(gone));
         let mut shelves = self.shelves.lock();
         shelves.retain(|_, shelf| {
             let left = shelf.expire(self.limits.limits(), now);
             left > 0 || Arc::strong_count(shelf) > 1 || shelf.filled.lock().is_some()
         });
+    }
+
+    /// A server is gone: its idle connections are closed, and none is kept ready there any more.
+    pub fn leave_server(&self, server: ServerId) {
+        let of_server: Vec<Arc<Shelf>> = {
+            let mut shelves = self.shelves.lock();
+            shelves.extract_if(|key, _| key.server == server).map(|(_, shelf)| shelf).collect()
+        };
+        for shelf in of_server {
+            *shelf.filled.lock() = None;
+            let idle = std::mem::take(&mut *shelf.idle.lock());
+            idle.into_iter().for_each(|idle| idle.connection.leave());
+        }
     }
 
     /// Takes a place at a server if one is free, or can be made free by closing an idle connection.

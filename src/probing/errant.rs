@@ -128,6 +128,24 @@ pub struct Reign {
     pub server_ids: BTreeSet<u32>,
 }
 
+impl Reign {
+    /// Before the first primary.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.uuids.is_empty() && self.server_ids.is_empty()
+    }
+
+    /// Whether a server has anything that a primary of this chain wrote. Without it, it is of another cluster, whoever
+    /// may follow it. MariaDB's server ids are small numbers, which another cluster may have too.
+    #[must_use]
+    pub fn has_written(&self, executed: &Executed) -> bool {
+        match executed {
+            Executed::MySql(set) => !set.only(|uuid| self.uuids.contains(uuid)).is_empty(),
+            Executed::MariaDb(state) => state.iter().any(|(_, server, _)| self.server_ids.contains(&server)),
+        }
+    }
+}
+
 /// What was missing on the primary when servers were last asked.
 #[derive(Debug, Clone, Default)]
 pub struct ErrantWatch(BTreeMap<ServerId, VecDeque<Surplus>>);
@@ -224,6 +242,18 @@ mod tests {
         let stuck = ("0-1-9", "0-1-8");
         check(&[stuck, stuck, stuck], &[None, None, Some("0-1-9")]);
         check(&[("", "0-1-8"), ("0-1-8", "0-1-8,0-3-5")], &[None, None]);
+    }
+
+    #[test]
+    fn a_server_of_another_cluster_has_nothing_of_this_one() {
+        let reign = Reign { uuids: [PRIMARY.to_owned()].into(), server_ids: [1].into() };
+        let check = |executed: &Executed, expected| assert_eq!(reign.has_written(executed), expected);
+        check(&mysql("p:1-8,r:1"), true);
+        check(&mysql("r:1-9"), false);
+        check(&mysql(""), false);
+        check(&mariadb("0-2-5,0-1-9"), true);
+        check(&mariadb("0-3-12"), false);
+        assert!(Reign::default().is_empty() && !reign.is_empty());
     }
 
     #[test]

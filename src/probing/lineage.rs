@@ -1,5 +1,6 @@
 //! Where a server's data comes from: the primary, or another replica that has it from there.
 
+use super::families;
 use super::observe::{Observation, Replication};
 use super::roles::{Known, is_source};
 use crate::topology::{NotServing, ServerId};
@@ -15,6 +16,9 @@ pub(super) fn lineage(
     primary: &Known<'_>,
     servers: &[Known<'_>],
 ) -> Result<(), NotServing> {
+    if let Some(of_kin) = primary.now.ok().and_then(|primary| families::of_kin(seen, primary)) {
+        return of_kin;
+    }
     let mut above = source(seen, primary, servers)?;
     runs(seen)?;
     let stranger = || {
@@ -26,17 +30,17 @@ pub(super) fn lineage(
         if above.id == primary.id {
             return Ok(());
         }
-        let address = above.address;
-        let seen = above.now.map_err(|problem| NotServing::Stopped {
-            problem: format!("its source {address} cannot be asked: {problem}"),
-        })?;
-        above = source(seen, primary, servers).map_err(|_| stranger())?;
-        runs(seen).map_err(|why| match why {
-            NotServing::Stopped { problem } => {
-                NotServing::Stopped { problem: format!("on its source {address}, {problem}") }
-            }
-            other => other,
-        })?;
+        let middle = || above.address.to_string();
+        let broken = |why: NotServing| NotServing::ChainBroken { middle: middle(), problem: why.to_string() };
+        let seen = above
+            .now
+            .map_err(|problem| NotServing::ChainSilent { middle: middle(), problem: problem.to_owned() })?;
+        if let Some(of_kin) = primary.now.ok().and_then(|primary| families::of_kin(seen, primary)) {
+            return of_kin.map_err(broken);
+        }
+        let next = source(seen, primary, servers).map_err(|_| stranger())?;
+        runs(seen).map_err(broken)?;
+        above = next;
     }
     Err(stranger())
 }

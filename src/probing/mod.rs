@@ -15,17 +15,18 @@ pub mod queries;
 pub mod standing;
 pub mod survey;
 
+mod families;
 mod grants_page;
-
 mod lineage;
 mod observe;
 mod roles;
 
 pub use grants_page::grants_page;
 pub use observe::{
-    Identity, Observation, Positions, Replication, grants_show_views, log_is_filtered, max_connections,
+    Identity, Observation, Positions, Replication, executed, grants_show_views, log_is_filtered,
+    max_connections,
 };
-pub use roles::{Judgement, Known, Past, judge, judge_after, judge_settled};
+pub use roles::{Judgement, Known, Past, follows, judge, judge_after, judge_settled};
 
 #[cfg(test)]
 mod tests;

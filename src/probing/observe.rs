@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::errant::Executed;
+use super::family::Kin;
 use super::grants::Grants;
 use crate::gtid::{BadGtid, Position};
 use crate::topology::Flavor;
@@ -18,6 +20,20 @@ pub struct Observation {
     pub defaults: BTreeMap<String, String>,
     /// `max_connections`.
     pub max_connections: Option<usize>,
+    /// What it says of the cluster it is in.
+    pub kin: Kin,
+    /// All that it has executed, where it says.
+    pub executed: Option<Executed>,
+}
+
+/// Reads the answer to [`super::queries::executed`].
+#[must_use]
+pub fn executed(flavor: Flavor, answer: &Answer) -> Option<Executed> {
+    let text = answer.value("executed")?;
+    Some(match flavor {
+        Flavor::MySql => Executed::MySql(text.parse().ok()?),
+        Flavor::MariaDb => Executed::MariaDb(text.parse().ok()?),
+    })
 }
 
 /// Reads `max_connections` out of the answer to [`super::queries::identity`].

@@ -29,6 +29,15 @@ pub const fn replication(flavor: Flavor) -> &'static str {
 /// The same for MySQL 8.0 before 8.0.22, which answers a syntax error to [`replication`].
 pub const OLD_REPLICATION: &str = "SHOW SLAVE STATUS";
 
+/// Everything that the server has executed, see [`super::errant::Executed`].
+#[must_use]
+pub const fn executed(flavor: Flavor) -> &'static str {
+    match flavor {
+        Flavor::MySql => "SELECT @@global.gtid_executed AS executed",
+        Flavor::MariaDb => "SELECT @@global.gtid_binlog_state AS executed",
+    }
+}
+
 /// How far the server has come: what replicas can come to have of it, and what it has applied itself.
 /// MySQL has one set for both. Beside it what shows at once that the server's role has changed.
 #[must_use]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::families;
 use super::lineage::{lineage, middle};
 use super::observe::{Identity, Observation, Replication};
 use crate::session::levels;
@@ -25,6 +26,8 @@ pub struct Past<'a> {
     pub reigning: Option<ServerId>,
     /// [`Judgement::through`] of the last judgement.
     pub through: &'a HashMap<ServerId, ServerId>,
+    /// Further servers are looked for, so that a server which is known alone and replicates from somebody is no primary.
+    pub discovers: bool,
 }
 
 /// One server and what is known of it.
@@ -50,14 +53,15 @@ pub struct Known<'a> {
 /// believed only if others follow it: else it may be one that was forgotten, and two would be written to.
 #[must_use]
 pub fn judge(servers: &[Known<'_>], reigning: Option<ServerId>) -> Judgement {
-    judge_after(servers, Past { reigning, through: &HashMap::new() })
+    judge_after(servers, Past { reigning, through: &HashMap::new(), discovers: false })
 }
 
 /// The same where it is known who followed another replica before. The middle of a chain that falls silent is then not
 /// taken for a new primary that somebody follows.
 #[must_use]
 pub fn judge_after(servers: &[Known<'_>], past: Past<'_>) -> Judgement {
-    conclude(servers, primary(servers, past), past.through)
+    let primary = families::primary(servers).unwrap_or_else(|| primary(servers, past));
+    conclude(servers, primary, past.through)
 }
 
 /// The same where failover says who the primary is: that server while it takes writes, and else nobody. Others that are
@@ -87,8 +91,11 @@ fn conclude(
     let judged = |server: &Known<'_>| match (&server.now, head) {
         (Err(problem), _) => NotServing::Unreachable { problem: (*problem).to_owned() }.into(),
         (Ok(_), Some(head)) if head.id == server.id => ServerState::Primary,
-        (Ok(seen), Some(head)) => follower(seen, head, lineage(seen, head, servers)),
-        (Ok(_), None) => NotServing::Unknown.into(),
+        (Ok(seen), head) => match (families::refusal(seen), head) {
+            (Some(refusal), _) => refusal.into(),
+            (None, Some(head)) => follower(seen, head, lineage(seen, head, servers)),
+            (None, None) => NotServing::NoPrimary.into(),
+        },
     };
     let states = servers.iter().map(|server| (server.id, judged(server))).collect();
     let through = match head {
@@ -108,12 +115,28 @@ fn primary(servers: &[Known<'_>], past: Past<'_>) -> Result<ServerId, NoPrimary>
         return Err(NoPrimary::Unreachable { problems: servers.iter().filter_map(problem).collect() });
     }
     if let [only] = servers {
-        return Ok(only.id);
+        let source = only.now.ok().and_then(|seen| seen.channels.first()).filter(|_| past.discovers);
+        return match source {
+            Some(channel) => Err(NoPrimary::SourceUnknown {
+                server: only.address.to_string(),
+                source: channel.source.clone(),
+            }),
+            None => Ok(only.id),
+        };
     }
     // A server that has never been asked may be anybody's source, under an address of its own.
     let strangers = servers.iter().any(|server| server.identity.is_none());
-    let follows_one_of_them = |seen: &Observation| {
-        seen.channels.iter().any(|channel| strangers || servers.iter().any(|other| is_source(channel, other)))
+    // Of two that replicate from each other, the one that takes no writes is the other's replica.
+    let is_deputy = |server: &Known<'_>, other: &Known<'_>| {
+        let follows = |seen: &Observation| seen.channels.iter().any(|channel| is_source(channel, server));
+        other.now.is_ok_and(|seen| seen.identity.read_only && follows(seen))
+    };
+    let follows_one_of_them = |server: &Known<'_>, seen: &Observation| {
+        let above = |channel: &Replication| {
+            let mut sources = servers.iter().filter(|other| is_source(channel, other));
+            sources.any(|other| !is_deputy(server, other))
+        };
+        seen.channels.iter().any(|channel| strangers || above(channel))
     };
     let is_followed = |server: &Known<'_>| {
         let follows = |channel: &Replication| is_source(channel, server);
@@ -121,14 +144,12 @@ fn primary(servers: &[Known<'_>], past: Past<'_>) -> Result<ServerId, NoPrimary>
     };
     let candidates: Vec<_> = answering
         .iter()
-        .filter(|(_, seen)| !seen.identity.read_only && !follows_one_of_them(seen))
+        .filter(|(server, seen)| !seen.identity.read_only && !follows_one_of_them(server, seen))
+        .filter(|(_, seen)| families::refusal(seen).is_none())
         .map(|(server, _)| *server)
         .collect();
     match candidates.as_slice() {
-        [] => {
-            let silent = |server: &Known<'_>| server.now.is_err().then(|| server.address.to_string());
-            Err(NoPrimary::NoneWritable { silent: servers.iter().filter_map(silent).collect() })
-        }
+        [] => Err(nobody(servers)),
         [one] => {
             // Whom others follow is the primary, within reach or not; and so is who was it last. But who has always
             // followed a replica says nothing when that falls silent.
@@ -163,6 +184,21 @@ fn primary(servers: &[Known<'_>], past: Past<'_>) -> Result<ServerId, NoPrimary>
     }
 }
 
+/// Why there is no primary where no server that answers could be it.
+fn nobody(servers: &[Known<'_>]) -> NoPrimary {
+    let silent = |server: &Known<'_>| server.now.is_err().then(|| server.address.to_string());
+    let silent: Vec<String> = servers.iter().filter_map(silent).collect();
+    let writable = |server: &Known<'_>| server.now.is_ok_and(|seen| !seen.identity.read_only);
+    let writable: Vec<String> =
+        servers.iter().filter(|server| writable(server)).map(|server| server.address.to_string()).collect();
+    // Each of them follows another one: a circle.
+    if silent.is_empty() && writable.len() > 1 {
+        NoPrimary::SeveralWritable { servers: writable }
+    } else {
+        NoPrimary::NoneWritable { silent }
+    }
+}
+
 /// Whether `channel` reads from `server`: by UUID or server id where both are known, else by address.
 pub(super) fn is_source(channel: &Replication, server: &Known<'_>) -> bool {
     match server.identity {
@@ -172,6 +208,12 @@ pub(super) fn is_source(channel: &Replication, server: &Known<'_>) -> bool {
         Some(identity) if channel.source_server_id != 0 => identity.server_id == channel.source_server_id,
         _ => channel.source == server.address.to_string(),
     }
+}
+
+/// Whether a server replicates from one of these.
+#[must_use]
+pub fn follows(seen: &Observation, servers: &[Known<'_>]) -> bool {
+    seen.channels.iter().any(|channel| servers.iter().any(|server| is_source(channel, server)))
 }
 
 /// What a server may be used for beside this primary.

@@ -18,6 +18,8 @@ fn server(number: u64, read_only: bool, source: Option<u64>) -> Observation {
             .map(|name| (name.to_owned(), String::new()))
             .into(),
         max_connections: None,
+        kin: family::Kin::default(),
+        executed: None,
     }
 }
 
@@ -151,13 +153,17 @@ fn a_chain_serves_as_far_as_it_runs() {
     let check = |change: fn(&mut Observation), expected: NotServing| {
         assert_eq!(state(&chain(change), 3), &expected.into());
     };
-    let problem = "on its source db2:3306, the applier does not run".to_owned();
+    let broken =
+        |problem: &str| NotServing::ChainBroken { middle: "db2:3306".into(), problem: problem.into() };
     check(
         |middle| middle.channels[0].stopped = Some("the applier does not run".into()),
-        NotServing::Stopped { problem },
+        broken("replication is stopped: the applier does not run"),
     );
-    check(|middle| middle.channels[0].filtered = true, NotServing::Filtered);
-    check(|middle| middle.channels[0].delay = 7, NotServing::Delayed { seconds: 7 });
+    check(
+        |middle| middle.channels[0].filtered = true,
+        broken("it has replication filters, so it lacks data"),
+    );
+    check(|middle| middle.channels[0].delay = 7, broken("it is delayed by 7 s on purpose"));
     // A middle that does not follow the primary itself is a source like any other that is not the primary.
     let wrong = || NotServing::WrongSource { source: "db2:3306".into() };
     check(|middle| middle.channels.clear(), wrong());
@@ -186,13 +192,13 @@ fn the_middle_of_a_chain_may_fall_silent() {
             })
             .collect();
         let through = through.iter().map(|(id, middle)| (ServerId(*id), ServerId(*middle))).collect();
-        judge_after(&known, Past { reigning: Some(ServerId(1)), through: &through })
+        judge_after(&known, Past { reigning: Some(ServerId(1)), through: &through, discovers: false })
     };
     let third = server(3, true, Some(2));
     let chain = judged(&third, &[(3, 2)]);
     assert_eq!(chain.primary, Ok(ServerId(1)));
-    let problem = "its source db2:3306 cannot be asked: timed out".to_owned();
-    assert_eq!(state(&chain, 3), &NotServing::Stopped { problem }.into());
+    let silent = NotServing::ChainSilent { middle: "db2:3306".into(), problem: "timed out".into() };
+    assert_eq!(state(&chain, 3), &silent.into());
     assert_eq!(chain.through, [(ServerId(3), ServerId(2))].into(), "it is known the next time too");
     // Who followed the primary and now follows a server out of reach was perhaps moved to a new primary.
     let moved = judged(&third, &[]);
@@ -206,4 +212,88 @@ fn a_writable_server_below_a_replica_is_no_primary() {
         judged(&[Ok(server(1, false, None)), Ok(server(2, true, Some(1))), Ok(server(3, false, Some(2)))]);
     assert_eq!(judgement.primary, Ok(ServerId(1)));
     assert_eq!(state(&judgement, 3), &ServerState::Replica);
+}
+
+#[test]
+fn of_two_that_follow_each_other_the_writable_one_leads() {
+    let pair =
+        |second_read_only| judged(&[Ok(server(1, false, Some(2))), Ok(server(2, second_read_only, Some(1)))]);
+    let quiet = pair(true);
+    assert_eq!((quiet.primary, &quiet.states[&ServerId(2)]), (Ok(ServerId(1)), &ServerState::Replica));
+    let both = vec!["db1:3306".to_owned(), "db2:3306".to_owned()];
+    assert_eq!(pair(false).primary, Err(NoPrimary::SeveralWritable { servers: both }));
+}
+
+#[test]
+fn a_lone_server_whose_source_is_not_used_is_no_primary_where_further_ones_are_looked_for() {
+    let address = "db1:3306".parse().unwrap();
+    let judged = |seen: &Observation, discovers| {
+        let known =
+            Known { id: ServerId(1), address: &address, identity: Some(&seen.identity), now: Ok(seen) };
+        let past = Past { reigning: None, through: &std::collections::HashMap::new(), discovers };
+        judge_after(&[known], past).primary
+    };
+    let follower = server(1, false, Some(2));
+    let unknown = NoPrimary::SourceUnknown { server: "db1:3306".into(), source: "db2:3306".into() };
+    assert_eq!(judged(&follower, true), Err(unknown));
+    assert_eq!(judged(&follower, false), Ok(ServerId(1)));
+    assert_eq!(judged(&server(1, true, None), true), Ok(ServerId(1)));
+}
+
+/// Made from the manuals of Galera, Aurora and Group Replication; a group was tried, the others were not.
+#[test]
+fn families_are_judged_by_their_own_evidence() {
+    use super::family::{Family, Instance, Kin, Member, MemberState};
+    let galera = |number| Observation {
+        kin: Kin { family: Family::Galera, ..Kin::default() },
+        ..server(number, false, None)
+    };
+    let refused = judged(&[Ok(galera(1)), Ok(galera(2))]);
+    assert!(matches!(refused.primary, Err(NoPrimary::Family { .. })));
+    assert!(matches!(state(&refused, 1), ServerState::NotServing(NotServing::Family { .. })));
+    let mixed = judged(&[Ok(galera(1)), Ok(server(2, false, None)), Ok(server(3, true, Some(2)))]);
+    assert_eq!(mixed.primary, Ok(ServerId(2)));
+
+    let instances: Vec<Instance> = [("a", false), ("b", true)]
+        .map(|(id, writer)| Instance { id: id.into(), writer, lag: None, age: Some(0) })
+        .into();
+    let aurora = |number, instance: &str| Observation {
+        kin: Kin {
+            family: Family::Aurora,
+            instance: instance.into(),
+            instances: instances.clone(),
+            ..Kin::default()
+        },
+        ..server(number, true, None)
+    };
+    let shared = judged(&[Ok(aurora(1, "a")), Ok(aurora(2, "b"))]);
+    assert_eq!(shared.primary, Ok(ServerId(2)));
+    assert!(matches!(state(&shared, 1), ServerState::NotServing(NotServing::Family { .. })));
+    let only_readers = judged(&[Ok(aurora(1, "a")), Ok(aurora(2, "c"))]);
+    assert!(matches!(only_readers.primary, Err(NoPrimary::Group { .. })));
+
+    let member = |number: u64, own: MemberState, read_only| {
+        let row = |other: u64, state, primary| Member {
+            uuid: format!("uuid-{other}"),
+            address: None,
+            state,
+            primary,
+        };
+        let state_of = |other| if other == number { own } else { MemberState::Online };
+        let members = vec![row(1, state_of(1), true), row(2, state_of(2), false), row(3, state_of(3), false)];
+        Observation {
+            kin: Kin { family: Family::Group { name: "g".into() }, members: Some(members), ..Kin::default() },
+            ..server(number, read_only, None)
+        }
+    };
+    let group = judged(&[
+        Ok(member(1, MemberState::Online, false)),
+        Ok(member(2, MemberState::Online, true)),
+        Ok(member(3, MemberState::Recovering, true)),
+        Ok(server(4, true, Some(2))),
+    ]);
+    assert_eq!(group.primary, Ok(ServerId(1)));
+    assert_eq!(state(&group, 2), &ServerState::Replica);
+    assert_eq!(state(&group, 3), &NotServing::Group { state: "RECOVERING" }.into());
+    assert_eq!(state(&group, 4), &ServerState::Replica, "a replica of a member has the group's data");
 }

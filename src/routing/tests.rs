@@ -62,6 +62,7 @@ fn cluster(start: Instant, dates: &[Option<u64>]) -> Topology {
         servers,
         facts: Some(Arc::new(facts())),
         origin: None,
+        rejected: Arc::default(),
     }
 }
 

@@ -163,6 +163,9 @@ pub struct Server {
     pub wait_timeouts: Counter,
     /// Idle connections, set by whoever knows the pools before the metrics are rendered.
     pub idle: Gauge,
+    health: [(&'static str, Gauge); 3],
+    roles: [(&'static str, Gauge); 3],
+    lag: Gauge,
     connections: Counter,
     open: Gauge,
 }
@@ -170,7 +173,11 @@ pub struct Server {
 impl Server {
     /// Registers the counters of the server at `address`.
     pub fn new(registry: &Registry, address: &str) -> Self {
+        let of = |metric| move |word: &'static str| (word, registry.gauge(metric, &[address, word]));
         Self {
+            health: ["up", "suspect", "down"].map(of(metric::SERVER_HEALTH)),
+            roles: ["primary", "replica", "none"].map(of(metric::SERVER_ROLE)),
+            lag: registry.gauge(metric::SERVER_LAG, &[address]),
             connect_failures: registry.counter(metric::SERVER_CONNECT_FAILURES, &[address]),
             full: registry.counter(metric::SERVER_FULL, &[address]),
             waits: registry.counter(metric::POOL_WAITS, &[address]),
@@ -181,11 +188,35 @@ impl Server {
         }
     }
 
+    /// Shows what the server is by now, before the metrics are rendered; nothing where it is gone.
+    pub fn show(&self, standing: Option<Standing>) {
+        let one = |word: &str, is: Option<&str>| if is == Some(word) { 1.0 } else { 0.0 };
+        for (word, gauge) in &self.health {
+            gauge.set(one(word, standing.map(|standing| standing.health)));
+        }
+        for (word, gauge) in &self.roles {
+            gauge.set(one(word, standing.map(|standing| standing.role)));
+        }
+        let lag = standing.and_then(|standing| standing.lag);
+        self.lag.set(lag.map_or(f64::NAN, |lag| lag.as_secs_f64()));
+    }
+
     /// Counts a connection; it is open until the answer is dropped.
     pub fn connected(&self) -> Held {
         self.connections.increment(1);
         Held::new(&self.open)
     }
+}
+
+/// What a server is by now.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Standing {
+    /// `up`, `suspect` or `down`.
+    pub health: &'static str,
+    /// `primary`, `replica` or `none`.
+    pub role: &'static str,
+    /// How far it was behind when it was last asked.
+    pub lag: Option<Duration>,
 }
 
 impl std::fmt::Debug for Server {
@@ -250,6 +281,8 @@ mod tests {
         drop(ended);
         let connection = server.connected();
         server.idle.set(3.0);
+        let lag = Some(Duration::from_millis(250));
+        server.show(Some(Standing { health: "suspect", role: "replica", lag }));
 
         let text = registry.render();
         check(&text, "headgate_statements_total{target=\"primary\",reason=\"transaction\"} 1");
@@ -262,6 +295,12 @@ mod tests {
         check(&text, "headgate_sessions_open 1");
         check(&text, "headgate_server_connections_open{server=\"db1:3306\"} 1");
         check(&text, "headgate_server_connections_idle{server=\"db1:3306\"} 3");
+        check(&text, "headgate_server_health{server=\"db1:3306\",state=\"suspect\"} 1");
+        check(&text, "headgate_server_health{server=\"db1:3306\",state=\"up\"} 0");
+        check(&text, "headgate_server_role{server=\"db1:3306\",role=\"replica\"} 1");
+        check(&text, "headgate_server_lag_seconds{server=\"db1:3306\"} 0.25");
+        server.show(None);
+        check(&registry.render(), "headgate_server_health{server=\"db1:3306\",state=\"suspect\"} 0");
         check(&text, "# HELP headgate_sessions_open Clients connected now.");
         drop((session, connection));
         check(&registry.render(), "headgate_sessions_open 0");

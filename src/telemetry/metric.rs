@@ -71,6 +71,12 @@ metrics! {
     SERVER_CONNECTIONS_OPEN: Gauge "headgate_server_connections_open" ["server"];
     /// Connections to a server that wait for work in a pool.
     SERVER_CONNECTIONS_IDLE: Gauge "headgate_server_connections_idle" ["server"];
+    /// 1 for what a server's health is, 0 for the others: `up`, `suspect`, `down`. All are 0 once it is gone.
+    SERVER_HEALTH: Gauge "headgate_server_health" ["server", "state"];
+    /// 1 for what a server serves as, 0 for the others: `primary`, `replica`, `none`. All are 0 once it is gone.
+    SERVER_ROLE: Gauge "headgate_server_role" ["server", "role"];
+    /// How far a replica was behind the primary when it was last asked, in seconds; NaN where that is not known.
+    SERVER_LAG: Gauge "headgate_server_lag_seconds" ["server"];
     /// Times a client had to wait for a connection to a server.
     POOL_WAITS: Counter "headgate_pool_waits_total" ["server"];
     /// Times that wait reached its deadline.

@@ -11,6 +11,8 @@ mod metric;
 mod process;
 mod registry;
 
-pub use counters::{Counters, Held, Labelled, Labels, Logins, Server, Sessions, Statements, Traffic};
+pub use counters::{
+    Counters, Held, Labelled, Labels, Logins, Server, Sessions, Standing, Statements, Traffic,
+};
 pub use metric::{Kind, METRICS, Metric, reference};
 pub use registry::Registry;

@@ -23,8 +23,8 @@ pub use freshness::{History, Lag, Peak};
 pub use health::{Health, Patience, Pulse, Trouble};
 pub use ids::{Epoch, ServerId};
 pub use room::fitting;
-pub use server::{NotServing, Server, ServerState};
-pub use snapshot::{NoPrimary, Topology};
+pub use server::{KnownBy, NotServing, Server, ServerState};
+pub use snapshot::{NoPrimary, Rejected, Topology};
 pub use traps::{StoredCode, Traps};
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One server as last seen.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,12 @@ pub struct Server {
     pub id: ServerId,
     /// Where it is reached.
     pub address: Address,
+    /// One that was discovered may be reached at these addresses only, whatever its name leads to by now.
+    pub only: Option<Arc<[IpAddr]>>,
+    /// How Headgate came to know it.
+    pub known_by: KnownBy,
+    /// An operator has taken it out: it is here until what runs there has ended.
+    pub leaving: bool,
     /// What it may be used for.
     pub state: ServerState,
     /// Whether it can be relied on.
@@ -40,6 +47,36 @@ pub struct Server {
     pub since: Option<Instant>,
     /// Its `max_connections`, when it last answered.
     pub max_connections: Option<usize>,
+    /// The replica that it follows, where it does not follow the primary itself.
+    pub through: Option<ServerId>,
+    /// Transactions that it has and the primary has not.
+    pub errant: Option<Arc<str>>,
+}
+
+/// How Headgate came to know a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KnownBy {
+    /// `servers.addresses` names it.
+    Listed,
+    /// ADD SERVER named it.
+    Added,
+    /// Other servers told of it.
+    Found {
+        /// What they said.
+        evidence: Arc<str>,
+    },
+}
+
+impl KnownBy {
+    /// `listed`, `added` or `discovered`.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Listed => "listed",
+            Self::Added => "added",
+            Self::Found { .. } => "discovered",
+        }
+    }
 }
 
 impl Server {
@@ -49,6 +86,9 @@ impl Server {
         Self {
             id,
             address,
+            only: None,
+            known_by: KnownBy::Listed,
+            leaving: false,
             state: ServerState::NotServing(NotServing::Unknown),
             health: Health::Up,
             weight: 1,
@@ -60,6 +100,8 @@ impl Server {
             lag_peak: Duration::ZERO,
             since: None,
             max_connections: None,
+            through: None,
+            errant: None,
         }
     }
 
@@ -87,11 +129,21 @@ pub enum ServerState {
     NotServing(NotServing),
 }
 
+impl ServerState {
+    /// Whether what has begun there may go on.
+    #[must_use]
+    pub const fn lets_end(&self) -> bool {
+        matches!(self, Self::Replica | Self::NotServing(NotServing::Leaving))
+    }
+}
+
 /// Why a server serves nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotServing {
     /// Nobody has asked it yet.
     Unknown,
+    /// Nobody is the primary, so nobody knows what it has.
+    NoPrimary,
     /// It cannot be asked.
     Unreachable {
         /// What went wrong.
@@ -118,6 +170,37 @@ pub enum NotServing {
         /// By so many seconds.
         seconds: u64,
     },
+    /// A replica between it and the primary cannot be asked, so nobody knows whether data comes through.
+    ChainSilent {
+        /// The address of that replica.
+        middle: String,
+        /// What went wrong there.
+        problem: String,
+    },
+    /// A replica between it and the primary does not pass data on.
+    ChainBroken {
+        /// The address of that replica.
+        middle: String,
+        /// Why.
+        problem: String,
+    },
+    /// An operator has taken it out; what runs there ends as it would have.
+    Leaving,
+    /// It may not be what it was taken for.
+    Doubted {
+        /// Why.
+        doubt: String,
+    },
+    /// It is of a family of clusters that is not used, or not for reads.
+    Family {
+        /// Why.
+        why: String,
+    },
+    /// It has no part in its replication group at the moment.
+    Group {
+        /// Its state in the group.
+        state: &'static str,
+    },
     /// New sessions begin with other settings than on the primary.
     DefaultsDiffer {
         /// The variables.
@@ -129,7 +212,22 @@ impl fmt::Display for NotServing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown => f.write_str("not asked yet"),
+            Self::NoPrimary => f.write_str("there is no primary that it could follow"),
             Self::Unreachable { problem } => f.write_str(problem),
+            Self::ChainSilent { middle, problem } => {
+                write!(f, "it follows {middle}, which cannot be asked ({problem}); let it follow the primary")
+            }
+            Self::ChainBroken { middle, problem } => {
+                write!(f, "it follows {middle}, which passes nothing on: {problem}")
+            }
+            Self::Leaving => {
+                f.write_str("REMOVE SERVER has taken it out; it is gone when what runs there has ended")
+            }
+            Self::Doubted { doubt } => f.write_str(doubt),
+            Self::Family { why } => f.write_str(why),
+            Self::Group { state } => {
+                write!(f, "it is {state} in its replication group; START GROUP_REPLICATION on it, or wait")
+            }
             Self::Writable => f.write_str("it is writable but is not the primary; set read_only=ON on it"),
             Self::NoSource => f.write_str("it replicates from nobody"),
             Self::WrongSource { source } => {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::address::Address;
 use super::facts::Facts;
 use super::floor::{Mark, Origin};
 use super::ids::{Epoch, ServerId};
@@ -22,6 +23,21 @@ pub struct Topology {
     /// Under what name the primary writes. Nothing where others write beside it under names of their own, so that the
     /// number of a transaction says nothing of the others.
     pub origin: Option<Arc<Origin>>,
+    /// Servers that others tell of and that are not used.
+    pub rejected: Arc<[Rejected]>,
+}
+
+/// A server that others tell of and that is not used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// Where it should be reached; nothing where nobody says.
+    pub address: Option<Address>,
+    /// Its `server_uuid`, `server_id`, or the name of an Aurora instance; empty where nobody says.
+    pub name: String,
+    /// Who tells of it, and as what.
+    pub evidence: String,
+    /// Why it is not used, and what to do about it.
+    pub why: String,
 }
 
 /// Why no server takes writes.
@@ -51,6 +67,38 @@ pub enum NoPrimary {
         /// Their addresses.
         servers: Vec<String>,
     },
+    /// The only server that is known replicates from another one, which is not used.
+    SourceUnknown {
+        /// The address of the one that is known.
+        server: String,
+        /// Its source, in its own words.
+        source: String,
+    },
+    /// The replication group, or the Aurora cluster, does not say who takes writes.
+    Group {
+        /// Why not.
+        why: String,
+    },
+    /// The cluster is of a family that is not used.
+    Family {
+        /// Why.
+        why: String,
+    },
+}
+
+impl NoPrimary {
+    /// Whether servers answer and it cannot be told which of them takes writes, rather than that the primary is away.
+    #[must_use]
+    pub const fn is_ambiguous(&self) -> bool {
+        match self {
+            Self::SeveralWritable { .. } | Self::SourceUnknown { .. } | Self::Family { .. } => true,
+            Self::Unknown
+            | Self::Unreachable { .. }
+            | Self::NoneWritable { .. }
+            | Self::Deposed { .. }
+            | Self::Group { .. } => false,
+        }
+    }
 }
 
 impl fmt::Display for NoPrimary {
@@ -78,6 +126,12 @@ impl fmt::Display for NoPrimary {
                 "more than one server takes writes ({}), so none is used; set read_only=ON on all but the primary",
                 servers.join(", ")
             ),
+            Self::SourceUnknown { server, source } => write!(
+                f,
+                "{server} replicates from {source}, which is not among the servers used; SHOW DISCOVERY says why; name \
+                 it in servers.addresses, or its network in servers.networks"
+            ),
+            Self::Group { why } | Self::Family { why } => f.write_str(why),
         }
     }
 }
@@ -85,8 +139,9 @@ impl fmt::Display for NoPrimary {
 impl Topology {
     /// Before the first look.
     #[must_use]
-    pub const fn unknown(servers: Vec<Server>) -> Self {
-        Self { epoch: Epoch(0), primary: Err(NoPrimary::Unknown), servers, facts: None, origin: None }
+    pub fn unknown(servers: Vec<Server>) -> Self {
+        let (primary, rejected) = (Err(NoPrimary::Unknown), Arc::default());
+        Self { epoch: Epoch(0), primary, servers, facts: None, origin: None, rejected }
     }
 
     /// The transaction that the primary reports with an OK: the GTIDs of MySQL's session tracking, or MariaDB's

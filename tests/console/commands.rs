@@ -134,7 +134,7 @@ fn errors_say_what_to_do() {
         ("KILL 1 2", ["ERROR 1064", "write KILL [QUERY] id"]),
         ("KILL 4000000000", ["ERROR 1094", "SHOW SESSIONS lists them"]),
         ("KILL 99999999999", ["ERROR 1094", "SHOW SESSIONS lists them"]),
-        ("SELECT weight FROM servers", ["ERROR 1064", "no such column: weight"]),
+        ("SELECT wait FROM servers", ["ERROR 1064", "no such column: wait"]),
         (
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
             ["ERROR 1317", "longer than 2s"],

@@ -161,7 +161,9 @@ impl World {
                 primary,
                 rules.policy == Policy::Safe,
                 |server| {
+                    // Who has too many connections takes no commands either.
                     server.works()
+                        && !server.crowded
                         && connected[server.id]
                         && kept_up[server.id]
                         && server.logs

@@ -35,7 +35,7 @@ fn reported(headgate: &Headgate, replica: &Node) -> f64 {
 
 /// How old the newest row is that the replica shows.
 async fn truth(replica: &Node) -> f64 {
-    let rows = replica.sql("SELECT at FROM app.lag").await.unwrap();
+    let rows = replica.sql("SELECT at FROM app.lags").await.unwrap();
     now_ms() - rows[0].at(0).unwrap().parse::<f64>().unwrap()
 }
 
@@ -50,7 +50,7 @@ async fn errors(stage: &Stage, headgate: &Headgate, delay: u64) -> Vec<f64> {
     writer.spawn(async move {
         let mut connection = client.connect().await.unwrap();
         while !done.load(Ordering::Relaxed) {
-            run(&mut connection, &format!("UPDATE lag SET at = {:.3}", now_ms())).await.unwrap();
+            run(&mut connection, &format!("UPDATE lags SET at = {:.3}", now_ms())).await.unwrap();
             sleep(PACE).await;
         }
     });
@@ -71,8 +71,8 @@ async fn errors(stage: &Stage, headgate: &Headgate, delay: u64) -> Vec<f64> {
 
 async fn lags(flavor: Flavor) {
     let stage = stage(flavor).await;
-    stage.prepare(["DROP TABLE IF EXISTS app.lag", "CREATE TABLE app.lag (at DOUBLE)"]).await;
-    stage.prepare(["INSERT INTO app.lag VALUES (0)"]).await;
+    stage.prepare(["DROP TABLE IF EXISTS app.lags", "CREATE TABLE app.lags (at DOUBLE)"]).await;
+    stage.prepare(["INSERT INTO app.lags VALUES (0)"]).await;
     let headgate = stage.headgate(&[]).await;
     for delay in DELAYS {
         let mut errors: Vec<f64> = errors(&stage, &headgate, delay).await.into_iter().map(f64::abs).collect();

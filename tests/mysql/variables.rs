@@ -24,6 +24,7 @@ async fn connect(node: &Node, password: &str, purpose: Purpose) -> Connection {
     let target = Target {
         server: ServerId(0),
         address: Address::Tcp { host: address.ip().to_string(), port: address.port() },
+        only: None,
         tls: Arc::new(arc_swap::ArcSwap::from_pointee(ClientTls::load(&tls).unwrap())),
         timeout: LIMIT,
         announced: None,

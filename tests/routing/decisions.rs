@@ -114,6 +114,7 @@ fn cluster(flavor: Flavor, now: Instant) -> Topology {
         servers: vec![server(0, ServerState::Primary, None), server(1, ServerState::Replica, Some(now))],
         facts: Some(Arc::new(facts(flavor))),
         origin: None,
+        rejected: Arc::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The commands of the console, one a file.
 
 mod accept_loss;
+mod add_server;
 mod change;
 mod command;
 mod describe;
@@ -12,6 +13,7 @@ mod pause_failover;
 mod quarantine;
 mod rebuild;
 mod rejoin;
+mod remove_server;
 mod select;
 mod set;
 mod show;

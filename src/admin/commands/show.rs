@@ -16,7 +16,8 @@ impl Command for Show {
     }
 
     fn usage(&self) -> &'static str {
-        "SHOW SERVERS | POOLS | SESSIONS | ROUTES | FAILOVER | FAILOVERS | EVENTS | QUARANTINE [WHERE …] [ORDER BY …] [LIMIT …]"
+        "SHOW SERVERS | DISCOVERY | POOLS | SESSIONS | ROUTES | FAILOVER | FAILOVERS | EVENTS | QUARANTINE [WHERE …] \
+         [ORDER BY …] [LIMIT …]"
     }
 
     fn meaning(&self) -> &'static str {

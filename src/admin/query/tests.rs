@@ -12,30 +12,23 @@ use crate::admin::tables::Table;
 fn rows(table: &Table) -> Vec<Vec<Value>> {
     let (text, number) = (|text: &str| Value::text(text), Value::Integer);
     match table.name {
-        "servers" => vec![
-            vec![
-                number(0),
-                text("db1"),
-                text("primary"),
-                text("serving"),
-                number(0),
-                number(9),
-                number(3),
-                number(100),
-                number(1),
-            ],
-            vec![
-                number(1),
-                text("db2"),
-                text("replica"),
-                text("serving"),
-                Value::Null,
-                number(9),
-                number(2),
-                number(100),
-                number(2),
-            ],
-        ],
+        "servers" => [("db1", "primary", number(0), 3, 1), ("db2", "replica", Value::Null, 2, 2)]
+            .into_iter()
+            .zip(0..)
+            .map(|((address, role, age, open, idle), at)| {
+                let value = |name: &str| match name {
+                    "number" => number(at),
+                    "address" => text(address),
+                    "role" => text(role),
+                    "state" => text("serving"),
+                    "age_ms" => age.clone(),
+                    "open" => number(open),
+                    "idle" => number(idle),
+                    _ => Value::Null,
+                };
+                table.columns.iter().map(|column| value(column.name)).collect()
+            })
+            .collect(),
         "pools" => [("db1", 1), ("db2", 1), ("db2", 4)]
             .iter()
             .map(|(server, idle)| {

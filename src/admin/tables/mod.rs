@@ -1,5 +1,6 @@
 //! The tables of the console. One definition gives SHOW, SELECT, HELP and the documentation.
 
+mod discovery;
 mod events;
 mod failover;
 mod failovers;

@@ -1,6 +1,6 @@
 //! What a table is, and which there are.
 
-use super::{events, failover, failovers, pools, quarantine, routes, servers, sessions};
+use super::{discovery, events, failover, failovers, pools, quarantine, routes, servers, sessions};
 use crate::admin::answer::{ConsoleError, Value, nearest};
 use crate::admin::view::View;
 
@@ -42,8 +42,9 @@ impl Kind {
 }
 
 /// Every table there is.
-pub(in crate::admin) static TABLES: [&Table; 8] = [
+pub(in crate::admin) static TABLES: [&Table; 9] = [
     &servers::SERVERS,
+    &discovery::DISCOVERY,
     &pools::POOLS,
     &sessions::SESSIONS,
     &routes::ROUTES,

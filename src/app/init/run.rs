@@ -17,7 +17,7 @@ use crate::auth::Secret;
 use crate::config::{BackendTls, Config};
 use crate::net::tls::ClientTls;
 use crate::probing::grants::Grantee;
-use crate::probing::survey::{Plan, Survey, Surveyed, Told, audit, findings, servers};
+use crate::probing::survey::{Plan, Survey, Surveyed, Told, audit, discovery, findings, servers};
 use crate::topology::Address;
 
 /// What is wanted.
@@ -112,6 +112,9 @@ impl Run<'_> {
         let outcomes = discover(&mut survey, &administrator).await;
         let judgement = survey.judge();
         (self.say)(servers(&survey, &judgement).trim_end());
+        if let Some(line) = discovery(&survey, false) {
+            (self.say)(line.trim_end());
+        }
         outcomes.iter().for_each(|outcome| (self.say)(outcome));
         let tls = self.safest(tls, &survey);
         let control = (self.request.control_user.as_str(), self.places.password.as_path());

@@ -12,6 +12,7 @@ use crate::config::{BackendTls, LogFormat, RuntimeModel};
 use crate::election;
 use crate::failover::Hooks;
 use crate::frontend::Entrance;
+use crate::monitor::Discovery;
 use crate::pooling::Users;
 use crate::routing::{Policy, Preferences};
 use crate::topology::{Address, Patience};
@@ -35,6 +36,8 @@ pub struct Settings {
     pub preferences: BTreeMap<Box<[u8]>, Preferences>,
     /// How the servers are watched.
     pub watch: Watch,
+    /// Whether and where further servers are looked for.
+    pub discovery: Option<Discovery>,
     /// What becomes of clients while there is no primary.
     pub failover: Failover,
     /// Weights of servers that have one of their own.

@@ -104,6 +104,7 @@ impl Resolver<'_> {
             routing: routing::policy(config),
             preferences: routing::preferences(config),
             watch: routing::watch(self),
+            discovery: routing::discovery(self),
             failover: failover::failover(self),
             weights: routing::weights(self),
             runtime: Runtime {

@@ -7,6 +7,8 @@ use super::model::Watch;
 use super::resolve::{Resolver, address};
 use crate::config;
 use crate::frontend::Entrance;
+use crate::monitor::Discovery;
+use crate::probing::discovery::{Network, Networks};
 use crate::routing::{Balance, Consistency, Policy, Preferences, PrimaryReads, WhenLagging};
 use crate::topology::{Address, Patience};
 
@@ -85,6 +87,27 @@ pub(super) fn watch(resolver: &mut Resolver<'_>) -> Watch {
         resolver.problem("health.late_after", what.to_owned(), "set it to half of health.down_after or less");
     }
     watch
+}
+
+/// Whether and where further servers are looked for.
+pub(super) fn discovery(resolver: &mut Resolver<'_>) -> Option<Discovery> {
+    let servers = &resolver.reading.config.servers;
+    let networks = match &servers.networks {
+        None => Networks::Neighbours,
+        Some(named) => {
+            let range = |network: &config::Network| match *network {
+                config::Network::Unix => None,
+                config::Network::Range { address, prefix } => Some(Network::new(address, prefix)),
+            };
+            let ranges: Option<Vec<Network>> = named.iter().map(range).collect();
+            if ranges.is_none() {
+                let what = "servers.networks names unix, but servers are discovered by IP addresses";
+                resolver.problem("servers.networks", what.to_owned(), "leave it out");
+            }
+            Networks::Named(ranges.unwrap_or_default())
+        }
+    };
+    servers.discover.then_some(Discovery { networks, forget_after: servers.forget_after })
 }
 
 /// The weights of servers that have one.

@@ -20,6 +20,8 @@ pub struct Listed<'a> {
     pub claim: Option<&'a Claim>,
     /// Its word on others is believed.
     pub tells: bool,
+    /// It leads the cluster, so that whom it replicates from is none of it.
+    pub heads: bool,
 }
 
 /// A server that a known one tells of and that is none of them.
@@ -81,6 +83,8 @@ pub enum Doubt {
     },
     /// There are too many servers.
     TooMany,
+    /// An operator has taken it out.
+    Removed,
 }
 
 impl fmt::Display for Doubt {
@@ -91,7 +95,10 @@ impl fmt::Display for Doubt {
             ),
             Self::NoSuchHost { problem } => write!(f, "its name leads nowhere: {problem}"),
             Self::Outside { address } => {
-                write!(f, "{address} is outside the networks in which servers are discovered")
+                write!(
+                    f,
+                    "{address} is outside servers.networks, the networks in which servers are discovered"
+                )
             }
             Self::Unidentified => {
                 f.write_str("who must answer there is not known before its replica has reached it")
@@ -105,6 +112,7 @@ impl fmt::Display for Doubt {
                  MySQL remove its auto.cnf"
             ),
             Self::TooMany => f.write_str("there are too many servers"),
+            Self::Removed => f.write_str("REMOVE SERVER has taken it out; ADD SERVER takes it in again"),
         }
     }
 }

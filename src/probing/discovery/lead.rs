@@ -101,7 +101,7 @@ pub(super) fn leads(teller: &Listed<'_>) -> Vec<Lead> {
     let Some(word) = teller.word.filter(|_| teller.tells) else { return Vec::new() };
     let of = || teller.address.clone();
     let lead = |address, claim, evidence| Lead { address, claim, evidence, told_by: word.who.server_id };
-    let sources = word.sources.iter().map(|channel| {
+    let sources = word.sources.iter().filter(|_| !teller.heads).map(|channel| {
         let claim = Claim {
             uuid: channel.source_uuid.clone(),
             server_id: channel.source_server_id,

@@ -6,15 +6,19 @@
 
 pub mod queries;
 
+mod banned;
 mod found;
 mod lead;
+mod networks;
 mod places;
 mod roster;
 mod who;
 mod word;
 
+pub use banned::NotAdded;
 pub use found::{Doubt, Found, Listed, May, discover};
 pub use lead::{Claim, Evidence};
+pub use networks::{Network, Networks};
 pub use places::Places;
 pub use roster::{Change, Entry, Origin, Policy, Roster, Standing};
 pub use who::{Likeness, Who};

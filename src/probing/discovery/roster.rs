@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use super::banned::Banned;
 use super::found::{Doubt, Found, Listed, May, discover};
 use super::lead::{Claim, Evidence, leads};
 use super::places::Places;
@@ -25,6 +26,8 @@ pub struct Policy {
 pub enum Origin {
     /// The configuration names it: it stays, whatever it says.
     Fixed,
+    /// An operator named it since.
+    Added,
     /// Others told of it.
     Found,
 }
@@ -55,9 +58,12 @@ pub struct Entry {
     pub evidence: BTreeSet<Evidence>,
     /// One that was found may be reached at these addresses only; empty forbids it.
     pub at: BTreeSet<IpAddr>,
-    claim: Option<Claim>,
-    word: Option<Word>,
+    /// Who it must turn out to be, of one that was found.
+    pub claim: Option<Claim>,
+    pub(super) word: Option<Word>,
     answers: bool,
+    /// It leads the cluster by the word of servers that were named: whom it replicates from is another cluster's.
+    pub(super) heads: bool,
     /// When it last answered or was named.
     seen: Option<Instant>,
 }
@@ -85,12 +91,14 @@ pub enum Change {
 /// All servers that are known.
 #[derive(Debug, Clone)]
 pub struct Roster {
-    policy: Policy,
-    entries: Vec<Entry>,
+    pub(super) policy: Policy,
+    pub(super) entries: Vec<Entry>,
     rejected: Vec<Found>,
     names: BTreeSet<String>,
-    places: Places,
-    next: Option<u16>,
+    pub(super) places: Places,
+    pub(super) next: Option<u16>,
+    /// Servers that an operator has taken out, which are not found again.
+    pub(super) banned: Vec<Banned>,
 }
 
 impl Roster {
@@ -109,6 +117,7 @@ impl Roster {
             names: BTreeSet::new(),
             places: Places::default(),
             next,
+            banned: Vec::new(),
         }
     }
 
@@ -206,7 +215,7 @@ impl Roster {
             }
         }
         // Who was confirmed once stays so, also when those who told of it are gone.
-        if entry.origin == Origin::Fixed || entry.standing == Standing::Member {
+        if entry.origin != Origin::Found || entry.standing == Standing::Member {
             return Standing::Member;
         }
         let others: Vec<Listed<'_>> =
@@ -272,7 +281,7 @@ impl Roster {
             }
             let seen = *entry.seen.get_or_insert(now);
             let stays =
-                entry.origin == Origin::Fixed || now.saturating_duration_since(seen) < policy.forget_after;
+                entry.origin != Origin::Found || now.saturating_duration_since(seen) < policy.forget_after;
             if !stays {
                 gone.push(entry.removed(None));
             }
@@ -286,6 +295,9 @@ impl Roster {
         let mut hosts: BTreeSet<String> = BTreeSet::new();
         self.rejected.clear();
         for mut found in found {
+            if self.is_banned(&found) {
+                found.may = May::Not(Doubt::Removed);
+            }
             match (&found.may, &found.address) {
                 (May::LookUp(host), _) => {
                     if hosts.insert(host.clone()) {
@@ -339,6 +351,7 @@ impl Entry {
             word: self.word.as_ref(),
             claim: self.claim.as_ref(),
             tells: self.tells(),
+            heads: self.heads,
         }
     }
 
@@ -347,7 +360,7 @@ impl Entry {
     }
 }
 
-fn entry(id: ServerId, address: Address, origin: Origin, claim: Option<Claim>) -> Entry {
+pub(super) fn entry(id: ServerId, address: Address, origin: Origin, claim: Option<Claim>) -> Entry {
     Entry {
         id,
         address,
@@ -358,6 +371,7 @@ fn entry(id: ServerId, address: Address, origin: Origin, claim: Option<Claim>) -
         claim,
         word: None,
         answers: false,
+        heads: false,
         seen: None,
     }
 }

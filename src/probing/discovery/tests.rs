@@ -61,7 +61,7 @@ fn private(ip: IpAddr) -> bool {
 /// What one server alone tells of others: where, why, and whether they may be asked.
 fn told(word: &Word, places: &Places) -> Vec<(String, String, May)> {
     let one = address(&at(1));
-    let listed = Listed { address: &one, word: Some(word), claim: None, tells: true };
+    let listed = Listed { address: &one, word: Some(word), claim: None, tells: true, heads: false };
     let found = discover(&[listed], places, &private);
     let evidence =
         |found: &Found| found.evidence.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -144,7 +144,7 @@ fn a_server_told_of_under_two_addresses_is_found_once() {
     let (mut primary, mut replica) = (word(Flavor::MySql, 1), word(Flavor::MySql, 3));
     primary.followers = vec![follower(Flavor::MySql, 2, Some("192.0.2.2:3306"))];
     replica.sources = vec![source(Flavor::MySql, 2, "10.0.0.2:3306")];
-    let listed = |address, word| Listed { address, word: Some(word), claim: None, tells: true };
+    let listed = |address, word| Listed { address, word: Some(word), claim: None, tells: true, heads: false };
     let found = discover(&[listed(&one, &primary), listed(&three, &replica)], &places, &private);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].address, Some(address(&at(2))), "the one that may be used");
@@ -157,7 +157,7 @@ fn an_answer_must_be_of_the_server_that_was_told_of() {
         let mut one = word(flavor, 1);
         one.followers = vec![follower(flavor, 2, Some("10.0.0.2:3306"))];
         let address = address(&at(1));
-        let listed = Listed { address: &address, word: Some(&one), claim: None, tells: true };
+        let listed = Listed { address: &address, word: Some(&one), claim: None, tells: true, heads: false };
         let found = discover(&[listed], &Places::default(), &private);
         assert_eq!(found[0].confirm(answered), expected);
     };
@@ -381,7 +381,7 @@ proptest! {
         turn in 0_usize..6,
     ) {
         let addresses: Vec<Address> = words.iter().map(|word| address(&at(word.who.server_id))).collect();
-        let listed = |(word, address)| Listed { address, word: Some(word), claim: None, tells: true };
+        let listed = |(word, address)| Listed { address, word: Some(word), claim: None, tells: true, heads: false };
         let mut known: Vec<Listed<'_>> = words.iter().zip(&addresses).map(listed).collect();
         let places = Places::default();
         let found = discover(&known, &places, &private);

@@ -49,6 +49,21 @@ impl Member {
     }
 }
 
+impl MemberState {
+    /// As the server writes it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Online => "ONLINE",
+            Self::Recovering => "RECOVERING",
+            Self::Offline => "OFFLINE",
+            Self::Error => "in state ERROR",
+            Self::Unreachable => "UNREACHABLE",
+            Self::Unknown => "in a state that is not known",
+        }
+    }
+}
+
 /// Reads the answer to [`crate::probing::discovery::queries::MEMBERS`].
 #[must_use]
 pub fn members(answer: &Answer) -> Vec<Member> {

@@ -6,9 +6,10 @@ use std::fmt;
 use crate::topology::Flavor;
 
 /// How a server keeps copies of its data.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Family {
     /// Replicas read a primary's binary log.
+    #[default]
     Replication,
     /// MySQL's Group Replication is configured. Whether it runs, its members say.
     Group {

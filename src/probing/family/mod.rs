@@ -6,8 +6,10 @@
 pub mod aurora;
 pub mod group;
 
+mod kin;
 mod kind;
 
 pub use aurora::{Instance, endpoint};
 pub use group::{Member, MemberState};
+pub use kin::Kin;
 pub use kind::{Family, Promotion};

@@ -45,7 +45,7 @@ pub(super) fn findings(survey: &Survey, judgement: &Judgement) -> Vec<Finding> {
 fn idle(server: &str, why: &NotServing, told: Option<(&Told, &Told)>) -> Option<Finding> {
     let remedy = match why {
         // Told of the whole cluster already.
-        NotServing::Unknown => return None,
+        NotServing::Unknown | NotServing::NoPrimary | NotServing::Leaving => return None,
         NotServing::Unreachable { .. } => {
             "see that it runs, that its address is right, and that the account may log in from here"
         }
@@ -57,6 +57,12 @@ fn idle(server: &str, why: &NotServing, told: Option<(&Told, &Told)>) -> Option<
             "let it replicate from the primary alone, or name its source in servers.addresses if that is the primary"
         }
         NotServing::Stopped { .. } => "mend what it says and START REPLICA",
+        NotServing::ChainSilent { .. } | NotServing::ChainBroken { .. } => {
+            "mend the server in the middle, or let it replicate from the primary"
+        }
+        NotServing::Doubted { .. } | NotServing::Family { .. } | NotServing::Group { .. } => {
+            "do what it says, or leave it out of servers.addresses"
+        }
         NotServing::Filtered => "take the replication filters away, or leave it out of servers.addresses",
         NotServing::Delayed { .. } => {
             "serves no reads by design; leave it out of servers.addresses if it is a spare"

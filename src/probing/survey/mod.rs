@@ -21,7 +21,7 @@ pub use account::{Account, MOST_ACCOUNTS};
 pub use audit::{Plan, audit};
 pub use finding::{Finding, Severity, Topic};
 pub use followers::{Follower, Lead, followers, leads};
-pub use report::{findings, servers};
+pub use report::{discovery, findings, servers};
 pub use told::{Survey, Surveyed, Told};
 
 #[cfg(test)]

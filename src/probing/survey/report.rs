@@ -3,6 +3,7 @@
 use super::finding::{Finding, Severity, Topic};
 use super::told::{Survey, Surveyed};
 use crate::probing::Judgement;
+use crate::probing::grants::to_discover;
 use crate::topology::{NotServing, ServerId, ServerState};
 
 /// One line for each server: address, role, version, and what else one wants to know at a glance.
@@ -35,6 +36,22 @@ fn role(judgement: &Judgement, id: ServerId) -> &'static str {
         Some(ServerState::NotServing(_)) => "idle",
         None => "unknown",
     }
+}
+
+/// One line on what further servers are found by, and what granting more would show. `granted`: the servers were asked as
+/// the control account. Nothing where no server answered.
+#[must_use]
+pub fn discovery(survey: &Survey, granted: bool) -> Option<String> {
+    let (_, told) = survey.answering().next()?;
+    let is_missing =
+        |(privilege, on, _): &&(&str, &str, &str)| !(granted && told.grants.hold(&[privilege], on));
+    let more: Vec<String> = to_discover(told.flavor)
+        .iter()
+        .filter(is_missing)
+        .map(|(privilege, on, shows)| format!("{privilege} ON {on} would show {shows}"))
+        .collect();
+    let more = if more.is_empty() { String::new() } else { format!("; {}", more.join(", ")) };
+    Some(format!("  discovery finds the sources of servers that are named{more} (docs/servers.md)\n"))
 }
 
 /// All findings by topic, and their count in the last line.

@@ -107,6 +107,23 @@ fn check_with(change: impl FnOnce(&mut [Told; 2]), plan: &Plan, expected: &[&str
 }
 
 #[test]
+fn what_discovery_finds_is_told_in_one_line() {
+    let [primary, replica] = pair();
+    let all = survey([Ok(primary.clone()), Ok(replica)]);
+    let sources = "  discovery finds the sources of servers that are named";
+    assert_eq!(discovery(&all, true).unwrap(), format!("{sources} (docs/servers.md)\n"));
+    let asked_for = discovery(&all, false).unwrap();
+    assert!(
+        asked_for.starts_with(sources) && asked_for.contains("; REPLICATION SLAVE ON *.* would show"),
+        "{asked_for}"
+    );
+    let usual = Told { grants: grants(&["REPLICATION CLIENT, PROCESS ON *.*"]), ..primary };
+    let usual = discovery(&survey([Ok(usual)]), true).unwrap();
+    assert!(usual.contains("REPLICATION SLAVE") && !usual.contains("PROCESS"), "{usual}");
+    assert_eq!(discovery(&survey([Err("away".to_owned())]), true), None);
+}
+
+#[test]
 fn a_sound_cluster_has_nothing_to_complain_about() {
     check(|_| {}, &[]);
     let survey = survey(pair().map(Ok));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::account::Account;
 use super::followers::Follower;
+use crate::probing::family::Kin;
 use crate::probing::grants::Grants;
 use crate::probing::{Identity, Judgement, Known, Observation, Replication, judge, queries};
 use crate::topology::{Address, Flavor, ServerId};
@@ -90,6 +91,8 @@ impl Told {
                 .map(|(name, value)| (name.clone(), value.clone()))
                 .collect(),
             max_connections: self.variable("max_connections").parse().ok(),
+            kin: Kin::default(),
+            executed: None,
         })
     }
 }
