@@ -437,9 +437,10 @@ settings! {
     /// What happens when the primary fails.
     failover: Failover {
         /// What becomes of sessions. `outlive`: they wait for the next primary and go on there with all that can be
-        /// carried. `close`: they are closed, and clients connect again.
-        sessions: FailoverSessions {
-            default: FailoverSessions::Close,
+        /// carried. `close`: they are closed, and clients connect again. Not set: they outlive it where Headgate promotes
+        /// (`failover.replication_user`), and are closed where it does not.
+        sessions: Option<FailoverSessions> {
+            default: None,
             flag: "--failover-sessions" "WORD",
             reload: Restart
         }

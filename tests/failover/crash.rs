@@ -1,5 +1,6 @@
 //! The primary ends without asking.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use headgate::lab::{Flavor, Node};
@@ -87,6 +88,9 @@ async fn check(flavor: Flavor, end: End) {
 /// The names of the servers, by their number.
 const BY_NAME: [&str; 3] = ["primary", "replica-1", "replica-2"];
 
+/// A server that has not been dealt with for so long is stuck.
+const STUCK: Duration = Duration::from_secs(20);
+
 /// Waits until the old primary is let in again, or is kept out. A server that is killed may have written a transaction
 /// to its log that it had not sent: nobody was told that it is committed, and after a restart it alone has it.
 async fn comes_back(stage: &Stage, old: &Node) -> bool {
@@ -95,8 +99,17 @@ async fn comes_back(stage: &Stage, old: &Node) -> bool {
         let kept = stage.console("SELECT address, why FROM quarantine").await.unwrap_or_default();
         texts(&kept).into_iter().find(|line| line.starts_with(&address))
     };
+    let begun = Instant::now();
+    let restarted = AtomicBool::new(false);
     stage
         .wait_for("the old primary is dealt with", async |stage| {
+            // A primary that was frozen while commits waited for a replica may go on holding its locks for ever, so that
+            // it cannot even be asked (docs/failover.md): an operator restarts it.
+            if begun.elapsed() > STUCK && !restarted.swap(true, Ordering::Relaxed) {
+                eprintln!("the old primary answers nothing, and is restarted");
+                old.kill();
+                old.start().await.unwrap();
+            }
             let Some(primary) = stage.primary().await else { return false };
             kept_out(stage).await.is_some() || follows(old, primary).await
         })

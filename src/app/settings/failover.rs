@@ -45,7 +45,10 @@ pub(super) fn failover(resolver: &mut Resolver<'_>) -> Failover {
         );
     }
     Failover {
-        active: own.sessions == config::FailoverSessions::Outlive,
+        active: match own.sessions {
+            Some(word) => word == config::FailoverSessions::Outlive,
+            None => own.replication_user.is_some() && own.mode != config::FailoverMode::Off,
+        },
         hold: own.hold,
         rules,
         vetoes,
