@@ -196,3 +196,28 @@ fn without_signs(line: &str) -> String {
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |text, part| text + part.split_once(['m', 'K']).map_or("", |(_, rest)| rest))
 }
+
+fn survives_its_primary(family: &[&str]) {
+    let output = Command::new(DEMO).args(family).arg("--failover").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    for told in [
+        "is killed (kill -9)",
+        "Writes go on, on 127.0.0.1:",
+        "The old primary is started again.",
+        "Promoting",
+        "Every write that was acknowledged is there, and none was done twice.",
+    ] {
+        assert!(text.contains(told), "{told:?} is not in\n{text}");
+    }
+}
+
+#[test]
+fn kills_the_primary_of_mysql() {
+    survives_its_primary(&[]);
+}
+
+#[test]
+fn kills_the_primary_of_mariadb() {
+    survives_its_primary(&["--mariadb"]);
+}

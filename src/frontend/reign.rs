@@ -170,7 +170,9 @@ impl Session {
                 return self.ends_with_reign().await.map(|()| true);
             }
             // Whoever comes to the gate is bound to the new one.
-            self.cut_off();
+            if self.login.primary.held().is_some() {
+                self.cut_off();
+            }
         }
         if answered && let Some(fate) = self.cut_short.take() {
             return self.refuse(&fate.told()).await.map(|()| true);

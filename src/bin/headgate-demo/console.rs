@@ -51,6 +51,29 @@ impl Console {
         Ok(rows.into_iter().map(|(address, role, age)| (address, Shown { role, age })).collect())
     }
 
+    /// The one number that a question is answered with.
+    pub(crate) async fn number(&mut self, question: &str) -> Result<i64> {
+        let found: Option<i64> = self.conn.query_first(question).await.context("the console")?;
+        Ok(found.unwrap_or(0))
+    }
+
+    /// The one text that a question is answered with, if there is an answer.
+    pub(crate) async fn maybe_text(&mut self, question: &str) -> Result<Option<String>> {
+        self.conn.query_first(question).await.context("the console")
+    }
+
+    /// The one text that a question is answered with.
+    pub(crate) async fn text(&mut self, question: &str) -> Result<String> {
+        Ok(self.maybe_text(question).await?.unwrap_or_default())
+    }
+
+    /// What the failover machine did after an entry: when, in which phase, what.
+    pub(crate) async fn timeline(&mut self, after: i64) -> Result<Vec<(String, String, String)>> {
+        let question =
+            format!("SELECT at, phase, what FROM failovers WHERE number > {after} ORDER BY number");
+        self.conn.query(question).await.context("SHOW FAILOVERS")
+    }
+
     pub(crate) async fn examples(&mut self) -> Result<Vec<Example>> {
         let mut examples = Vec::new();
         for statement in EXAMPLES {

@@ -7,6 +7,7 @@ mod command_line;
 mod console;
 mod counts;
 mod customers;
+mod failover;
 mod frame;
 mod invite;
 mod lines;
@@ -43,6 +44,9 @@ struct Arguments {
     /// Ends by itself after so many seconds of traffic.
     #[arg(long)]
     seconds: Option<u64>,
+    /// Kills the primary, and tells what Headgate did and what clients noticed.
+    #[arg(long)]
+    failover: bool,
     /// Where Headgate listens on 127.0.0.1 [default: 4306, or any free port].
     #[arg(long)]
     port: Option<u16>,
@@ -90,7 +94,17 @@ async fn demonstrate(arguments: &Arguments) -> Result<Verdict> {
     // From here on, so that Ctrl-C is heard while servers start, and everything is put away.
     let mut interrupts = Interrupts::listen()?;
     let verdict = tokio::select! {
-        stage = Stage::build(flavor, arguments.port) => stage?.perform(arguments.seconds, &mut interrupts).await?,
+        stage = Stage::build(flavor, arguments.port, arguments.failover) => {
+            let stage = stage?;
+            if arguments.failover {
+                tokio::select! {
+                    verdict = failover::perform(&stage) => verdict?,
+                    () = interrupts.next() => Verdict::Right,
+                }
+            } else {
+                stage.perform(arguments.seconds, &mut interrupts).await?
+            }
+        }
         () = interrupts.next() => Verdict::Right,
     };
     say("\nStopped: Headgate, the servers and their files are gone.");

@@ -30,16 +30,19 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Starts everything, telling of each part when it stands.
-    pub(crate) async fn build(flavor: Flavor, port: Option<u16>) -> Result<Self> {
+    pub(crate) async fn build(flavor: Flavor, port: Option<u16>, failover: bool) -> Result<Self> {
         let begun = Instant::now();
-        let cluster = Cluster::builder(flavor).relays(false).performance_schema(false).start().await?;
+        let builder = Cluster::builder(flavor).relays(false);
+        // What is acknowledged is then on a replica; and Headgate counts heartbeats in the performance schema.
+        let builder = if failover { builder.semi_sync(true) } else { builder.performance_schema(false) };
+        let cluster = builder.start().await?;
         let servers: Vec<SocketAddr> = cluster.nodes().iter().map(Node::address).collect();
         let replicas = cluster.replicas().len();
         let what = format!("{} {}, one primary and {replicas} replicas", name(flavor), cluster.version());
         step("servers", &what, begun);
 
         let begun = Instant::now();
-        let (headgate, note) = start_headgate(flavor, servers, port).await?;
+        let (headgate, note) = start_headgate(flavor, servers, port, failover).await?;
         step("headgate", &format!("before them, on {}", headgate.address()), begun);
 
         let begun = Instant::now();
@@ -86,7 +89,15 @@ impl Stage {
         }
     }
 
-    fn driver_options(&self) -> mysql_async::Opts {
+    pub(crate) const fn headgate(&self) -> &Headgate {
+        &self.headgate
+    }
+
+    pub(crate) const fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    pub(crate) fn driver_options(&self) -> mysql_async::Opts {
         let (address, account) = (self.headgate.address(), self.cluster.accounts().app);
         mysql_async::OptsBuilder::default()
             .ip_or_hostname(address.ip().to_string())
@@ -104,12 +115,14 @@ async fn start_headgate(
     flavor: Flavor,
     servers: Vec<SocketAddr>,
     port: Option<u16>,
+    failover: bool,
 ) -> Result<(Headgate, Note)> {
     let program = program("headgate")?;
     let started = tokio::task::spawn_blocking(move || {
         let _turn = running::take_turns()?;
         let listen = listen_address(port)?;
         let options = Options { listen, console: console_address(listen), ..Options::default() };
+        let options = if failover { options.failover() } else { options };
         let headgate = Headgate::start(&program, &servers, &options)?;
         let note = Note::leave(&Place {
             flavor,
