@@ -95,11 +95,7 @@ impl Session {
         let view = self.login.state.view();
         // A transaction would unlock the tables.
         let bound = view.tables_locked || view.in_xa;
-        !view.in_transaction
-            && !bound
-            && view.autocommit
-            && view.changed.is_none()
-            && !view.next_transaction_set
+        !view.in_transaction && !bound && view.autocommit && view.changed.is_none() && !view.transaction_named
     }
 
     /// The error with which the primary would refuse the statement at the front of the inbox.

@@ -24,6 +24,7 @@ impl State {
                 // Those of the transaction that is open name its beginning.
                 let begun = memchr::memmem::find(sql, b"START TRANSACTION").is_some();
                 self.view.next_transaction_set = !sql.is_empty() && !begun;
+                self.view.transaction_named = !sql.is_empty();
             }
             // Transactions are followed by the status flags.
             Change::Gtids(_) | Change::TransactionState(_) => {}

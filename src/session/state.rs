@@ -251,6 +251,8 @@ impl State {
         }
         if let Some(error) = end.error {
             self.view.fate_unknown |= self.may_end && error != PARSE_ERROR;
+            // Of several statements one before may have begun a transaction.
+            self.view.in_transaction |= end.status.contains(StatusFlags::IN_TRANSACTION);
             let pins = |name: &Name| Handling::of(name.as_bytes()) == Handling::Pins;
             if std::mem::take(&mut self.awaited).iter().any(pins) && !refuses_set(error) {
                 self.pin(Changed::Variable);
@@ -322,6 +324,7 @@ impl State {
     pub fn lose_primary(&mut self) {
         self.view.in_transaction = self.reads_elsewhere;
         (self.view.only_read, self.view.unreported, self.view.fate_unknown) = (true, false, false);
+        self.view.transaction_named = false;
         self.awaited.clear();
         self.reports = false;
         self.lose_left();

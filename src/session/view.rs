@@ -64,6 +64,9 @@ pub struct SessionView {
     pub autocommit: bool,
     /// The next transaction has characteristics of its own (SET TRANSACTION).
     pub next_transaction_set: bool,
+    /// The server has named what a transaction is made with: of the next one, or of one that is open, which an ERR may have
+    /// hidden. A transaction of Headgate's own would end that.
+    pub transaction_named: bool,
     /// Transactions that are declared read only run on the primary all the same: one of them needed it.
     pub declared_in_vain: bool,
     /// The isolation level of its transactions, where it has set one.
@@ -107,6 +110,7 @@ impl SessionView {
             in_transaction: false,
             autocommit: true,
             next_transaction_set: false,
+            transaction_named: false,
             declared_in_vain: false,
             isolation: None,
             only_read: true,
