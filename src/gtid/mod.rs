@@ -6,6 +6,7 @@ mod position;
 mod set;
 mod state;
 mod transactions;
+mod triples;
 
 pub use binlog_state::BinlogState;
 pub use malformed::BadGtid;

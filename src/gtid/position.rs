@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use super::triples::{Triple, triples};
 use super::{BadGtid, GtidSet};
 
 /// The last transaction of each replication domain.
@@ -46,17 +47,10 @@ impl FromStr for MariaDbPosition {
     type Err = BadGtid;
 
     fn from_str(text: &str) -> Result<Self, BadGtid> {
-        let bad = || BadGtid::new(text, "GTID position");
         let mut position = Self::default();
-        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            let mut fields = part.split('-');
-            let (Some(domain), Some(server), Some(sequence), None) =
-                (fields.next(), fields.next(), fields.next(), fields.next())
-            else {
-                return Err(bad());
-            };
-            let domain = domain.parse().map_err(|_| bad())?;
-            let last = (server.parse().map_err(|_| bad())?, sequence.parse().map_err(|_| bad())?);
+        for triple in triples(text, "GTID position") {
+            let Triple { domain, server, sequence } = triple?;
+            let last = (server, sequence);
             // A position of the binary log names a domain once for each server; the highest counts.
             let held = position.domains.entry(domain).or_insert(last);
             if last.1 > held.1 {

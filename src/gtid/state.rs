@@ -9,6 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::BadGtid;
+use super::triples::{Triple, triples};
 
 /// What a MariaDB server has in its binary log, by who wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -88,17 +89,10 @@ impl FromStr for MariaDbState {
     type Err = BadGtid;
 
     fn from_str(text: &str) -> Result<Self, BadGtid> {
-        let bad = || BadGtid::new(text, "GTID state");
         let mut state = Self::default();
-        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            let mut fields = part.split('-');
-            let (Some(domain), Some(server), Some(sequence), None) =
-                (fields.next(), fields.next(), fields.next(), fields.next())
-            else {
-                return Err(bad());
-            };
-            let (domain, server) = (domain.parse().map_err(|_| bad())?, server.parse().map_err(|_| bad())?);
-            state.insert(domain, server, sequence.parse().map_err(|_| bad())?);
+        for triple in triples(text, "GTID state") {
+            let Triple { domain, server, sequence } = triple?;
+            state.insert(domain, server, sequence);
         }
         Ok(state)
     }

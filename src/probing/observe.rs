@@ -9,6 +9,19 @@ use crate::gtid::{BadGtid, Position};
 use crate::topology::Flavor;
 use crate::wire::answer::{Answer, Row};
 
+/// Columns of a channel that are empty where it leaves nothing out; the last two are MariaDB's.
+pub(in crate::probing) const FILTERS: [&str; 9] = [
+    "Replicate_Do_DB",
+    "Replicate_Ignore_DB",
+    "Replicate_Do_Table",
+    "Replicate_Ignore_Table",
+    "Replicate_Wild_Do_Table",
+    "Replicate_Wild_Ignore_Table",
+    "Replicate_Rewrite_DB",
+    "Replicate_Do_Domain_Ids",
+    "Replicate_Ignore_Domain_Ids",
+];
+
 /// What one server said of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
@@ -108,17 +121,6 @@ impl Replication {
             ["yes", "connecting", "preparing"].iter().any(|known| word.eq_ignore_ascii_case(known))
         };
         let stopped = threads.iter().find(|(_, running, _)| !runs(running));
-        let filters = [
-            "Replicate_Do_DB",
-            "Replicate_Ignore_DB",
-            "Replicate_Do_Table",
-            "Replicate_Ignore_Table",
-            "Replicate_Wild_Do_Table",
-            "Replicate_Wild_Ignore_Table",
-            "Replicate_Rewrite_DB",
-            "Replicate_Do_Domain_Ids",
-            "Replicate_Ignore_Domain_Ids",
-        ];
         Self {
             source: format!("{}:{}", get("Source_Host", "Master_Host"), get("Source_Port", "Master_Port")),
             source_uuid: get("Source_UUID", "Master_UUID").to_ascii_lowercase(),
@@ -132,7 +134,7 @@ impl Replication {
                     format!("the {name} {shown}: {error}")
                 }
             }),
-            filtered: filters.iter().any(|name| answer.get(row, name).is_some_and(|value| !value.is_empty())),
+            filtered: FILTERS.iter().any(|name| answer.get(row, name).is_some_and(|value| !value.is_empty())),
             delay: answer.get(row, "SQL_Delay").and_then(|delay| delay.parse().ok()).unwrap_or(0),
         }
     }

@@ -3,7 +3,7 @@
 use super::table::{Kind, Table, column};
 use crate::admin::answer::Value;
 use crate::admin::view::View;
-use crate::failover::wall_clock_text;
+use crate::failover::{Happened, wall_clock_text};
 
 pub(super) static EVENTS: Table = Table {
     name: "events",
@@ -24,15 +24,16 @@ pub(super) static EVENTS: Table = Table {
 };
 
 fn rows(view: &View) -> Vec<Vec<Value>> {
-    let failover = view.failover.view();
-    let entries = failover.events.iter().map(|entry| {
-        vec![
-            Value::count(entry.number),
-            Value::Text(wall_clock_text(entry.at)),
-            Value::count(entry.epoch.0),
-            Value::text(entry.kind),
-            Value::text(entry.what.clone()),
-        ]
-    });
-    entries.collect()
+    view.failover.view().events.iter().map(row).collect()
+}
+
+/// One thing that happened, as the timeline of failovers shows it too.
+pub(super) fn row(entry: &Happened) -> Vec<Value> {
+    vec![
+        Value::count(entry.number),
+        Value::Text(wall_clock_text(entry.at)),
+        Value::count(entry.epoch.0),
+        Value::text(entry.kind),
+        Value::text(entry.what.clone()),
+    ]
 }

@@ -1,9 +1,9 @@
 //! The timeline of failovers.
 
+use super::events::row;
 use super::table::{Kind, Table, column};
 use crate::admin::answer::Value;
 use crate::admin::view::View;
-use crate::failover::wall_clock_text;
 
 pub(super) static FAILOVERS: Table = Table {
     name: "failovers",
@@ -19,15 +19,5 @@ pub(super) static FAILOVERS: Table = Table {
 };
 
 fn rows(view: &View) -> Vec<Vec<Value>> {
-    let failover = view.failover.view();
-    let entries = failover.timeline.iter().map(|entry| {
-        vec![
-            Value::count(entry.number),
-            Value::Text(wall_clock_text(entry.at)),
-            Value::count(entry.epoch.0),
-            Value::text(entry.kind),
-            Value::text(entry.what.clone()),
-        ]
-    });
-    entries.collect()
+    view.failover.view().timeline.iter().map(row).collect()
 }

@@ -2,6 +2,7 @@
 
 use crate::election::{Channel, Receiver, Report};
 use crate::gtid::{BadGtid, MariaDbState, Transactions};
+use crate::probing::observe::FILTERS;
 use crate::topology::{Flavor, ServerId};
 use crate::wire::answer::{Answer, Row};
 
@@ -169,19 +170,6 @@ impl ChannelRow<'_> {
         }
     }
 }
-
-/// Columns of MariaDB that are empty where nothing is left out.
-const FILTERS: [&str; 9] = [
-    "Replicate_Do_DB",
-    "Replicate_Ignore_DB",
-    "Replicate_Do_Table",
-    "Replicate_Ignore_Table",
-    "Replicate_Wild_Do_Table",
-    "Replicate_Wild_Ignore_Table",
-    "Replicate_Rewrite_DB",
-    "Replicate_Do_Domain_Ids",
-    "Replicate_Ignore_Domain_Ids",
-];
 
 /// The connection that holds a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
