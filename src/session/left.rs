@@ -208,16 +208,7 @@ impl State {
     /// `hides`: an ERR may have hidden a change (HAZARDS 2).
     #[must_use]
     pub fn tied(&self, hides: bool) -> Option<Hold> {
-        let (view, left) = (&self.view, &self.left);
-        let checks = [
-            (view.next_transaction_set, Hold::NextTransaction),
-            (left.named_lock, Hold::NamedLock),
-            (view.unreported && hides, Hold::Unreported),
-            (!view.charset_known, Hold::CharsetUnknown),
-            (!self.user_variables.fit(self.charsets.sql()), Hold::UserVariables),
-        ];
-        let others = checks.iter().find_map(|(holds, why)| holds.then_some(*why));
-        view.changed.map(Hold::Changed).or(left.lasting).or(others).or(self.bonds.hold())
+        self.keeps(None, hides)
     }
 
     /// The session's last insert ran on a connection that is gone before it was asked for its id.
@@ -230,19 +221,28 @@ impl State {
     /// the next statement may as well run on another one.
     #[must_use]
     pub fn hold(&self, primary: StatusFlags) -> Option<Hold> {
+        let open = if primary.contains(StatusFlags::IN_TRANSACTION) {
+            Some(Hold::Transaction)
+        } else if !self.view.autocommit && self.left.dirty {
+            Some(Hold::AutocommitOff)
+        } else {
+            None
+        };
+        self.keeps(open, true)
+    }
+
+    /// The most lasting reason first: what is `open` ends with its transaction.
+    fn keeps(&self, open: Option<Hold>, hides: bool) -> Option<Hold> {
         let (view, left) = (&self.view, &self.left);
-        let changed = view.changed.map(Hold::Changed);
         let checks = [
-            (primary.contains(StatusFlags::IN_TRANSACTION), Hold::Transaction),
-            (!view.autocommit && left.dirty, Hold::AutocommitOff),
             (view.next_transaction_set, Hold::NextTransaction),
             (left.named_lock, Hold::NamedLock),
-            (view.unreported, Hold::Unreported),
+            (view.unreported && hides, Hold::Unreported),
             (!view.charset_known, Hold::CharsetUnknown),
             (!self.user_variables.fit(self.charsets.sql()), Hold::UserVariables),
         ];
-        let passing = checks.iter().find_map(|(holds, why)| holds.then_some(*why));
-        changed.or(left.lasting).or(passing).or(self.bonds.hold())
+        let others = checks.iter().find_map(|(holds, why)| holds.then_some(*why));
+        view.changed.map(Hold::Changed).or(left.lasting).or(open).or(others).or(self.bonds.hold())
     }
 }
 
