@@ -89,14 +89,31 @@ async fn inflict(replica: &Node, harm: Harm) {
 }
 
 /// Breaks replicas until it is told to stop, each for a moment. What it did is returned.
+///
+/// One of them is left alone, though not always the same: where nobody reads from replicas, nobody reads too little.
 pub(crate) async fn rage(cluster: &'static Cluster, seed: u64, until: impl Fn() -> bool) -> Vec<String> {
     let mut chance = Chance::new(seed);
     let begun = Instant::now();
     let mut done = Vec::new();
-    while !until() {
-        let replica = &cluster.replicas()[usize::try_from(chance.below(3)).unwrap()];
-        let harm = harm(&mut chance);
+    // Who was harmed and not mended since, those first that have been so for longest.
+    let mut harmed: Vec<usize> = Vec::new();
+    let mut say = |harm: Harm, replica: &Node| {
         done.push(format!("{:6} ms: {harm:?} {}", begun.elapsed().as_millis(), replica.name()));
+    };
+    while !until() {
+        let chosen = usize::try_from(chance.below(3)).unwrap();
+        let harm = harm(&mut chance);
+        harmed.retain(|other| *other != chosen);
+        if !matches!(harm, Harm::Mend) {
+            if harmed.len() == 2 {
+                let longest = &cluster.replicas()[harmed.remove(0)];
+                say(Harm::Mend, longest);
+                inflict(longest, Harm::Mend).await;
+            }
+            harmed.push(chosen);
+        }
+        let replica = &cluster.replicas()[chosen];
+        say(harm, replica);
         inflict(replica, harm).await;
         sleep(Duration::from_millis(100 + chance.below(300))).await;
     }
