@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::watch;
+
 use crate::failover::Handle;
 use crate::frontend::{Context, Shared};
+use crate::probing::write_probe::Writes;
 use crate::telemetry::Registry;
 use crate::topology::{ServerId, Topology};
 
@@ -19,6 +22,8 @@ pub struct View {
     pub registry: Arc<Registry>,
     /// Where failover stands.
     pub failover: Handle,
+    /// Whether writes get through on the primary.
+    pub writes: watch::Receiver<Writes>,
     /// When Headgate was ready.
     pub started: Instant,
 }

@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, watch};
 use super::settings::{BackendLink, CertificateFiles, Front, Settings, Watch};
 use crate::admission::Refusal;
 use crate::auth::{MAX_ENCODED_SECRET, Secret, Throttle, rsa, throttle};
-use crate::backend::{BackendError, Target};
+use crate::backend::{BackendError, Target, Way};
 use crate::config::{BackendTls, RuntimeModel};
 use crate::failover::{self, Gate};
 use crate::frontend::{
@@ -25,6 +25,7 @@ use crate::monitor::{self, Operator};
 use crate::net::tls::{self, CertificateSource, ClientSettings, ClientTls, Mode, ServerTls};
 use crate::pool;
 use crate::pooling::{self, Readiness};
+use crate::probing::write_probe::Writes;
 use crate::routing::Reason;
 use crate::runtime::locked::LockedMemory;
 use crate::runtime::tasks;
@@ -46,6 +47,8 @@ pub(super) struct Parts {
     pub(super) registry: Arc<Registry>,
     /// Where failover stands.
     pub(super) failover: failover::Handle,
+    /// Whether writes get through on the primary.
+    pub(super) writes: watch::Receiver<Writes>,
     /// What was chosen at the start, whatever a reload says.
     pub(super) model: RuntimeModel,
 }
@@ -73,8 +76,16 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
     stored_code_wanted.store(moves, Ordering::Relaxed);
     let handles = monitor::start(servers(settings, &client_tls), watch).await;
     let gate = Gate::new(settings.failover.active);
-    let failover =
-        super::failover::start(settings, password, listed(settings, &client_tls), &gate, &handles)?;
+    let writes = super::failover::watch_writes(
+        settings,
+        password,
+        way(settings, &client_tls),
+        &gate,
+        handles.topology.clone(),
+        counters.writes_stuck.clone(),
+    );
+    let targets = listed(settings, &client_tls);
+    let failover = super::failover::start(settings, password, targets, &gate, &handles, writes.clone())?;
     let (memory, unlocked) = LockedMemory::new(MAX_ENCODED_SECRET, MAX_SECRETS);
     if let Some(error) = unlocked {
         tracing::warn!(
@@ -117,7 +128,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
     let operator = shared.operator.clone();
     let topology = shared.topology.clone();
     tasks::spawn("places", keep_places(Arc::clone(&limits), Arc::clone(&registry), operator, topology));
-    Ok(Parts { shared, limits, registry, failover, model: settings.runtime.model })
+    Ok(Parts { shared, limits, registry, failover, writes, model: settings.runtime.model })
 }
 
 /// Keeps places at the servers that there are.
@@ -201,24 +212,23 @@ pub(super) fn servers(settings: &Settings, tls: &Arc<ArcSwap<ClientTls>>) -> mon
     monitor::Start {
         servers: settings.servers.clone(),
         weights: settings.weights.clone(),
-        way: monitor::Way {
-            tls: Arc::clone(tls),
-            timeout: settings.backend.connect_timeout,
-            announced: settings.backend.proxy_protocol.then_some(Announced::Itself),
-        },
+        way: way(settings, tls),
+    }
+}
+
+/// How servers are reached in Headgate's own name.
+fn way(settings: &Settings, tls: &Arc<ArcSwap<ClientTls>>) -> Way {
+    Way {
+        tls: Arc::clone(tls),
+        timeout: settings.backend.connect_timeout,
+        announced: settings.backend.proxy_protocol.then_some(Announced::Itself),
     }
 }
 
 /// The servers that the configuration names, under the numbers that the monitor gives them.
 fn listed(settings: &Settings, tls: &Arc<ArcSwap<ClientTls>>) -> Vec<Target> {
-    let target = |(number, address): (u16, &Address)| Target {
-        server: ServerId(number),
-        address: address.clone(),
-        only: None,
-        tls: Arc::clone(tls),
-        timeout: settings.backend.connect_timeout,
-        announced: settings.backend.proxy_protocol.then_some(Announced::Itself),
-    };
+    let way = way(settings, tls);
+    let target = |(number, address): (u16, &Address)| way.target(ServerId(number), address, None);
     (0..).zip(&settings.servers).map(target).collect()
 }
 

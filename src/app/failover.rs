@@ -5,15 +5,46 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::settings::{PasswordSource, Settings};
+use metrics::Gauge;
+use tokio::sync::watch;
+
+use super::settings::{PasswordSource, Settings, WriteWatch};
 use crate::auth::Secret;
-use crate::backend::Target;
+use crate::backend::{Target, Way};
 use crate::config::BackendTls;
 use crate::election::Policy;
-use crate::failover::{self, Account, Gate, Handle};
+use crate::failover::{self, Account, Gate, Handle, WriteProbe};
 use crate::gtid::{GtidSet, MariaDbState, Transactions};
 use crate::monitor;
+use crate::probing::write_probe::Writes;
 use crate::topology::{Origin, Topology};
+
+/// Has it seen whether writes get through, where that is wanted.
+pub(super) fn watch_writes(
+    settings: &Settings,
+    password: &Secret,
+    way: Way,
+    gate: &Arc<Gate>,
+    topology: watch::Receiver<Arc<Topology>>,
+    stuck: Gauge,
+) -> watch::Receiver<Writes> {
+    let Some(WriteWatch { table, every, late }) = settings.write_watch.clone() else {
+        stuck.set(f64::NAN);
+        return watch::channel(Writes::Unknown).1;
+    };
+    let (control, instance) = (control(settings, password), instance(settings));
+    let probe = WriteProbe { table, every, late, control, instance, way };
+    failover::start_write_probe(probe, Arc::clone(gate), topology, stuck)
+}
+
+fn control(settings: &Settings, password: &Secret) -> Account {
+    Account { user: settings.control.user.clone(), secret: password.duplicate() }
+}
+
+/// The name of this run of Headgate among others.
+fn instance(settings: &Settings) -> String {
+    format!("{}-{}", settings.front.instance, std::process::id())
+}
 
 /// Starts failover, or says why there is none.
 pub(super) fn start(
@@ -22,6 +53,7 @@ pub(super) fn start(
     targets: Vec<Target>,
     gate: &Arc<Gate>,
     monitor: &monitor::Handles,
+    writes: watch::Receiver<Writes>,
 ) -> anyhow::Result<Handle> {
     let own = &settings.failover;
     let Some(replication) = &own.replication else {
@@ -48,7 +80,7 @@ pub(super) fn start(
     let (relays, topology) = (Arc::clone(gate), monitor.topology.clone());
     let settings = failover::Settings {
         targets,
-        control: Account { user: settings.control.user.clone(), secret: password.duplicate() },
+        control: control(settings, password),
         replication: Some(Account { user: user.clone(), secret }),
         encrypted,
         rules: own.rules.clone(),
@@ -58,7 +90,9 @@ pub(super) fn start(
         state_dir: settings.state_dir.clone(),
         publish: Box::new(move |server| Box::pin(settle.clone().settle(server))),
         relayed: Box::new(move || relayed(&relays, &topology.borrow())),
-        instance: format!("{}-{}", settings.front.instance, std::process::id()),
+        writes,
+        stuck_writes_after: own.stuck_writes_after,
+        instance: instance(settings),
     };
     Ok(failover::start(settings, Arc::clone(gate)))
 }

@@ -11,8 +11,10 @@ mod connection;
 mod error;
 mod login;
 mod statements;
+mod way;
 
 pub use connect::{Credentials, Purpose, Target};
 pub use connection::{Connection, Defaults, WRITE_LIMIT};
 pub use error::{BackendError, NO_SERVER, SERVER_LOST};
 pub use statements::{Reading, Use};
+pub use way::Way;

@@ -406,6 +406,25 @@ settings! {
 
     /// How the servers are watched.
     health: Health {
+        /// A table, as `schema.table`, to which Headgate writes now and then on the primary, to see whether writes get
+        /// through: a server whose disk is full answers everything and lets commits wait for ever. docs/servers.md has
+        /// the table and its grants. Not set: nothing is written.
+        write_probe_table: Option<String> {
+            default: None,
+            reload: Restart
+        }
+        /// How often it writes there.
+        write_probe_every: Duration {
+            default: seconds(5),
+            range: millis(100)..=seconds(3_600),
+            reload: Restart
+        }
+        /// A write that has not ended after so long is stuck: the log and the console say so.
+        write_probe_late: Duration {
+            default: seconds(5),
+            range: millis(100)..=seconds(3_600),
+            reload: Restart
+        }
         /// How often each server is asked how far it has come, while nothing moves and nobody waits for it.
         probe_every: Duration {
             default: millis(250),
@@ -488,6 +507,14 @@ settings! {
         /// falls silent counts as dead after twice that time (with the servers' default of 30 s, after a minute).
         heartbeat: HeartbeatChoice {
             default: HeartbeatChoice::Manage,
+            reload: Restart
+        }
+        /// A primary on which the write of `health.write_probe_table` has not ended for so long is replaced, though it
+        /// answers. 0: it stays, and the log and the console say so. A backup that locks all tables, and replicas that
+        /// do not acknowledge, let writes wait as well: set it to more than those may take.
+        stuck_writes_after: Duration {
+            default: millis(0),
+            range: millis(0)..=seconds(86_400),
             reload: Restart
         }
         /// Program that is run before anything is changed, with JSON on its standard input. A switchover is given up

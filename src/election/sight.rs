@@ -28,6 +28,8 @@ pub enum Trouble {
     Hung,
     /// It answers, and cannot write because its disk is full.
     DiskFull,
+    /// It answers, and a write has not ended for as long as an operator would wait.
+    WritesStuck,
 }
 
 /// What a server said of itself.
@@ -87,7 +89,7 @@ impl Trouble {
     /// Receivers may have a connection to such a server and heartbeats from it, so only transactions prove it well.
     #[must_use]
     pub const fn leaves_heartbeats(self) -> bool {
-        matches!(self, Self::Hung | Self::DiskFull)
+        matches!(self, Self::Hung | Self::DiskFull | Self::WritesStuck)
     }
 }
 
@@ -106,6 +108,7 @@ impl fmt::Display for Trouble {
             Self::Silent => "is silent",
             Self::Hung => "greets and does not answer",
             Self::DiskFull => "cannot write, its disk is full",
+            Self::WritesStuck => "takes no writes, they do not end",
         })
     }
 }

@@ -156,7 +156,10 @@ impl Driver {
     /// Takes in what a watch tells.
     fn hear(&mut self, server: ServerId, told: Told) {
         match told {
-            Told::Sight(asked, sight) => {
+            Told::Sight(asked, mut sight) => {
+                if Some(server) == self.machine.primary() {
+                    sight = self.settings.consider(server, sight, clock::now());
+                }
                 self.see(server, &sight);
                 if let Err(error) = self.directory.write_down(&self.settings.state_dir) {
                     tracing::warn!(%error, "what replicas call their source could not be written down");

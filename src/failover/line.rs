@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::settings::Settings;
+use super::settings::{Account, Settings};
 use crate::backend::{BackendError, Connection, Credentials, Purpose, Target};
 use crate::election::Failure;
 use crate::probing::standing::{SERVER_CLOCK, seconds_since_epoch};
@@ -25,17 +25,16 @@ const LONGEST_REPLY: usize = 64 * 1024;
 /// A connection in the name of the control account.
 pub(super) async fn open(
     target: &Target,
-    settings: &Settings,
+    control: &Account,
+    instance: &str,
     limit: Duration,
 ) -> Result<Connection, BackendError> {
     let target = Target { timeout: target.timeout.min(limit), ..target.clone() };
-    let attributes = [
-        (b"program_name".to_vec(), b"headgate".to_vec()),
-        (INSTANCE.to_vec(), settings.instance.clone().into_bytes()),
-    ];
+    let attributes =
+        [(b"program_name".to_vec(), b"headgate".to_vec()), (INSTANCE.to_vec(), instance.as_bytes().to_vec())];
     let credentials = Credentials {
-        user: settings.control.user.as_bytes(),
-        secret: &settings.control.secret,
+        user: control.user.as_bytes(),
+        secret: &control.secret,
         schema: None,
         collation: COLLATION,
         capabilities: Capabilities::MULTI_STATEMENTS,
@@ -58,7 +57,8 @@ impl Line {
         let left = left(until)?;
         // Nothing has been ordered yet.
         let not_reached = |error: BackendError| Failure::Refused(error.to_string());
-        let mut connection = open(target, settings, left).await.map_err(not_reached)?;
+        let mut connection =
+            open(target, &settings.control, &settings.instance, left).await.map_err(not_reached)?;
         // What our own texts mean must not depend on the server's settings.
         let lock_wait = settings.rules.lock_wait.as_secs().max(1);
         let prepare = format!("SET SESSION sql_mode = '', lock_wait_timeout = {lock_wait}");

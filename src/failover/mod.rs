@@ -21,6 +21,7 @@ mod state;
 mod tell;
 mod view;
 mod watch;
+mod write_probe;
 
 pub use gate::{Gate, InLine, Pass};
 pub use handle::Handle;
@@ -28,3 +29,4 @@ pub use settings::{Account, Hooks, Publish, Relayed, Settings};
 pub use start::start;
 pub use state::StateError;
 pub use view::{Happened, Standing, View, Wish, WishOutcome, wall_clock_text};
+pub use write_probe::{WriteProbe, start as start_write_probe};

@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
 
 use crate::auth::Secret;
 use crate::backend::Target;
-use crate::election::Rules;
+use crate::election::{Rules, Sight, Trouble};
 use crate::gtid::Transactions;
+use crate::probing::write_probe::Writes;
 use crate::topology::{Address, ServerId};
 
 /// An account on the servers.
@@ -60,6 +63,10 @@ pub struct Settings {
     pub publish: Publish,
     /// Says what clients have been told is committed, as far as it is known.
     pub relayed: Relayed,
+    /// Whether writes get through on the primary.
+    pub writes: watch::Receiver<Writes>,
+    /// A primary on which they have not for so long is replaced; nothing where it stays.
+    pub stuck_writes_after: Option<Duration>,
     /// The name of this run of Headgate among others.
     pub instance: String,
 }
@@ -74,6 +81,16 @@ impl Settings {
     /// A server, and how it is reached.
     pub(super) fn target(&self, server: ServerId) -> Option<&Target> {
         self.targets.iter().find(|target| target.server == server)
+    }
+
+    /// What a primary that answers is to be taken for, where its writes may be stuck.
+    pub(super) fn consider(&self, server: ServerId, sight: Sight, now: Instant) -> Sight {
+        let stuck = self.writes.borrow().stuck_for(server, now);
+        let too_long = stuck.zip(self.stuck_writes_after).is_some_and(|(stuck, limit)| stuck >= limit);
+        match sight {
+            Sight::Answered(_) if too_long => Sight::Trouble(Trouble::WritesStuck),
+            sight => sight,
+        }
     }
 }
 

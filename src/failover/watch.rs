@@ -146,8 +146,9 @@ impl Watch {
 
     /// Connects, and asks for what does not change. Where that fails, says whether the server let us in.
     async fn begin(&self, memory: &mut Memory) -> Result<Asked, (BackendError, bool)> {
-        let connection =
-            open(&self.target, &self.settings, PATIENCE).await.map_err(|error| (error, false))?;
+        let connection = open(&self.target, &self.settings.control, &self.settings.instance, PATIENCE)
+            .await
+            .map_err(|error| (error, false))?;
         memory.mine.push(u64::from(connection.thread_id()));
         self.inspect(connection).await.map_err(|error| (error, true))
     }

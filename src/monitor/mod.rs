@@ -21,4 +21,3 @@ mod words;
 
 pub use orders::{Operator, OrderError};
 pub use run::{Discovery, Handles, Settings, Settler, Start, Troubles, start};
-pub use watchers::Way;

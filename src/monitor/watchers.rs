@@ -3,31 +3,16 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
 
 use super::picture::Seen;
 use super::prober::Prober;
 use super::pulse::Pulse;
 use super::run::Settings;
-use crate::backend::Target;
-use crate::net::tls::ClientTls;
+use crate::backend::Way;
 use crate::runtime::tasks::Owned;
 use crate::topology::{Address, ServerId, Topology};
-use crate::wire::proxy_protocol::Announced;
-
-/// How servers are reached.
-#[derive(Debug, Clone)]
-pub struct Way {
-    /// TLS towards them.
-    pub tls: Arc<ArcSwap<ClientTls>>,
-    /// For the socket, and again for handshake and login together.
-    pub timeout: Duration,
-    /// What they are told, where they take a PROXY header.
-    pub announced: Option<Announced>,
-}
 
 /// Those who ask.
 pub(super) struct Watchers {
@@ -50,14 +35,7 @@ pub(super) struct Running {
 impl Watchers {
     /// Asks a server from now on, at these addresses where they are said.
     pub(super) fn begin(&mut self, server: ServerId, address: &Address, only: Option<Arc<[IpAddr]>>) {
-        let target = Target {
-            server,
-            address: address.clone(),
-            only: only.clone(),
-            tls: Arc::clone(&self.way.tls),
-            timeout: self.way.timeout,
-            announced: self.way.announced,
-        };
+        let target = self.way.target(server, address, only.clone());
         let pulse = Pulse {
             target: target.clone(),
             settings: Arc::clone(&self.settings),

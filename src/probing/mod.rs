@@ -4,7 +4,8 @@
 //! all of them said and names the primary and its replicas. [`catalog`] asks for views and stored functions,
 //! [`survey`] once for all that may bite. [`grants`] holds what the control account must be granted. [`discovery`]
 //! finds further servers, [`family`] knows clusters that choose their primary themselves, and [`errant`] says what
-//! a server has that the primary has not. [`standing`] asks what failover must know.
+//! a server has that the primary has not. [`standing`] asks what failover must know, [`write_probe`] whether
+//! writes get through.
 
 pub mod catalog;
 pub mod discovery;
@@ -14,6 +15,7 @@ pub mod grants;
 pub mod queries;
 pub mod standing;
 pub mod survey;
+pub mod write_probe;
 
 mod families;
 mod grants_page;

@@ -35,6 +35,8 @@ pub struct Counters {
     pub retries: Counter,
     freshness: Freshness,
     pub errors: Labelled,
+    /// For how long writes of Headgate's own have not got through, in seconds.
+    pub writes_stuck: Gauge,
 }
 
 impl std::fmt::Debug for Counters {
@@ -73,6 +75,7 @@ impl Counters {
                 waited: registry.counter(metric::FRESHNESS_WAITED, &[]),
             },
             errors: Labelled::new(labels.errors, |kind| registry.counter(metric::ERRORS, &[kind])),
+            writes_stuck: registry.gauge(metric::WRITES_STUCK, &[]),
         }
     }
 }

@@ -77,6 +77,9 @@ metrics! {
     SERVER_ROLE: Gauge "headgate_server_role" ["server", "role"];
     /// How far a replica was behind the primary when it was last asked, in seconds; NaN where that is not known.
     SERVER_LAG: Gauge "headgate_server_lag_seconds" ["server"];
+    /// For how long a write of Headgate's own has not got through on the primary, in seconds: 0 while they do, NaN where
+    /// none is tried (`health.write_probe_table`).
+    WRITES_STUCK: Gauge "headgate_writes_stuck_seconds" [];
     /// Times a client had to wait for a connection to a server.
     POOL_WAITS: Counter "headgate_pool_waits_total" ["server"];
     /// Times that wait reached its deadline.

@@ -30,11 +30,13 @@ pub enum Trouble {
     ReadOnly,
     /// It cannot write to its disk (1021, 1114, errno 28).
     DiskFull,
+    /// A write to it does not end.
+    WriteLate,
 }
 
 impl Trouble {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Refused,
         Self::Unreachable,
         Self::Lost,
@@ -44,6 +46,7 @@ impl Trouble {
         Self::Answered,
         Self::ReadOnly,
         Self::DiskFull,
+        Self::WriteLate,
     ];
 
     /// The label in metrics and on the console.
@@ -59,6 +62,7 @@ impl Trouble {
             Self::Answered => "error",
             Self::ReadOnly => "read_only",
             Self::DiskFull => "disk_full",
+            Self::WriteLate => "write_late",
         }
     }
 
@@ -69,7 +73,7 @@ impl Trouble {
 
     /// Whether the server is there all the same, however long it lasts.
     const fn is_alive(self) -> bool {
-        matches!(self, Self::TooManyConnections | Self::ReadOnly | Self::DiskFull)
+        matches!(self, Self::TooManyConnections | Self::ReadOnly | Self::DiskFull | Self::WriteLate)
     }
 }
 
@@ -85,6 +89,7 @@ impl fmt::Display for Trouble {
             Self::Answered => "it answers the monitor with an error",
             Self::ReadOnly => "it refused a write because it is read only",
             Self::DiskFull => "its disk is full",
+            Self::WriteLate => "a write to it does not end",
         })
     }
 }

@@ -4,6 +4,7 @@
 //! - [`roles`]: what servers serve, and why one serves nothing;
 //! - [`removal`]: servers are added and removed under clients that never stop;
 //! - [`health`]: servers that stand still, and servers that are gone;
+//! - [`writes`]: whether writes get through on the primary;
 //! - [`group`]: a replication group is followed.
 //!
 //! [`stage`] has the servers. Clusters are started one after the other: each is for one test alone, which breaks it.
@@ -17,3 +18,4 @@ mod health;
 mod removal;
 mod roles;
 mod stage;
+mod writes;

@@ -1,6 +1,7 @@
 //! Failover on real clusters: the primary is killed, frozen, stopped and switched over under a bank's workload.
 //!
 //! - [`crash`]: kill -9, SIGSTOP and orderly shutdown; `HEADGATE_ROUNDS=50` has each run so often;
+//! - [`full_disk`]: a primary that answers and takes no writes;
 //! - [`planned`]: switchovers, those that fail included;
 //! - [`return_`]: what becomes of old primaries;
 //! - [`alone`]: when nobody is promoted: two Headgates, a cut to a primary that is well, no grants.
@@ -15,6 +16,7 @@ mod bank;
 #[allow(dead_code, unused_imports, reason = "shared with tests/mysql, which uses all of it")]
 mod client;
 mod crash;
+mod full_disk;
 mod planned;
 mod return_;
 mod stage;

@@ -25,6 +25,12 @@ pub(super) static SERVERS: Table = Table {
         column("health", "Health", Kind::Text, "`up`, `suspect` or `down` (docs/servers.md)."),
         column("trouble", "Trouble", Kind::Text, "What is wrong, where it is not `up`."),
         column(
+            "writes",
+            "Writes",
+            Kind::Text,
+            "On the primary, `ok` or what is wrong with writes (`health.write_probe_table`); NULL where none is tried.",
+        ),
+        column(
             "lag_ms",
             "Lag (ms)",
             Kind::Integer,
@@ -126,6 +132,7 @@ fn row(server: &Server, view: &View, topology: &Topology, warm_up: Duration, now
         Value::Text(state),
         Value::text(server.health.word()),
         text(server.health.trouble().map(|trouble| trouble.to_string())),
+        text(view.writes.borrow().of(server.id).map(|problem| problem.unwrap_or("ok").to_owned())),
         behind.map(Value::Integer).into(),
         server.lag.map(|lag| Value::Integer(ms(lag.at, now))).into(),
         dated_by.map(Value::text).into(),

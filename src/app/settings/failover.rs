@@ -44,7 +44,15 @@ pub(super) fn failover(resolver: &mut Resolver<'_>) -> Failover {
             "set failover.replication_user as well",
         );
     }
+    if !own.stuck_writes_after.is_zero() && config.health.write_probe_table.is_none() {
+        resolver.problem(
+            "failover.stuck_writes_after",
+            "failover.stuck_writes_after has nothing to go by: no write is tried".to_owned(),
+            "set health.write_probe_table as well",
+        );
+    }
     Failover {
+        stuck_writes_after: (!own.stuck_writes_after.is_zero()).then_some(own.stuck_writes_after),
         active: match own.sessions {
             Some(word) => word == config::FailoverSessions::Outlive,
             None => own.replication_user.is_some() && own.mode != config::FailoverMode::Off,

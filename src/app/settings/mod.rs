@@ -15,6 +15,7 @@ mod source;
 
 pub use model::{
     Admin, BackendLink, CertificateFiles, Control, Doorway, Front, Log, Pool, Runtime, Settings, Watch,
+    WriteWatch,
 };
 pub use password::{
     ADMINISTRATOR_PASSWORD_VARIABLE, CONTROL_PASSWORD_VARIABLE, PasswordError, PasswordSource,

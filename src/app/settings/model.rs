@@ -14,6 +14,7 @@ use crate::failover::Hooks;
 use crate::frontend::Entrance;
 use crate::monitor::Discovery;
 use crate::pooling::Users;
+use crate::probing::write_probe::ProbeTable;
 use crate::routing::{Policy, Preferences};
 use crate::topology::{Address, Patience};
 use crate::wire::capabilities::Capabilities;
@@ -38,6 +39,8 @@ pub struct Settings {
     pub watch: Watch,
     /// Whether and where further servers are looked for.
     pub discovery: Option<Discovery>,
+    /// Whether and how it is seen that writes get through.
+    pub write_watch: Option<WriteWatch>,
     /// What becomes of clients while there is no primary.
     pub failover: Failover,
     /// Weights of servers that have one of their own.
@@ -59,6 +62,15 @@ pub struct Watch {
     pub patience: Patience,
 }
 
+/// How it is seen whether writes get through on the primary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteWatch {
+    pub table: ProbeTable,
+    pub every: Duration,
+    /// One that has not ended after so long is stuck.
+    pub late: Duration,
+}
+
 /// What becomes of clients while there is no primary.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failover {
@@ -72,6 +84,8 @@ pub struct Failover {
     pub vetoes: Vec<Address>,
     /// The account of replicas, and the file with its password.
     pub replication: Option<(String, Option<PathBuf>)>,
+    /// A primary whose writes have not ended for so long is replaced.
+    pub stuck_writes_after: Option<Duration>,
     /// How often replicas are to hear from their source; nothing where that is left alone.
     pub heartbeat: Option<Duration>,
     /// Programs of the operator.

@@ -105,6 +105,7 @@ impl Resolver<'_> {
             preferences: routing::preferences(config),
             watch: routing::watch(self),
             discovery: routing::discovery(self),
+            write_watch: routing::write_watch(self),
             failover: failover::failover(self),
             weights: routing::weights(self),
             runtime: Runtime {

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::admission;
-use super::model::Watch;
+use super::model::{Watch, WriteWatch};
 use super::resolve::{Resolver, address};
 use crate::config;
 use crate::frontend::Entrance;
 use crate::monitor::Discovery;
 use crate::probing::discovery::{Network, Networks};
+use crate::probing::write_probe::ProbeTable;
 use crate::routing::{Balance, Consistency, Policy, Preferences, PrimaryReads, WhenLagging};
 use crate::topology::{Address, Patience};
 
@@ -87,6 +88,19 @@ pub(super) fn watch(resolver: &mut Resolver<'_>) -> Watch {
         resolver.problem("health.late_after", what.to_owned(), "set it to half of health.down_after or less");
     }
     watch
+}
+
+/// Whether and how it is seen that writes get through.
+pub(super) fn write_watch(resolver: &mut Resolver<'_>) -> Option<WriteWatch> {
+    let health = &resolver.reading.config.health;
+    let text = health.write_probe_table.as_ref()?;
+    let (every, late) = (health.write_probe_every, health.write_probe_late);
+    let Some(table) = ProbeTable::parse(text) else {
+        let what = format!("health.write_probe_table: \"{text}\" is no name of a table");
+        resolver.problem("health.write_probe_table", what, "write it as schema.table, without quotes");
+        return None;
+    };
+    Some(WriteWatch { table, every, late })
 }
 
 /// Whether and where further servers are looked for.

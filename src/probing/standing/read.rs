@@ -3,6 +3,7 @@
 use crate::election::{Channel, Receiver, Report};
 use crate::gtid::{BadGtid, MariaDbState, Transactions};
 use crate::probing::observe::FILTERS;
+use crate::probing::write_probe;
 use crate::topology::{Flavor, ServerId};
 use crate::wire::answer::{Answer, Row};
 
@@ -212,6 +213,7 @@ pub struct Process {
 }
 
 /// Of the answer to [`super::PROCESSES`], those who are no part of the server, send no binary log and are not `spared`.
+/// Nobody is who is just writing, be it to see whether writes get through.
 #[must_use]
 pub fn processes(answer: &Answer, spared: &[&str]) -> Vec<Process> {
     let read = |row: &Row| {
@@ -219,7 +221,8 @@ pub fn processes(answer: &Answer, spared: &[&str]) -> Vec<Process> {
         let (user, command) = (get("User"), get("Command"));
         let part_of_server = matches!(user, "system user" | "event_scheduler") || command == "Daemon";
         let sends = command.starts_with("Binlog Dump");
-        if part_of_server || sends || spared.contains(&user) {
+        let writes = get("Info").starts_with(write_probe::WRITE);
+        if part_of_server || sends || (spared.contains(&user) && !writes) {
             return None;
         }
         Some(Process { id: get("Id").parse().ok()?, user: user.to_owned(), host: get("Host").to_owned() })
