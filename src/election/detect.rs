@@ -236,7 +236,7 @@ impl Machine {
         match self.verdict(now) {
             None if self.primary_report().is_some() => self.believe(now),
             Some(Verdict::Dead(trouble)) => self.fail_over(now, format!("the primary {trouble}")),
-            Some(Verdict::Ask(replica)) => {
+            Some(Verdict::Ask(replica)) if !self.is_late(now) => {
                 self.ask(now, replica);
                 false
             }
@@ -244,12 +244,12 @@ impl Machine {
                 self.block(now, why);
                 true
             }
-            None | Some(Verdict::Wait) if self.is_late(now) => {
+            None | Some(Verdict::Wait | Verdict::Ask(_)) if self.is_late(now) => {
                 let why = self.permission(now).err().unwrap_or(Why::NoWitness);
                 self.block(now, why);
                 true
             }
-            None | Some(Verdict::Wait | Verdict::No(_)) => false,
+            None | Some(Verdict::Wait | Verdict::Ask(_) | Verdict::No(_)) => false,
         }
     }
 

@@ -116,7 +116,9 @@ impl Known {
         }
         let connecting =
             report.channel.as_ref().is_some_and(|channel| channel.receiver == Receiver::Connecting);
-        self.lost = if connecting { self.lost.or(Some(now)) } else { None };
+        // What it got before it lost its connection is seen with the loss, or after somebody else has told of that.
+        let heard_last = self.lost.max(self.heard);
+        self.lost = if connecting { self.lost.and(heard_last).or(Some(now)) } else { None };
         self.report = Some(report);
         self.reported = Some(asked);
     }

@@ -116,6 +116,16 @@ pub(super) fn judge(
     Verdict::Dead(bad.trouble)
 }
 
+/// Whether a primary that is still heard may be ending in order: it takes no connections then, has sent its clients away,
+/// and goes on telling replicas that it is there until its process is gone, on MySQL for some eight seconds. A replica that
+/// tries to connect anew is refused by such a one, and not by one that only Headgate cannot reach. It tries once.
+fn may_be_ending(known: &Known, bad: Bad, now: Instant) -> bool {
+    let long_ago = |at: Instant| now.saturating_duration_since(at) >= ASK_AFTER;
+    bad.refused_since.is_some_and(long_ago)
+        && known.fed.is_none_or(long_ago)
+        && known.tested.is_none_or(|tested| tested < bad.since)
+}
+
 fn testimony(
     known: &Known,
     primary: ServerId,
@@ -143,7 +153,7 @@ fn testimony(
     }
     let quiet_since = |at: Instant| now.saturating_duration_since(at) >= rules.quiet();
     if heard.is_some_and(|heard| heard >= bad.since && !quiet_since(heard)) {
-        return Evidence::Hears;
+        return if may_be_ending(known, bad, now) { Evidence::Unclear } else { Evidence::Hears };
     }
     let crowded = report.channel.as_ref().is_some_and(|channel| channel.receiver == Receiver::Crowded);
     if crowded {

@@ -6,10 +6,11 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::barred::{Nobody, is_barred};
+use super::barred::is_barred;
 use super::caller::{Caller, LoginError, random, read_request};
-use super::context::Context;
+use super::context::{Context, Shared};
 use super::door::{self, Entrance, Visit};
 use super::lease::Lease;
 use super::reach::Spot;
@@ -143,10 +144,14 @@ async fn settled(context: &Context) -> Arc<Topology> {
             }
         }
     };
-    let limits = shared.limits();
-    // The client has a limit of its own, of which the login itself needs some.
-    let _ = clock::within(limits.hold.min(limits.login_timeout / 2), settled).await;
+    let _ = clock::within(time_to_settle(shared), settled).await;
     context.topology()
+}
+
+/// How long a login waits for a primary. The client has a limit of its own, of which the login itself needs some.
+fn time_to_settle(shared: &Shared) -> Duration {
+    let limits = shared.limits();
+    limits.hold.min(limits.login_timeout / 2)
 }
 
 /// The primary, and what is known of it.
@@ -170,7 +175,7 @@ pub(super) struct Candidate<'a> {
     /// The greeting's.
     nonce: Nonce,
     /// It is to be told what a wrong password is told, whatever it shows.
-    barred: bool,
+    pub(super) barred: bool,
     /// Where it has come in.
     pub(super) entrance: Entrance,
 }
@@ -216,12 +221,20 @@ impl Candidate<'_> {
                         Shown::Secret(secret) => secret,
                         Shown::Wrong => Secret::wrong(random()?),
                     };
-                    let proven = if self.barred {
-                        let nobody = Nobody::instead_of(&request, &secret)?;
-                        Err(nobody.refusal(self.prove(&nobody.request, &nobody.secret).await, &request.user))
-                    } else {
-                        self.prove(&request, &secret).await
-                    };
+                    let mut proven = self.try_to_prove(&request, &secret).await?;
+                    let mut lost = self.lost(&proven);
+                    let deadline = clock::now() + time_to_settle(shared);
+                    while lost && clock::now() < deadline {
+                        clock::sleep(PAUSE).await;
+                        let topology = settled(self.context).await;
+                        let Ok((facts, primary)) = reign(&topology) else { break };
+                        let there = Candidate { topology: &topology, facts: &facts, primary, ..*self };
+                        proven = there.try_to_prove(&request, &secret).await?;
+                        lost = there.lost(&proven);
+                        if let Ok(primary) = proven {
+                            return there.welcome(caller, request, secret, primary, fast).await;
+                        }
+                    }
                     match proven {
                         Ok(primary) => return self.welcome(caller, request, secret, primary, fast).await,
                         Err(BackendError::Login { failure: Failure::NeedsPassword { .. } }) => {
@@ -349,6 +362,9 @@ impl Candidate<'_> {
 
 /// ER_ACCESS_DENIED_ERROR.
 const ACCESS_DENIED: u16 = 1045;
+
+/// Before a primary that was lost while it judged a client is looked for again.
+const PAUSE: Duration = Duration::from_millis(50);
 
 fn no_primary(why: &str) -> ErrPacket {
     ErrPacket::own(NO_SERVER, b"HY000", &format!("no connection to the primary: {why}"))

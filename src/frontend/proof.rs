@@ -1,22 +1,51 @@
 //! The primary's verdict on a login (HAZARDS 17).
 
+use super::barred::Nobody;
+use super::caller::LoginError;
 use super::context::Whose;
 use super::login::Candidate;
 use super::patience::Patience;
 use crate::auth::Secret;
 use crate::backend::{BackendError, Connection, Credentials, Purpose};
 use crate::pooling::Mode;
-use crate::topology::Flavor;
+use crate::topology::{Flavor, Trouble};
 use crate::wire::login_request::LoginRequest;
 
+/// ER_SERVER_SHUTDOWN.
+const SERVER_SHUTDOWN: u16 = 1053;
+
 impl Candidate<'_> {
-    /// Lets the primary judge: on an idle connection of the same user, or on a new one. MariaDB keeps
-    /// roles over COM_CHANGE_USER (HAZARDS 3), so there it is always a new one.
-    pub(super) async fn prove(
+    /// Has the primary judge a client, or somebody who does not exist in the place of one who is barred.
+    pub(super) async fn try_to_prove(
         &self,
         request: &LoginRequest,
         secret: &Secret,
-    ) -> Result<Connection, BackendError> {
+    ) -> Result<Result<Connection, BackendError>, LoginError> {
+        if !self.barred {
+            return Ok(self.prove(request, secret).await);
+        }
+        let nobody = Nobody::instead_of(request, secret)?;
+        Ok(Err(nobody.refusal(self.prove(&nobody.request, &nobody.secret).await, &request.user)))
+    }
+
+    /// Whether the primary was lost while it judged, and another one will: a login does no harm twice.
+    pub(super) fn lost(&self, proven: &Result<Connection, BackendError>) -> bool {
+        let shared = &self.context.shared;
+        let Err(error) = proven else { return false };
+        let trouble = error.trouble();
+        let lost = match trouble {
+            Trouble::Refused | Trouble::Unreachable | Trouble::Lost | Trouble::Silent => true,
+            _ => matches!(error, BackendError::Refused { error } if error.code == SERVER_SHUTDOWN),
+        };
+        if lost {
+            shared.troubles.report(self.primary, trouble);
+        }
+        lost && shared.gate.is_active()
+    }
+
+    /// Lets the primary judge: on an idle connection of the same user, or on a new one. MariaDB keeps
+    /// roles over COM_CHANGE_USER (HAZARDS 3), so there it is always a new one.
+    async fn prove(&self, request: &LoginRequest, secret: &Secret) -> Result<Connection, BackendError> {
         let limit = self.context.shared.limits().connect_timeout;
         let mut attributes = request.attributes.clone();
         if let Some(client) = self.client {

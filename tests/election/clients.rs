@@ -20,7 +20,8 @@ impl World {
     /// The write is at the server.
     pub(crate) fn commit(&mut self, process: u64, connection: u64, epoch: u64, server: usize) {
         let model = &self.servers[server];
-        let reaches = !self.is_cut(self.here(), server) && !self.rejected[server] && model.works();
+        let reaches =
+            !self.is_cut(self.here(), server) && !self.rejected[server] && model.works() && !model.closing;
         let current =
             self.process.as_ref().is_some_and(|here| here.number == process && here.connection == connection);
         if !current && self.chance.percent(50) {
@@ -68,7 +69,7 @@ impl World {
 
     /// Somebody writes to a server directly.
     pub(crate) fn write_directly(&mut self, server: usize) {
-        if !self.servers[server].works() {
+        if !self.servers[server].works() || self.servers[server].closing {
             return;
         }
         let tx = self.new_tx(server);

@@ -44,7 +44,7 @@ impl World {
         if late && self.mutation != Some(Mutation::NoExpiry) {
             return;
         }
-        if !self.servers[server].up || self.rejected[server] {
+        if !self.servers[server].opens() || self.rejected[server] {
             return self.answer(process, &command, server, HOP, refused("connection refused"));
         }
         if self.servers[server].crowded {
@@ -164,6 +164,7 @@ impl World {
                     // Who has too many connections takes no commands either.
                     server.works()
                         && !server.crowded
+                        && !server.closing
                         && connected[server.id]
                         && kept_up[server.id]
                         && server.logs
@@ -261,7 +262,7 @@ impl World {
         let Some(link) = &self.servers[server].link else { return };
         let alive = matches!(link.receiver, Receiver::Running | Receiver::Crowded)
             && self.mutation != Some(Mutation::DeafToProgress);
-        let at_once = alive || self.connected(server, link.source) && !self.servers[link.source].up;
+        let at_once = alive || self.connected(server, link.source) && !self.servers[link.source].opens();
         let delay = if at_once { 5 * MS } else { 600 * MS };
         self.answer(process, command, server, delay, Ok(Done::Receiver { alive }));
     }

@@ -12,6 +12,8 @@ use crate::world::{Happening, MS, SECOND, Setup, World};
 pub(crate) enum Kind {
     /// The process ends.
     Crash,
+    /// The process ends in order, and takes its time.
+    Close,
     /// The process stops, as under SIGSTOP.
     Freeze,
     DiskFull,
@@ -71,6 +73,7 @@ pub(crate) struct Fault {
 /// Those that hit a server, with how often of a hundred.
 const KINDS: &[(u64, Kind)] = &[
     (22, Kind::Crash),
+    (4, Kind::Close),
     (14, Kind::Freeze),
     (3, Kind::DiskFull),
     (3, Kind::Stall),
@@ -130,6 +133,7 @@ impl Fault {
         matches!(
             self.kind,
             Kind::Crash
+                | Kind::Close
                 | Kind::Freeze
                 | Kind::DiskFull
                 | Kind::Stall
@@ -171,6 +175,7 @@ impl World {
         let here = self.here();
         match fault.kind {
             Kind::Crash => self.servers[server].crash(),
+            Kind::Close => self.servers[server].closing = self.servers[server].up,
             Kind::Freeze => self.servers[server].frozen = true,
             Kind::DiskFull => self.servers[server].disk_full = true,
             Kind::Stall => self.servers[server].stalled = true,
@@ -215,6 +220,11 @@ impl World {
         let here = self.here();
         match fault.kind {
             Kind::Crash => self.start_server(server),
+            Kind::Close => {
+                self.servers[server].crash();
+                self.break_links();
+                self.start_server(server);
+            }
             Kind::Freeze => {
                 self.servers[server].frozen = false;
                 self.let_apply(server);

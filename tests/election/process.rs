@@ -105,7 +105,7 @@ impl World {
         let asked = self.now;
         self.count_heartbeats_of(server);
         let model = &self.servers[server];
-        let (sight, delay) = if self.rejected[server] || (self.connected(server, here) && !model.up) {
+        let (sight, delay) = if self.rejected[server] || (self.connected(server, here) && !model.opens()) {
             (Sight::Trouble(Trouble::Refused), HOP)
         } else if model.frozen || !self.connected(server, here) {
             (Sight::Trouble(Trouble::Silent), PATIENCE)

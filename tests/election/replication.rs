@@ -34,6 +34,7 @@ impl World {
         let reached = self.connected(replica, source)
             && self.servers[source].works()
             && !self.servers[source].crowded
+            && !self.servers[source].closing
             && !self.servers[replica].frozen;
         let now = self.now;
         if reached {
@@ -60,6 +61,7 @@ impl World {
             let told = self.connected(replica, source)
                 && self.servers[source].works()
                 && self.servers[source].crowded
+                && !self.servers[source].closing
                 && self.servers[replica].works();
             if let Some(link) = &mut self.servers[replica].link {
                 link.receiver = if told { Receiver::Crowded } else { Receiver::Connecting };
@@ -237,12 +239,14 @@ impl World {
                     .as_ref()
                     .is_some_and(|link| link.source == primary && link.receiver == Receiver::Running)
                     && source.works()
+                    && !source.closing
                     && source.writable
                     && !source.disk_full
                     && !source.stalled
                     && !self.servers[replica].stalled
                     && self.servers[replica].works()
                     && !self.servers[replica].crowded
+                    && !self.servers[replica].closing
                     && self.connected(replica, primary)
                     && self.connected(replica, self.here())
                     && !self.rejected[replica]

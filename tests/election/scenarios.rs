@@ -107,6 +107,13 @@ fn death_is_confirmed_in_time() {
         Kind::Crash,
         SECOND,
     );
+    check_times("a process that ends in order", &busy, Kind::Close, 2 * SECOND);
+    check_times(
+        "a process that ends in order, without writes, heartbeats of 30 s",
+        &idle(setup()),
+        Kind::Close,
+        2 * SECOND,
+    );
     check_times("a process that is frozen", &busy, Kind::Freeze, frozen(&busy));
     check_times("a host that is cut off", &busy, Kind::Isolate, frozen(&busy));
     check_times("a server that greets and does nothing else", &busy, Kind::Stall, frozen(&busy));

@@ -52,6 +52,8 @@ pub(crate) struct Server {
     /// It greets and does nothing else; its dump threads send heartbeats.
     pub(crate) stalled: bool,
     pub(crate) crowded: bool,
+    /// It is ending in order: it takes no connections, clients are gone, replicas are served to the last.
+    pub(crate) closing: bool,
     pub(crate) run: u64,
     pub(crate) version: u32,
     pub(crate) logs: bool,
@@ -122,6 +124,7 @@ impl Server {
             disk_full: false,
             stalled: false,
             crowded: false,
+            closing: false,
             run: 1,
             version: 80_400,
             logs: true,
@@ -148,6 +151,11 @@ impl Server {
     /// The number of its next own transaction.
     pub(crate) fn next_number(&self) -> u64 {
         self.top + 1
+    }
+
+    /// It takes new connections, frozen or not.
+    pub(crate) const fn opens(&self) -> bool {
+        self.up && !self.closing
     }
 
     /// It works, as far as a peer with a connection can tell.
@@ -243,6 +251,7 @@ impl Server {
 
     pub(crate) fn crash(&mut self) {
         self.stalled = false;
+        self.closing = false;
         self.up = false;
         self.frozen = false;
         self.locked_until = 0;
