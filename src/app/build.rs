@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, watch};
 use super::settings::{BackendLink, CertificateFiles, Front, Settings, Watch};
 use crate::admission::Refusal;
 use crate::auth::{MAX_ENCODED_SECRET, Secret, Throttle, rsa, throttle};
-use crate::backend::{BackendError, Target, Way};
+use crate::backend::{BackendError, Way};
 use crate::config::{BackendTls, RuntimeModel};
 use crate::failover::{self, Gate};
 use crate::frontend::{
@@ -30,7 +30,7 @@ use crate::routing::Reason;
 use crate::runtime::locked::LockedMemory;
 use crate::runtime::tasks;
 use crate::telemetry::{self, Counters, Labels, Registry};
-use crate::topology::{Address, Server, ServerId, Topology};
+use crate::topology::{Server, ServerId, Topology};
 use crate::wire::proxy_protocol::Announced;
 
 /// Most different secrets of connected users held at a time.
@@ -84,8 +84,8 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         handles.topology.clone(),
         counters.writes_stuck.clone(),
     );
-    let targets = listed(settings, &client_tls);
-    let failover = super::failover::start(settings, password, targets, &gate, &handles, writes.clone())?;
+    let way = way(settings, &client_tls);
+    let failover = super::failover::start(settings, password, way, &gate, &handles, writes.clone())?;
     let (memory, unlocked) = LockedMemory::new(MAX_ENCODED_SECRET, MAX_SECRETS);
     if let Some(error) = unlocked {
         tracing::warn!(
@@ -223,13 +223,6 @@ fn way(settings: &Settings, tls: &Arc<ArcSwap<ClientTls>>) -> Way {
         timeout: settings.backend.connect_timeout,
         announced: settings.backend.proxy_protocol.then_some(Announced::Itself),
     }
-}
-
-/// The servers that the configuration names, under the numbers that the monitor gives them.
-fn listed(settings: &Settings, tls: &Arc<ArcSwap<ClientTls>>) -> Vec<Target> {
-    let way = way(settings, tls);
-    let target = |(number, address): (u16, &Address)| way.target(ServerId(number), address, None);
-    (0..).zip(&settings.servers).map(target).collect()
 }
 
 /// TLS towards servers, as configured.

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::settings::{PasswordSource, Settings, WriteWatch};
 use crate::auth::Secret;
-use crate::backend::{Target, Way};
+use crate::backend::Way;
 use crate::config::BackendTls;
 use crate::election::Policy;
 use crate::failover::{self, Account, Gate, Handle, WriteProbe};
@@ -50,7 +50,7 @@ fn instance(settings: &Settings) -> String {
 pub(super) fn start(
     settings: &Settings,
     password: &Secret,
-    targets: Vec<Target>,
+    way: Way,
     gate: &Arc<Gate>,
     monitor: &monitor::Handles,
     writes: watch::Receiver<Writes>,
@@ -79,7 +79,8 @@ pub(super) fn start(
     let settle = monitor.settler();
     let (relays, topology) = (Arc::clone(gate), monitor.topology.clone());
     let settings = failover::Settings {
-        targets,
+        topology: monitor.topology.clone(),
+        way,
         control: control(settings, password),
         replication: Some(Account { user: user.clone(), secret }),
         encrypted,

@@ -12,10 +12,13 @@ use crate::backend::Target;
 use crate::probing::standing::{Channels, Names};
 use crate::topology::{Address, ServerId};
 
-/// The servers by their names: the addresses of the configuration, and what they say of themselves.
+/// The servers by their names: the addresses at which Headgate knows them, and what they say of themselves.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
-    addresses: HashMap<String, ServerId>,
+    /// How each is reached that is there.
+    targets: Mutex<BTreeMap<ServerId, Target>>,
+    /// Those that were there once among them, since people still read of them.
+    addresses: Mutex<HashMap<String, ServerId>>,
     origins: Mutex<HashMap<String, ServerId>>,
     /// Addresses under which replicas know a server, and Headgate does not. A replica that was restarted while its
     /// source was away tells nothing else of it.
@@ -37,9 +40,19 @@ struct Written {
 }
 
 impl Directory {
-    pub(super) fn new(targets: &[Target]) -> Self {
-        let addresses = targets.iter().map(|target| (target.address.to_string(), target.server)).collect();
-        Self { addresses, ..Self::default() }
+    /// These are the servers from now on.
+    pub(super) fn follow<'a>(&self, targets: impl IntoIterator<Item = &'a Target>) {
+        let (mut known, mut addresses) = (self.targets.lock(), self.addresses.lock());
+        known.clear();
+        for target in targets {
+            addresses.insert(target.address.to_string(), target.server);
+            known.insert(target.server, target.clone());
+        }
+    }
+
+    /// How a server is reached.
+    pub(super) fn target(&self, server: ServerId) -> Option<Target> {
+        self.targets.lock().get(&server).cloned()
     }
 
     /// Takes in what an earlier run has written down. What is unreadable is learned anew.
@@ -62,9 +75,7 @@ impl Directory {
             return Ok(());
         }
         let named = |names: &Mutex<HashMap<String, ServerId>>| {
-            let named = |(name, server): (&String, &ServerId)| {
-                Some((name.clone(), self.address(*server)?.to_owned()))
-            };
+            let named = |(name, server): (&String, &ServerId)| Some((name.clone(), self.address(*server)?));
             names.lock().iter().filter_map(named).collect()
         };
         let written = Written { origins: named(&self.origins), addresses: named(&self.learned) };
@@ -75,12 +86,12 @@ impl Directory {
     /// The server at an address as people write it.
     pub(super) fn server(&self, address: &str) -> Option<ServerId> {
         let written = address.parse::<Address>().ok()?.to_string();
-        self.addresses.get(&written).copied()
+        self.addresses.lock().get(&written).copied()
     }
 
     /// A server's address.
-    pub(super) fn address(&self, server: ServerId) -> Option<&str> {
-        self.addresses.iter().find(|(_, id)| **id == server).map(|(address, _)| address.as_str())
+    pub(super) fn address(&self, server: ServerId) -> Option<String> {
+        self.addresses.lock().iter().find(|(_, id)| **id == server).map(|(address, _)| address.clone())
     }
 
     /// A server has said who it is.
@@ -95,7 +106,7 @@ impl Directory {
     pub(super) fn learn(&self, channels: &Channels) {
         let Some((address, origin)) = &channels.source else { return };
         if let Some(server) = self.origin(origin)
-            && !self.addresses.contains_key(address)
+            && !self.addresses.lock().contains_key(address)
         {
             let before = self.learned.lock().insert(address.clone(), server);
             if before != Some(server) {
@@ -115,7 +126,7 @@ impl Directory {
             let (number, behind) = after.split_at(digits);
             out.push_str(before);
             match number.parse().ok().and_then(|number| self.address(ServerId(number))) {
-                Some(address) => out.push_str(address),
+                Some(address) => out.push_str(&address),
                 None => out.extend([WORD, number]),
             }
             rest = behind;
@@ -129,7 +140,8 @@ const WORD: &str = "server ";
 
 impl Names for Directory {
     fn at(&self, address: &str) -> Option<ServerId> {
-        self.addresses.get(address).copied().or_else(|| self.learned.lock().get(address).copied())
+        let known = self.addresses.lock().get(address).copied();
+        known.or_else(|| self.learned.lock().get(address).copied())
     }
 
     fn origin(&self, origin: &str) -> Option<ServerId> {
@@ -143,7 +155,10 @@ mod tests {
 
     fn directory() -> Directory {
         Directory {
-            addresses: [("db1:3306".to_owned(), ServerId(0)), ("db2:3306".to_owned(), ServerId(12))].into(),
+            addresses: Mutex::new(HashMap::from([
+                ("db1:3306".to_owned(), ServerId(0)),
+                ("db2:3306".to_owned(), ServerId(12)),
+            ])),
             ..Directory::default()
         }
     }

@@ -1,6 +1,6 @@
 //! The one task that owns the machine.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -9,15 +9,15 @@ use tokio::sync::{Mutex, mpsc, watch};
 
 use super::directory::Directory;
 use super::gate::Gate;
-use super::heartbeat;
+use super::heartbeat::{self, Recorded};
+use super::members::{Member, Watches};
 use super::office::{self, Work};
 use super::rival::Rivals;
 use super::settings::Common;
 use super::view::{Standing, View, Wish, WishOutcome};
 use super::watch::{ServerSettings, Told};
 use crate::election::{
-    Action, Alert, Command, CommandId, Done, Event, Failure, Heartbeat, Machine, Operator, Phase, Policy,
-    Receiver, Rules, Sight,
+    Action, Alert, Command, CommandId, Done, Event, Failure, Machine, Operator, Policy, Receiver, Sight,
 };
 use crate::runtime::{clock, tasks};
 use crate::topology::{Epoch, ServerId};
@@ -46,7 +46,17 @@ pub(super) struct Driver {
     pub(super) machine: Machine,
     pub(super) view: View,
     pub(super) publish: watch::Sender<Arc<View>>,
-    pub(super) brisk: watch::Sender<bool>,
+    pub(super) watches: Watches,
+    /// The servers that there are.
+    pub(super) members: watch::Receiver<Vec<Member>>,
+    /// The same, as last taken in.
+    pub(super) known: Vec<Member>,
+    /// They have changed since.
+    pub(super) members_due: bool,
+    /// Those that the machine knows of.
+    pub(super) joined: BTreeSet<ServerId>,
+    /// Those that lack something, and when they are asked again.
+    pub(super) lacking: HashMap<ServerId, Instant>,
     pub(super) answers: (mpsc::Sender<Answered>, mpsc::Receiver<Answered>),
     /// Notes of tasks that carry something out.
     pub(super) notes: (mpsc::Sender<Note>, mpsc::Receiver<Note>),
@@ -58,14 +68,25 @@ pub(super) struct Driver {
     pub(super) receivers: HashMap<ServerId, ServerId>,
     /// Who is in trouble, as told last.
     pub(super) troubled: HashMap<ServerId, String>,
+    /// One order to a server at a time.
     pub(super) desks: HashMap<ServerId, Arc<Mutex<()>>>,
     pub(super) at_rest: Arc<AtomicBool>,
+    /// What replicas had before Headgate set it.
+    pub(super) recorded: Recorded,
     pub(super) heartbeats_tried: HashMap<ServerId, Instant>,
     pub(super) rivals: Rivals,
     pub(super) logged: u64,
     pub(super) began: (Instant, SystemTime),
     /// Headgate has promoted somebody in this run, or may do so by itself.
     pub(super) speaks: bool,
+}
+
+/// The servers to begin with.
+pub(super) struct Crew {
+    pub(super) watches: Watches,
+    pub(super) members: watch::Receiver<Vec<Member>>,
+    pub(super) known: Vec<Member>,
+    pub(super) joined: BTreeSet<ServerId>,
 }
 
 impl Driver {
@@ -75,7 +96,7 @@ impl Driver {
         gate: Arc<Gate>,
         machine: Machine,
         publish: watch::Sender<Arc<View>>,
-        brisk: watch::Sender<bool>,
+        crew: Crew,
     ) -> Self {
         let policy = settings.rules.policy;
         let standing = match policy {
@@ -86,7 +107,7 @@ impl Driver {
                 Standing::Off("failover.mode is \"off\"; SWITCHOVER TO and FAILOVER work".to_owned())
             }
         };
-        let desks = settings.targets.iter().map(|target| (target.server, Arc::default())).collect();
+        let recorded = heartbeat::recorded(&settings.state_dir);
         Self {
             settings,
             directory,
@@ -94,7 +115,12 @@ impl Driver {
             machine,
             view: View { standing, ..View::default() },
             publish,
-            brisk,
+            watches: crew.watches,
+            members: crew.members,
+            known: crew.known,
+            members_due: true,
+            joined: crew.joined,
+            lacking: HashMap::new(),
             answers: mpsc::channel(64),
             notes: mpsc::channel(64),
             set: HashMap::new(),
@@ -102,8 +128,9 @@ impl Driver {
             published_at: None,
             receivers: HashMap::new(),
             troubled: HashMap::new(),
-            desks,
+            desks: HashMap::new(),
             at_rest: Arc::default(),
+            recorded,
             heartbeats_tried: HashMap::new(),
             rivals: Rivals::default(),
             logged: 0,
@@ -143,11 +170,19 @@ impl Driver {
                     }
                     None => return,
                 },
+                changed = self.members.changed() => {
+                    // Nobody tells of servers any more when Headgate ends.
+                    if changed.is_err() {
+                        return;
+                    }
+                    self.members_due = true;
+                }
                 () = clock::sleep(wake.max(Duration::from_millis(1))) => {
                     self.step(Event::Tick);
                 }
             }
             self.look_for_rivals();
+            self.see_to_members();
             self.see_to_heartbeats();
             self.show();
         }
@@ -155,7 +190,19 @@ impl Driver {
 
     /// Takes in what a watch tells.
     fn hear(&mut self, server: ServerId, told: Told) {
+        let takes_part = self.joined.contains(&server);
         match told {
+            Told::Lacks(lacks) if lacks.is_empty() => self.join(server),
+            Told::Lacks(lacks) => {
+                let lacks: Vec<String> = lacks.iter().map(ToString::to_string).collect();
+                let lacks = lacks.join("; ");
+                if !takes_part {
+                    self.stays_out(server, &lacks);
+                }
+                self.note("lacks", format!("{server}: {lacks}"));
+            }
+            // Who takes no part has no say.
+            _ if !takes_part => {}
             Told::Sight(asked, mut sight) => {
                 if Some(server) == self.machine.primary() {
                     sight = self.settings.consider(server, sight, clock::now());
@@ -165,12 +212,6 @@ impl Driver {
                     tracing::warn!(%error, "what replicas call their source could not be written down");
                 }
                 self.step(Event::Seen { server, asked, sight });
-            }
-            Told::Lacks(lacks) => {
-                if !lacks.is_empty() {
-                    let lacks: Vec<String> = lacks.iter().map(ToString::to_string).collect();
-                    self.note("lacks", format!("{server}: {}", lacks.join("; ")));
-                }
             }
             Told::Set(settings) => self.learn(server, settings),
             Told::Rivals(strangers) => self.rivals.see(clock::now(), server, strangers),
@@ -200,7 +241,7 @@ impl Driver {
             None => self.troubled.remove(&server),
         };
         let brisk = !self.troubled.is_empty() || !self.machine.phase().is_at_rest();
-        self.brisk.send_if_modified(|was| std::mem::replace(was, brisk) != brisk);
+        self.watches.brisk.send_if_modified(|was| std::mem::replace(was, brisk) != brisk);
     }
 
     fn learn(&mut self, server: ServerId, settings: ServerSettings) {
@@ -214,28 +255,8 @@ impl Driver {
         self.rely_on_heartbeats();
     }
 
-    fn has_heartbeat(&mut self, server: ServerId, period: Duration) {
-        self.set.entry(server).or_default().heartbeat = Some(period);
-        self.rely_on_heartbeats();
-    }
-
-    /// Tells the machine what silence means by now.
-    fn rely_on_heartbeats(&mut self) {
-        let period = heartbeat::in_force(self.settings.heartbeat, &self.set, self.machine.primary());
-        if let Some(heartbeat) = period.filter(|period| *period != self.machine.rules().heartbeat) {
-            let (Heartbeat::Managed(every) | Heartbeat::Found(every)) = heartbeat;
-            let rules = Rules { heartbeat, ..self.machine.rules().clone() };
-            let silence = rules.silence();
-            self.note(
-                "heartbeat",
-                format!("replicas hear every {every:?}; a silence counts after {silence:?}"),
-            );
-            self.step(Event::Rules(rules));
-        }
-    }
-
     /// Steps the machine and sends its commands out. Answers why it declined, if it did.
-    fn step(&mut self, event: Event) -> Option<String> {
+    pub(super) fn step(&mut self, event: Event) -> Option<String> {
         let mut declined = None;
         for command in self.machine.step(clock::now(), event) {
             if let Action::Alert(Alert::Declined(why)) = &command.action {
@@ -278,7 +299,7 @@ impl Driver {
         let stray = action.server().is_some_and(|server| {
             Some(server) != self.machine.primary() || self.troubled.contains_key(&server)
         });
-        let desk = action.server().and_then(|server| self.desks.get(&server)).cloned();
+        let desk = action.server().map(|server| Arc::clone(self.desks.entry(server).or_default()));
         let work = Work {
             action,
             deadline,
@@ -334,55 +355,6 @@ impl Driver {
             tracing::warn!(what, "failover");
             self.note("rival", what);
             self.step(Event::Rival(news));
-        }
-    }
-
-    /// Has replicas told what they are to hear, one attempt in ten seconds, while nothing is being changed.
-    fn see_to_heartbeats(&mut self) {
-        let Some(wanted) = self.settings.heartbeat else { return };
-        if *self.machine.phase() != Phase::Healthy || self.rivals.told().is_some() || !self.speaks {
-            return;
-        }
-        let now = clock::now();
-        let replicas: Vec<(ServerId, Duration)> = self
-            .set
-            .iter()
-            .filter(|(server, _)| Some(**server) != self.machine.primary())
-            .filter(|(server, _)| {
-                self.machine.primary().is_some_and(|primary| self.receivers.get(server) == Some(&primary))
-            })
-            .filter_map(|(server, settings)| Some((*server, settings.heartbeat?)))
-            .filter(|(_, period)| *period != wanted)
-            .filter(|(server, _)| {
-                let tried = self.heartbeats_tried.get(server);
-                tried.is_none_or(|at| now.saturating_duration_since(*at) > Duration::from_secs(10))
-            })
-            .collect();
-        for (server, found) in replicas {
-            self.heartbeats_tried.insert(server, now);
-            let address = self.directory.address(server).unwrap_or_default().to_owned();
-            if let Err(error) = heartbeat::record(&self.settings.state_dir, &address, found) {
-                self.note(
-                    "heartbeat",
-                    format!("{server} keeps {found:?}, which could not be recorded: {error}"),
-                );
-                continue;
-            }
-            let desk = self.desks.get(&server).cloned().unwrap_or_default();
-            let (settings, at_rest) = (Arc::clone(&self.settings), Arc::clone(&self.at_rest));
-            let notes = self.notes.0.clone();
-            tasks::spawn("heartbeat", async move {
-                let outcome = office::set_heartbeat(&settings, server, wanted, &desk, &at_rest).await;
-                let what = match &outcome {
-                    Ok(()) => format!("{server} hears every {wanted:?}, and not every {found:?}"),
-                    Err(failure) => format!("{server} keeps {found:?}: {failure}"),
-                };
-                // Nobody listens when Headgate ends.
-                let _ = notes.send(Note::Event("heartbeat", what)).await;
-                if outcome.is_ok() {
-                    let _ = notes.send(Note::Heartbeat(server, wanted)).await;
-                }
-            });
         }
     }
 }

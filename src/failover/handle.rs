@@ -45,7 +45,7 @@ impl Handle {
     /// A server's address.
     #[must_use]
     pub fn address(&self, server: ServerId) -> String {
-        self.directory.address(server).map_or_else(|| server.to_string(), str::to_owned)
+        self.directory.address(server).unwrap_or_else(|| server.to_string())
     }
 
     /// Asks for something, and waits until the machine has taken it in.

@@ -14,9 +14,9 @@ use super::orders::{self, Office};
 use super::settings::{Common, Settings};
 use super::state;
 use super::watch::ServerSettings;
+use crate::backend::Target;
 use crate::election::{Action, Done, Failure, Hook};
 use crate::runtime::clock;
-use crate::topology::ServerId;
 
 /// A command, and what is needed for it.
 pub(super) struct Work {
@@ -95,7 +95,7 @@ impl Work {
 /// Sets a replica's heartbeat, unless something has begun meanwhile.
 pub(super) async fn set_heartbeat(
     settings: &Settings,
-    server: ServerId,
+    target: Option<Target>,
     period: Duration,
     desk: &Mutex<()>,
     at_rest: &AtomicBool,
@@ -105,8 +105,8 @@ pub(super) async fn set_heartbeat(
         return Err(Failure::Refused("a failover has begun".to_owned()));
     }
     let until = clock::now() + settings.rules.order;
-    let Some(target) = settings.target(server) else { return Ok(()) };
-    let mut line = Line::open(target, settings, until).await?;
+    let Some(target) = target else { return Ok(()) };
+    let mut line = Line::open(&target, settings, until).await?;
     orders::set_heartbeat(&mut line, period).await?;
     line.hang_up();
     Ok(())

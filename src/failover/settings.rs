@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::auth::Secret;
-use crate::backend::Target;
+use crate::backend::Way;
 use crate::election::{Rules, Sight, Trouble};
 use crate::gtid::Transactions;
 use crate::probing::write_probe::Writes;
-use crate::topology::{Address, ServerId};
+use crate::topology::{Address, ServerId, Topology};
 
 /// An account on the servers.
 #[derive(Debug)]
@@ -41,8 +41,10 @@ pub type Relayed = Box<dyn Fn() -> Option<Transactions> + Send + Sync>;
 
 /// How failover is done.
 pub struct Settings {
-    /// The servers.
-    pub targets: Vec<Target>,
+    /// The servers, as they come and go.
+    pub topology: watch::Receiver<Arc<Topology>>,
+    /// How they are reached.
+    pub way: Way,
     /// Who asks and orders.
     pub control: Account,
     /// As whom replicas log in to their source. Without it nothing is promoted, since nobody could follow.
@@ -78,11 +80,6 @@ impl std::fmt::Debug for Settings {
 }
 
 impl Settings {
-    /// A server, and how it is reached.
-    pub(super) fn target(&self, server: ServerId) -> Option<&Target> {
-        self.targets.iter().find(|target| target.server == server)
-    }
-
     /// What a primary that answers is to be taken for, where its writes may be stuck.
     pub(super) fn consider(&self, server: ServerId, sight: Sight, now: Instant) -> Sight {
         let stuck = self.writes.borrow().stuck_for(server, now);

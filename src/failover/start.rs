@@ -1,18 +1,20 @@
 //! Starts failover, once every server has said that the control account may do all that it takes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
 use super::directory::Directory;
-use super::driver::{Driver, Early};
+use super::driver::{Crew, Driver, Early};
 use super::gate::Gate;
 use super::handle::Handle;
+use super::members::{self, Member, Watches};
 use super::settings::{Common, Settings};
 use super::state;
 use super::view::{Standing, View, Wish, WishOutcome};
-use super::watch::{Told, Watch};
+use super::watch::Told;
 use crate::election::{Machine, Rules, Sight};
 use crate::runtime::{clock, tasks};
 use crate::topology::ServerId;
@@ -20,14 +22,13 @@ use crate::topology::ServerId;
 /// How long servers are given to say what the control account may do there, once one has said so.
 const INSPECTION: Duration = Duration::from_secs(3);
 /// How often that is looked at again where it is not enough.
-const AGAIN: Duration = Duration::from_secs(30);
+pub(super) const AGAIN: Duration = Duration::from_secs(30);
 
 /// Starts failover.
 #[must_use]
 pub fn start(settings: Settings, gate: Arc<Gate>) -> Handle {
     let settings = Arc::new(settings);
-    let directory = Arc::new(Directory::new(&settings.targets));
-    directory.recall(&settings.state_dir);
+    let directory = Arc::new(Directory::default());
     let (publish, view) = watch::channel(Arc::new(View::default()));
     let (wishes, wanted) = mpsc::channel(8);
     let handle = Handle { view, wishes, directory: Arc::clone(&directory) };
@@ -42,32 +43,22 @@ async fn drive(
     publish: watch::Sender<Arc<View>>,
     mut wishes: mpsc::Receiver<Wish>,
 ) {
+    let mut members = members::follow(settings.topology.clone(), settings.way.clone());
     loop {
         let (tell, mut told) = mpsc::channel(256);
-        let (brisk, _) = watch::channel(false);
-        let watches: Vec<_> = settings
-            .targets
-            .iter()
-            .map(|target| {
-                let watch = Watch {
-                    target: target.clone(),
-                    settings: Arc::clone(&settings),
-                    directory: Arc::clone(&directory),
-                    tell: tell.clone(),
-                    brisk: brisk.subscribe(),
-                };
-                tasks::Owned::spawn("failover watch", watch.run())
-            })
-            .collect();
-        drop(tell);
-        let why = match inspect(&settings, &directory, &mut told).await {
-            Ok(early) => match state::load(&settings.state_dir, &directory) {
+        let mut watches = Watches::new(Arc::clone(&settings), Arc::clone(&directory), tell);
+        let known = members.borrow_and_update().clone();
+        watches.follow(&known);
+        // Addresses are known by now.
+        directory.recall(&settings.state_dir);
+        let why = match inspect(&known, &directory, &mut told).await {
+            Ok(Inspected { early, joined }) => match state::load(&settings.state_dir, &directory) {
                 Ok(saved) => {
                     let rules = rules(&settings, &directory);
-                    let servers: Vec<ServerId> =
-                        settings.targets.iter().map(|target| target.server).collect();
+                    let servers: Vec<ServerId> = joined.iter().copied().collect();
                     let machine = Machine::restore(saved, rules, &servers, clock::now());
-                    Driver::new(settings, directory, gate, machine, publish, brisk)
+                    let crew = Crew { watches, members, known, joined };
+                    Driver::new(settings, directory, gate, machine, publish, crew)
                         .run(early, told, wishes)
                         .await;
                     return;
@@ -87,6 +78,11 @@ async fn drive(
         loop {
             tokio::select! {
                 () = &mut again => break,
+                changed = members.changed() => match changed {
+                    Ok(()) => break,
+                    // Nobody tells of servers any more when Headgate ends.
+                    Err(_) => return,
+                },
                 wish = wishes.recv() => match wish {
                     Some(Wish::Operator(_, reply)) => drop(reply.send(WishOutcome::Refused(why.clone()))),
                     None => return,
@@ -101,24 +97,33 @@ fn rules(settings: &Settings, directory: &Directory) -> Rules {
     Rules { vetoes: vetoes.collect(), ..settings.rules.clone() }
 }
 
-/// Waits until every server has said whether failover can be done with it, or does not answer. Says why it cannot.
+/// What the servers have said of themselves before there is a machine.
+struct Inspected {
+    early: Early,
+    /// Those that take part.
+    joined: BTreeSet<ServerId>,
+}
+
+/// Waits until every server has said whether failover can be done with it, or does not answer. Says why it cannot, where
+/// it cannot be done with one that people have named; one that was found stays out.
 async fn inspect(
-    settings: &Settings,
+    known: &[Member],
     directory: &Directory,
     told: &mut mpsc::Receiver<(ServerId, Told)>,
-) -> Result<Early, String> {
+) -> Result<Inspected, String> {
     let mut early = Early::new();
-    let mut fine: Vec<ServerId> = Vec::new();
-    let mut silent: Vec<ServerId> = Vec::new();
+    let mut joined: BTreeSet<ServerId> = known.iter().map(|member| member.target.server).collect();
+    let mut fine: BTreeSet<ServerId> = BTreeSet::new();
+    let mut silent: BTreeSet<ServerId> = BTreeSet::new();
     let mut until = None;
-    while fine.len() + silent.len() < settings.targets.len() || fine.is_empty() {
+    while !joined.iter().all(|server| fine.contains(server) || silent.contains(server)) || fine.is_empty() {
         let next = match until {
             None => told.recv().await,
             Some(until) => {
                 let left = Instant::saturating_duration_since(&until, clock::now());
                 match clock::within(left, told.recv()).await {
                     Ok(next) => next,
-                    Err(_) => return Ok(early),
+                    Err(_) => break,
                 }
             }
         };
@@ -130,24 +135,23 @@ async fn inspect(
             Told::Lacks(lacks) => {
                 let lacks: Vec<String> = lacks.iter().map(ToString::to_string).collect();
                 let address = directory.address(server).unwrap_or_default();
-                return Err(format!("{address}: {}", lacks.join("; ")));
+                if known.iter().any(|member| member.target.server == server && member.named) {
+                    return Err(format!("{address}: {}", lacks.join("; ")));
+                }
+                joined.remove(&server);
             }
             // From now on it is known by what replicas call it. What has been seen before may name nobody's source.
             Told::Sight(_, Sight::Answered(_)) => {
-                silent.retain(|other| *other != server);
-                if !fine.contains(&server) {
-                    fine.push(server);
-                }
+                silent.remove(&server);
+                fine.insert(server);
                 continue;
             }
-            Told::Sight(_, Sight::Trouble(_) | Sight::Crowded)
-                if !fine.contains(&server) && !silent.contains(&server) =>
-            {
-                silent.push(server);
+            Told::Sight(_, Sight::Trouble(_) | Sight::Crowded) if !fine.contains(&server) => {
+                silent.insert(server);
             }
             _ => {}
         }
         early.push((server, what));
     }
-    Ok(early)
+    Ok(Inspected { early, joined })
 }

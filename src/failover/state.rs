@@ -71,7 +71,6 @@ pub(super) fn save(folder: &Path, directory: &Directory, state: &State) -> Resul
     let name = |server| {
         directory
             .address(server)
-            .map(str::to_owned)
             .ok_or_else(|| StateError::UnknownServer { path: path.clone(), server: server.to_string() })
     };
     let (stage, candidate) = match state.stage {
@@ -157,7 +156,9 @@ mod tests {
             timeout: std::time::Duration::from_secs(1),
             announced: None,
         };
-        Directory::new(&[target(0), target(1)])
+        let directory = Directory::default();
+        directory.follow(&[target(0), target(1)]);
+        directory
     }
 
     #[test]

@@ -16,7 +16,7 @@ impl Driver {
         let why =
             self.machine.timeline().entries().next_back().map(|entry| self.directory.spell(&entry.what));
         vec![
-            ("primary", primary.unwrap_or_default().to_owned()),
+            ("primary", primary.unwrap_or_default()),
             ("phase", self.machine.phase().name().to_owned()),
             ("epoch", self.machine.epoch().0.to_string()),
             ("why", why.unwrap_or_default()),

@@ -30,7 +30,8 @@ pub(super) fn failover(resolver: &mut Resolver<'_>) -> Failover {
     let rules = Rules { policy, cooldown: own.cooldown, order: ORDER, hook, ..Rules::default() };
     let vetoes: Vec<Address> = own.candidates_never.iter().flatten().cloned().map(address).collect();
     let servers: Vec<Address> = config.servers.addresses.iter().cloned().map(address).collect();
-    for stranger in vetoes.iter().filter(|veto| !servers.contains(veto)) {
+    let closed = !config.servers.discover;
+    for stranger in vetoes.iter().filter(|veto| closed && !servers.contains(veto)) {
         resolver.problem(
             "failover.candidates_never",
             format!("failover.candidates_never: {stranger} is none of the servers"),

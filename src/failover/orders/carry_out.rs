@@ -54,10 +54,10 @@ pub(in crate::failover) async fn carry_out(
 
 impl Office<'_> {
     pub(super) async fn line(&self, server: ServerId, until: Instant) -> Result<Line, Failure> {
-        let Some(target) = self.settings.target(server) else {
+        let Some(target) = self.directory.target(server) else {
             return Err(Failure::Refused(format!("{server} is not known")));
         };
-        Line::open(target, self.settings, until).await
+        Line::open(&target, self.settings, until).await
     }
 
     /// How the server stands, as an answer.

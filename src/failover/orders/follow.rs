@@ -53,7 +53,7 @@ fn change(office: &Office<'_>, flavor: Flavor, source: ServerId) -> Result<Strin
     let refused = |why: &str| Failure::Refused(why.to_owned());
     let account =
         office.settings.replication.as_ref().ok_or_else(|| refused("there is no replication account"))?;
-    let target = office.settings.target(source).ok_or_else(|| refused("the source is not known"))?;
+    let target = office.directory.target(source).ok_or_else(|| refused("the source is not known"))?;
     let Address::Tcp { host, port } = &target.address else {
         return Err(refused("replicas cannot reach a Unix socket"));
     };

@@ -22,7 +22,7 @@ pub(super) async fn rebuild(office: &Office<'_>, line: &mut Line, donor: ServerI
             "it has no clone plugin: INSTALL PLUGIN clone SONAME 'mysql_clone.so' on both servers",
         ));
     }
-    let target = office.settings.target(donor).ok_or_else(|| refused("the donor is not known"))?;
+    let target = office.directory.target(donor).ok_or_else(|| refused("the donor is not known"))?;
     let Address::Tcp { host, port } = &target.address else {
         return Err(refused("servers cannot reach a Unix socket"));
     };

@@ -1,0 +1,78 @@
+//! Servers that nobody has named: found, or added while Headgate runs, they take part in a failover like the others.
+
+use headgate::lab::{Account, Cluster, DATABASE, Flavor, Node};
+
+use crate::client::Options;
+use crate::company::Company;
+use crate::stage::{ask_console, follows, run};
+
+/// One address is enough for a failover as well.
+async fn found_ones_are_promoted(flavor: Flavor) {
+    let company = Company::start(flavor, |cluster| vec![cluster.primary().address()], &[]).await;
+    let [primary, one, two] = company.cluster.nodes() else { panic!("three servers") };
+    company
+        .wait_for("all take part, and hear often", async || {
+            company.ask("SELECT silence_ms, phase FROM failover").await == ["3000: Healthy"]
+                && company.ask("SELECT COUNT(*) FROM servers WHERE role = 'replica'").await == ["2"]
+        })
+        .await;
+    let Account { user, password } = company.cluster.accounts().app;
+    let client = Options::new(company.headgate.address(), user, password).schema(DATABASE).tls(false);
+    let mut client = client.login().await.unwrap().unwrap();
+    run(&mut client, "INSERT INTO notes VALUES (1)").await.unwrap();
+    primary.kill();
+    // The session waits, and goes on.
+    run(&mut client, "INSERT INTO notes VALUES (2)").await.unwrap();
+    let written = run(&mut client, "SELECT COUNT(*) FROM notes FOR UPDATE").await.unwrap();
+    assert_eq!(written.value().as_deref(), Some("2"));
+    primary.start().await.unwrap();
+    company
+        .wait_for("all follow the new one", async || {
+            let (new, other) = if follows(one, two).await { (two, one) } else { (one, two) };
+            follows(other, new).await && follows(primary, new).await
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn mysql_found() {
+    found_ones_are_promoted(Flavor::MySql).await;
+}
+
+#[tokio::test]
+async fn mariadb_found() {
+    found_ones_are_promoted(Flavor::MariaDb).await;
+}
+
+/// A server that is added takes part, and one that is removed does not any more.
+async fn added_ones_are_promoted(flavor: Flavor) {
+    let first_two = |cluster: &Cluster| cluster.nodes()[..2].iter().map(Node::address).collect();
+    let company = Company::start(flavor, first_two, &["--discover=false"]).await;
+    let [primary, one, two] = company.cluster.nodes() else { panic!("three servers") };
+    company
+        .wait_for("failover is on", async || company.ask("SELECT phase FROM failover").await == ["Healthy"])
+        .await;
+    company.ask(&format!("ADD SERVER '{}'", two.address())).await;
+    company.takes_part(two).await;
+    company.ask(&format!("REMOVE SERVER '{}'", one.address())).await;
+    company
+        .wait_for("one takes no part", async || {
+            let line = format!("{} takes no part any more", one.address());
+            company.ask("SELECT what FROM events").await.contains(&line)
+        })
+        .await;
+    let refused = ask_console(&company.headgate, &format!("SWITCHOVER TO '{}'", one.address())).await;
+    assert!(refused.is_err(), "{refused:?}");
+    primary.kill();
+    company.wait_for_primary(two).await;
+}
+
+#[tokio::test]
+async fn mysql_added() {
+    added_ones_are_promoted(Flavor::MySql).await;
+}
+
+#[tokio::test]
+async fn mariadb_added() {
+    added_ones_are_promoted(Flavor::MariaDb).await;
+}
