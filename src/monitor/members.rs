@@ -136,7 +136,7 @@ impl Picture {
     }
 
     /// What this server writes is no surplus anywhere, nor what those before it wrote.
-    pub(super) fn begin_reign(&mut self, id: ServerId) {
+    pub(super) fn name_writer(&mut self, id: ServerId) {
         for entry in &mut self.servers {
             (entry.executed, entry.errant) = (None, None);
             self.errants.forget(entry.id);

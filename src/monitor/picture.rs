@@ -185,7 +185,7 @@ impl Picture {
         };
         if let Some(before) = self.history.newest() {
             if !positions.committed.contains(before) {
-                self.reign_anew(server);
+                self.begin_epoch(server);
             } else {
                 self.mixed |= !origin.alone_between(before, &positions.committed);
             }
@@ -210,7 +210,7 @@ impl Picture {
 
     /// Another server is the primary, or the same one has come back with less than it had. Positions of another reign
     /// cannot be compared.
-    fn reign_anew(&mut self, id: ServerId) {
+    fn begin_epoch(&mut self, id: ServerId) {
         self.history.clear();
         self.servers.iter_mut().for_each(Entry::forget_positions);
         (self.topology.origin, self.mixed) = (None, false);
@@ -256,8 +256,8 @@ impl Picture {
         if let Ok(id) = judgement.primary
             && self.reigning != Some(id)
         {
-            self.reign_anew(id);
-            self.begin_reign(id);
+            self.begin_epoch(id);
+            self.name_writer(id);
         }
         let away =
             matches!(judgement.primary, Err(NoPrimary::NoneWritable { .. } | NoPrimary::Unreachable { .. }));
