@@ -138,9 +138,13 @@ async fn keep_places(
 }
 
 fn follow(limits: &pool::ServerLimits, registry: &Registry, topology: &Topology) {
-    let servers: Vec<(ServerId, bool)> =
-        topology.servers.iter().map(|server| (server.id, server.leaving)).collect();
-    limits.follow(&servers, |id| {
+    let member = |server: &Server| pool::Member {
+        server: server.id,
+        leaving: server.leaving,
+        drained: server.drained.is_some(),
+    };
+    let members: Vec<_> = topology.servers.iter().map(member).collect();
+    limits.follow(&members, |id| {
         let address = topology.server(id).map(|server| server.address.to_string());
         telemetry::Server::new(registry, &address.unwrap_or_default())
     });

@@ -158,7 +158,8 @@ fn standing(server: &Server) -> telemetry::Standing {
         ServerState::Primary => Some(Duration::ZERO),
         _ => server.lag.map(|lag| lag.behind),
     };
-    telemetry::Standing { health: server.health.word(), role, lag }
+    let drained = server.drained.is_some();
+    telemetry::Standing { health: server.health.word(), role, drained, lag }
 }
 
 /// Lets sessions finish, then ends them.

@@ -165,6 +165,7 @@ pub struct Server {
     pub idle: Gauge,
     health: [(&'static str, Gauge); 3],
     roles: [(&'static str, Gauge); 3],
+    drained: Gauge,
     lag: Gauge,
     connections: Counter,
     open: Gauge,
@@ -177,6 +178,7 @@ impl Server {
         Self {
             health: ["up", "suspect", "down"].map(of(metric::SERVER_HEALTH)),
             roles: ["primary", "replica", "none"].map(of(metric::SERVER_ROLE)),
+            drained: registry.gauge(metric::SERVER_DRAINED, &[address]),
             lag: registry.gauge(metric::SERVER_LAG, &[address]),
             connect_failures: registry.counter(metric::SERVER_CONNECT_FAILURES, &[address]),
             full: registry.counter(metric::SERVER_FULL, &[address]),
@@ -197,6 +199,8 @@ impl Server {
         for (word, gauge) in &self.roles {
             gauge.set(one(word, standing.map(|standing| standing.role)));
         }
+        let drained = standing.is_some_and(|standing| standing.drained);
+        self.drained.set(if drained { 1.0 } else { 0.0 });
         let lag = standing.and_then(|standing| standing.lag);
         self.lag.set(lag.map_or(f64::NAN, |lag| lag.as_secs_f64()));
     }
@@ -215,6 +219,8 @@ pub struct Standing {
     pub health: &'static str,
     /// `primary`, `replica` or `none`.
     pub role: &'static str,
+    /// An operator has it drained.
+    pub drained: bool,
     /// How far it was behind when it was last asked.
     pub lag: Option<Duration>,
 }
@@ -282,7 +288,7 @@ mod tests {
         let connection = server.connected();
         server.idle.set(3.0);
         let lag = Some(Duration::from_millis(250));
-        server.show(Some(Standing { health: "suspect", role: "replica", lag }));
+        server.show(Some(Standing { health: "suspect", role: "replica", drained: true, lag }));
 
         let text = registry.render();
         check(&text, "headgate_statements_total{target=\"primary\",reason=\"transaction\"} 1");
@@ -298,6 +304,7 @@ mod tests {
         check(&text, "headgate_server_health{server=\"db1:3306\",state=\"suspect\"} 1");
         check(&text, "headgate_server_health{server=\"db1:3306\",state=\"up\"} 0");
         check(&text, "headgate_server_role{server=\"db1:3306\",role=\"replica\"} 1");
+        check(&text, "headgate_server_drained{server=\"db1:3306\"} 1");
         check(&text, "headgate_server_lag_seconds{server=\"db1:3306\"} 0.25");
         server.show(None);
         check(&registry.render(), "headgate_server_health{server=\"db1:3306\",state=\"suspect\"} 0");

@@ -75,6 +75,8 @@ metrics! {
     SERVER_HEALTH: Gauge "headgate_server_health" ["server", "state"];
     /// 1 for what a server serves as, 0 for the others: `primary`, `replica`, `none`. All are 0 once it is gone.
     SERVER_ROLE: Gauge "headgate_server_role" ["server", "role"];
+    /// 1 while an operator has a server drained, else 0.
+    SERVER_DRAINED: Gauge "headgate_server_drained" ["server"];
     /// How far a replica was behind the primary when it was last asked, in seconds; NaN where that is not known.
     SERVER_LAG: Gauge "headgate_server_lag_seconds" ["server"];
     /// Times a client had to wait for a connection to a server.

@@ -28,13 +28,14 @@ pub(in crate::admin) trait Command: Sync {
 }
 
 /// Every command there is, in the order of HELP.
-pub(in crate::admin) static COMMANDS: [&dyn Command; 22] = [
+pub(in crate::admin) static COMMANDS: [&dyn Command; 23] = [
     &super::show::Show,
     &super::select::Select,
     &super::explain_route::ExplainRoute,
     &super::kill::Kill,
     &super::add_server::AddServer,
     &super::remove_server::RemoveServer,
+    &super::drain::Drain,
     &super::switchover::Switchover,
     &super::failover::Failover,
     &super::accept_loss::AcceptLoss,

@@ -5,6 +5,7 @@ mod add_server;
 mod change;
 mod command;
 mod describe;
+mod drain;
 mod explain_route;
 mod failover;
 mod help;

@@ -11,5 +11,6 @@ mod servers;
 mod sessions;
 mod table;
 
+pub(super) use servers::state;
 pub(super) use sessions::reads;
 pub(super) use table::{TABLES, Table, find};
