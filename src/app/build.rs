@@ -16,7 +16,7 @@ use crate::admission::Refusal;
 use crate::auth::{MAX_ENCODED_SECRET, Secret, Throttle, rsa, throttle};
 use crate::backend::{BackendError, Target};
 use crate::config::{BackendTls, RuntimeModel};
-use crate::failover::{self, Gate};
+use crate::failover::{self, Gate, Pause};
 use crate::frontend::{
     AccountReader, ClientIds, KnownSecrets, Learned, Limits, Live, Loads, Parsed, Roster, Shared, Tally,
     Written,
@@ -110,6 +110,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         loads: Loads::default(),
         written: Written::default(),
         gate,
+        pause: Pause::new(Arc::clone(failover.journal())),
         roster: Roster::default(),
     });
     let limits = pool::ServerLimits::new(pool_limits(settings)?);

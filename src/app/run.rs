@@ -140,10 +140,12 @@ async fn serve_http(settings: &Settings, parts: &Parts, contexts: Contexts) -> a
 /// Sets the gauges that nobody keeps up to date.
 fn sampler(parts: &Parts, contexts: Contexts) -> impl Fn() + Send + Sync + 'static {
     let (limits, topology) = (Arc::clone(&parts.limits), parts.shared.topology.clone());
+    let (counters, pause) = (Arc::clone(&parts.shared.counters), Arc::clone(&parts.shared.pause));
     move || {
         let topology = Arc::clone(&topology.borrow());
         let standing = |id| topology.server(id).map(standing);
         let idle: Vec<_> = contexts.iter().map(|context| context.pool.idle()).collect();
+        counters.show_pause(pause.standing().is_some(), pause.gate().waiting());
         limits.show(|id| idle.iter().filter_map(|idle| idle.get(&id)).sum(), standing);
     }
 }

@@ -9,6 +9,7 @@ use super::directory::Directory;
 use super::driver::{Driver, Early};
 use super::gate::Gate;
 use super::handle::Handle;
+use super::journal::Journal;
 use super::settings::{Common, Settings};
 use super::state;
 use super::view::{Standing, View, Wish, WishOutcome};
@@ -30,15 +31,16 @@ pub fn start(settings: Settings, gate: Arc<Gate>) -> Handle {
     directory.recall(&settings.state_dir);
     let (publish, view) = watch::channel(Arc::new(View::default()));
     let (wishes, wanted) = mpsc::channel(8);
-    let handle = Handle { view, wishes, directory: Arc::clone(&directory) };
-    tasks::spawn("failover", drive(settings, directory, gate, publish, wanted));
+    let journal = Arc::new(Journal::default());
+    let handle = Handle { view, wishes, directory: Arc::clone(&directory), journal: Arc::clone(&journal) };
+    tasks::spawn("failover", drive(settings, directory, (gate, journal), publish, wanted));
     handle
 }
 
 async fn drive(
     settings: Common,
     directory: Arc<Directory>,
-    gate: Arc<Gate>,
+    (gate, journal): (Arc<Gate>, Arc<Journal>),
     publish: watch::Sender<Arc<View>>,
     mut wishes: mpsc::Receiver<Wish>,
 ) {
@@ -67,7 +69,7 @@ async fn drive(
                     let servers: Vec<ServerId> =
                         settings.targets.iter().map(|target| target.server).collect();
                     let machine = Machine::restore(saved, rules, &servers, clock::now());
-                    Driver::new(settings, directory, gate, machine, publish, brisk)
+                    Driver::new(settings, directory, (gate, journal), machine, publish, brisk)
                         .run(early, told, wishes)
                         .await;
                     return;

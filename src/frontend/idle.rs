@@ -216,7 +216,7 @@ impl Session {
     /// The primary has hung up on an idle session, perhaps with a last word (ER_CLIENT_INTERACTION_TIMEOUT):
     /// the client is told what it would be told directly. Nothing where the primary itself is lost, and the session goes
     /// on.
-    async fn primary_spoke(&mut self) -> Option<Closing> {
+    pub(super) async fn primary_spoke(&mut self) -> Option<Closing> {
         let held = self.login.primary.held();
         let spoke = match held {
             Some(Connection { link, .. }) => matches!(link.fill_if_empty().await, Ok(n) if n > 0),

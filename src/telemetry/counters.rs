@@ -30,6 +30,7 @@ pub struct Counters {
     pub logins: Logins,
     pub refusals: Labelled,
     pub traffic: Traffic,
+    pause: PauseGauges,
     pub statements: Statements,
     /// Reads run again elsewhere.
     pub retries: Counter,
@@ -63,6 +64,10 @@ impl Counters {
                 received: registry.counter(metric::BYTES_FROM_CLIENTS, &[]),
                 sent: registry.counter(metric::BYTES_TO_CLIENTS, &[]),
             },
+            pause: PauseGauges {
+                paused: registry.gauge(metric::TRAFFIC_PAUSED, &[]),
+                waiting: registry.gauge(metric::TRAFFIC_WAITING, &[]),
+            },
             statements: Statements {
                 primary: Labelled::new(labels.primary_reasons, statements("primary")),
                 replica: Labelled::new(labels.replica_reasons, statements("replica")),
@@ -75,6 +80,20 @@ impl Counters {
             errors: Labelled::new(labels.errors, |kind| registry.counter(metric::ERRORS, &[kind])),
         }
     }
+}
+
+impl Counters {
+    /// Shows whether the traffic is paused and how many wait for the end of that, before the metrics are rendered.
+    pub fn show_pause(&self, paused: bool, waiting: usize) {
+        self.pause.paused.set(if paused { 1.0 } else { 0.0 });
+        self.pause.waiting.set(u32::try_from(waiting).map_or(f64::MAX, f64::from));
+    }
+}
+
+/// Whether an operator holds the traffic.
+struct PauseGauges {
+    paused: Gauge,
+    waiting: Gauge,
 }
 
 /// Waits for a replica that is about to be fresh enough.
@@ -276,6 +295,7 @@ mod tests {
         let counters = Counters::new(&registry, LABELS);
         let server = Server::new(&registry, "db1:3306");
 
+        counters.show_pause(true, 2);
         counters.statements.primary.count(1);
         counters.statements.replica.count(0);
         counters.statements.replica.count(0);
@@ -297,6 +317,8 @@ mod tests {
         check(&text, "headgate_client_sent_bytes_total 100");
         check(&text, "headgate_logins_total{result=\"refused\"} 1");
         check(&text, "headgate_errors_total{kind=\"io\"} 1");
+        check(&text, "headgate_traffic_paused 1");
+        check(&text, "headgate_traffic_waiting 2");
         check(&text, "headgate_sessions_total 2");
         check(&text, "headgate_sessions_open 1");
         check(&text, "headgate_server_connections_open{server=\"db1:3306\"} 1");

@@ -61,6 +61,10 @@ metrics! {
     FRESHNESS_WAITED: Counter "headgate_freshness_waited_microseconds_total" [];
     /// Errors that Headgate itself had to report or to deal with, by kind.
     ERRORS: Counter "headgate_errors_total" ["kind"];
+    /// 1 while an operator has paused the traffic of all clients, else 0.
+    TRAFFIC_PAUSED: Gauge "headgate_traffic_paused" [];
+    /// Statements and transactions that wait for the end of such a pause.
+    TRAFFIC_WAITING: Gauge "headgate_traffic_waiting" [];
     /// Connections opened to a server.
     SERVER_CONNECTIONS: Counter "headgate_server_connections_total" ["server"];
     /// Connections to a server that could not be opened.

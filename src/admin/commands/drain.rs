@@ -44,6 +44,10 @@ impl Command for Drain {
         "DRAIN 'db2:3306'"
     }
 
+    fn waits(&self) -> bool {
+        true
+    }
+
     fn run(&self, request: &Request<'_>, view: &View) -> Result<Answer, ConsoleError> {
         let address = address(request, 1, self.usage())?;
         let (operator, drains) = (&view.shared.operator, request.begins_with("DRAIN"));

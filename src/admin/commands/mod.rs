@@ -10,6 +10,7 @@ mod explain_route;
 mod failover;
 mod help;
 mod kill;
+mod pause;
 mod pause_failover;
 mod quarantine;
 mod rebuild;
@@ -26,5 +27,5 @@ mod switchover;
 mod transaction;
 mod use_schema;
 
-pub(super) use command::{COMMANDS, Command, run};
+pub(super) use command::{COMMANDS, Command, find, run};
 pub(super) use show_variables::value as variable;
