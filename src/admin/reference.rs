@@ -21,8 +21,8 @@ own. TLS is offered with the certificate that clients see, and failed logins are
 
 What comes in is bounded: 64 KiB for a statement, `admin.max_sessions` sessions, `admin.idle_timeout` for a
 session that says nothing. A statement runs for 2 seconds at most, and shows at most 100,000 rows. Statements
-cannot be prepared; drivers send them as text then. Nothing but KILL, ADD SERVER and REMOVE SERVER changes
-anything.
+cannot be prepared; drivers send them as text then. SHOW, SELECT, EXPLAIN ROUTE and HELP
+change nothing; what the other commands change is said with each.
 ";
 
 /// The whole of docs/console.md.

@@ -45,7 +45,7 @@ pub struct Console {
     pub(super) throttle: Mutex<Throttle>,
     logins: Arc<Semaphore>,
     pub(super) sessions: Arc<Semaphore>,
-    /// One statement at a time: what the console asks for shall not take the processor from clients.
+    /// One statement works at a time: what the console asks for shall not take the processor from clients.
     turn: Semaphore,
 }
 
@@ -66,7 +66,11 @@ impl Console {
 
     /// Runs a statement, when it is its turn, on a thread where it may take its time.
     pub(super) async fn ask(self: &Arc<Self>, text: &str, asker: &Asker) -> Result<Answer, ConsoleError> {
-        let _turn = self.turn.acquire().await;
+        let waits = commands::find(&Request::read(text, asker)).is_some_and(commands::Command::waits);
+        let _turn = match waits {
+            true => None,
+            false => self.turn.acquire().await.ok(),
+        };
         let (console, text, asker) = (Arc::clone(self), text.to_owned(), asker.clone());
         let work = move || commands::run(&Request::read(&text, &asker), &console.view);
         let ran = tokio::task::spawn_blocking(work).await;

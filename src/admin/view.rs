@@ -44,6 +44,13 @@ impl View {
         self.workers.first().map_or(0, |worker| worker.pool.limits().open(server))
     }
 
+    /// Connections in use at a server, over all workers, the control account's not counted.
+    pub(super) fn in_use(&self, server: ServerId) -> usize {
+        // Idle ones first: one that is given back in between is counted as in use rather than as gone.
+        let idle = self.idle(server);
+        self.open(server).saturating_sub(idle)
+    }
+
     /// Most connections to a server by now.
     pub(super) fn allowed(&self, server: ServerId) -> usize {
         self.workers.first().map_or(0, |worker| worker.pool.limits().allowed(server))

@@ -16,7 +16,7 @@ use crate::admission::Refusal;
 use crate::auth::{MAX_ENCODED_SECRET, Secret, Throttle, rsa, throttle};
 use crate::backend::{BackendError, Way};
 use crate::config::{BackendTls, RuntimeModel};
-use crate::failover::{self, Gate};
+use crate::failover::{self, Gate, Pause};
 use crate::frontend::{
     AccountReader, ClientIds, KnownSecrets, Learned, Limits, Live, Loads, Parsed, Roster, Shared, Tally,
     Written,
@@ -30,7 +30,7 @@ use crate::routing::Reason;
 use crate::runtime::locked::LockedMemory;
 use crate::runtime::tasks;
 use crate::telemetry::{self, Counters, Labels, Registry};
-use crate::topology::{Server, ServerId, Topology};
+use crate::topology::{Server, Topology};
 use crate::wire::proxy_protocol::Announced;
 
 /// Most different secrets of connected users held at a time.
@@ -121,6 +121,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
         loads: Loads::default(),
         written: Written::default(),
         gate,
+        pause: Pause::new(Arc::clone(failover.journal())),
         roster: Roster::default(),
     });
     let limits = pool::ServerLimits::new(pool_limits(settings)?);
@@ -149,9 +150,13 @@ async fn keep_places(
 }
 
 fn follow(limits: &pool::ServerLimits, registry: &Registry, topology: &Topology) {
-    let servers: Vec<(ServerId, bool)> =
-        topology.servers.iter().map(|server| (server.id, server.leaving)).collect();
-    limits.follow(&servers, |id| {
+    let member = |server: &Server| pool::Member {
+        server: server.id,
+        leaving: server.leaving,
+        drained: server.drained.is_some(),
+    };
+    let members: Vec<_> = topology.servers.iter().map(member).collect();
+    limits.follow(&members, |id| {
         let address = topology.server(id).map(|server| server.address.to_string());
         telemetry::Server::new(registry, &address.unwrap_or_default())
     });

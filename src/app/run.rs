@@ -140,10 +140,12 @@ async fn serve_http(settings: &Settings, parts: &Parts, contexts: Contexts) -> a
 /// Sets the gauges that nobody keeps up to date.
 fn sampler(parts: &Parts, contexts: Contexts) -> impl Fn() + Send + Sync + 'static {
     let (limits, topology) = (Arc::clone(&parts.limits), parts.shared.topology.clone());
+    let (counters, pause) = (Arc::clone(&parts.shared.counters), Arc::clone(&parts.shared.pause));
     move || {
         let topology = Arc::clone(&topology.borrow());
         let standing = |id| topology.server(id).map(standing);
         let idle: Vec<_> = contexts.iter().map(|context| context.pool.idle()).collect();
+        counters.show_pause(pause.standing().is_some(), pause.gate().waiting());
         limits.show(|id| idle.iter().filter_map(|idle| idle.get(&id)).sum(), standing);
     }
 }
@@ -158,7 +160,8 @@ fn standing(server: &Server) -> telemetry::Standing {
         ServerState::Primary => Some(Duration::ZERO),
         _ => server.lag.map(|lag| lag.behind),
     };
-    telemetry::Standing { health: server.health.word(), role, lag }
+    let drained = server.drained.is_some();
+    telemetry::Standing { health: server.health.word(), role, drained, lag }
 }
 
 /// Lets sessions finish, then ends them.

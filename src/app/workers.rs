@@ -1,6 +1,6 @@
 //! The threads that serve clients.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,11 +72,13 @@ pub(super) fn serve(listeners: Vec<Open>, context: &Arc<Context>, shutdown: &Shu
     });
 }
 
-/// Keeps connections ready at the servers that come, where that is wished, and closes those to servers that go.
+/// Keeps connections ready at the servers that come, where that is wished, and closes those to servers that go or
+/// are drained.
 async fn follow(context: Arc<Context>, shutdown: shutdown::Listener) {
     let keeps_ready = context.pool.limits().limits().ready.min_idle > 0;
     let mut topology = context.shared.topology.clone();
     let mut known: HashMap<ServerId, Option<Owned>> = HashMap::new();
+    let mut drained: HashSet<ServerId> = HashSet::new();
     loop {
         let now = Arc::clone(&topology.borrow_and_update());
         known.retain(|id, _| {
@@ -92,6 +94,10 @@ async fn follow(context: Arc<Context>, shutdown: shutdown::Listener) {
                 keeps_ready.then(|| Owned::spawn("ready", ready()))
             });
         }
+        let now_drained =
+            now.servers.iter().filter(|server| server.drained.is_some()).map(|server| server.id);
+        let before = std::mem::replace(&mut drained, now_drained.collect());
+        drained.difference(&before).for_each(|id| context.pool.close_idle(*id));
         if topology.changed().await.is_err() {
             return;
         }

@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 use super::directory::Directory;
 use super::gate::Gate;
 use super::heartbeat::{self, Recorded};
+use super::journal::Journal;
 use super::members::{Member, Watches};
 use super::office::{self, Work};
 use super::rival::Rivals;
@@ -43,6 +44,7 @@ pub(super) struct Driver {
     pub(super) settings: Common,
     pub(super) directory: Arc<Directory>,
     pub(super) gate: Arc<Gate>,
+    pub(super) journal: Arc<Journal>,
     pub(super) machine: Machine,
     pub(super) view: View,
     pub(super) publish: watch::Sender<Arc<View>>,
@@ -93,7 +95,7 @@ impl Driver {
     pub(super) fn new(
         settings: Common,
         directory: Arc<Directory>,
-        gate: Arc<Gate>,
+        (gate, journal): (Arc<Gate>, Arc<Journal>),
         machine: Machine,
         publish: watch::Sender<Arc<View>>,
         crew: Crew,
@@ -112,6 +114,7 @@ impl Driver {
             settings,
             directory,
             gate,
+            journal,
             machine,
             view: View { standing, ..View::default() },
             publish,

@@ -1,4 +1,5 @@
-//! The gate towards the primary: statements pass while there is one, and wait while it is replaced.
+//! The gate towards the primary: statements pass while there is one, and wait while it is replaced. Another one stands
+//! before all servers, for an operator who pauses the traffic ([`Pause`](super::pause::Pause)).
 //!
 //! Whoever is inside has a [`Pass`]: for a statement, and for as long as its transaction lasts. To hold writes is to
 //! let nobody in, and to wait until all are out; to cut is to have those leave who are inside.
@@ -13,7 +14,7 @@ use tokio::sync::{Notify, watch};
 use crate::runtime::clock;
 use crate::topology::Mark;
 
-/// The gate towards the primary.
+/// A gate.
 #[derive(Debug)]
 pub struct Gate {
     /// Whether Headgate looks after the cluster at all, so that sessions outlive their primary.
@@ -36,7 +37,7 @@ pub struct Pass(Arc<Gate>);
 #[derive(Debug)]
 pub struct InLine(Arc<Gate>);
 
-/// Commands that wait for a primary at a time.
+/// Commands that wait at a time.
 const MOST_WAITING: usize = 10_000;
 
 impl Drop for InLine {
@@ -116,12 +117,21 @@ impl Gate {
     /// Lets nobody in, and waits until all have left, for so long at most. With no time at all, those inside are cut
     /// first. True where all have left.
     pub async fn hold(&self, grace: Duration) -> bool {
-        self.held.send_replace(true);
+        self.close();
         if grace.is_zero() {
             self.cut();
         }
         // Those who are cut need a moment to notice.
-        let limit = grace.max(LEAVING);
+        self.emptied(grace.max(LEAVING)).await
+    }
+
+    /// Lets nobody in.
+    pub fn close(&self) {
+        self.held.send_replace(true);
+    }
+
+    /// Waits until all have left, for so long at most. True where they have.
+    pub async fn emptied(&self, limit: Duration) -> bool {
         let empty = async {
             loop {
                 let left = self.left.notified();
@@ -132,6 +142,18 @@ impl Gate {
             }
         };
         clock::within(limit, empty).await.is_ok()
+    }
+
+    /// How many are inside.
+    #[must_use]
+    pub fn inside(&self) -> usize {
+        self.inside.load(Ordering::SeqCst)
+    }
+
+    /// How many stand in line.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Has everybody inside give up the connection to the primary.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::directory::Directory;
+use super::journal::Journal;
 use super::view::{Standing, View, Wish, WishOutcome};
 use crate::election::Operator;
 use crate::runtime::clock;
@@ -20,6 +21,7 @@ pub struct Handle {
     pub(super) view: watch::Receiver<Arc<View>>,
     pub(super) wishes: mpsc::Sender<Wish>,
     pub(super) directory: Arc<Directory>,
+    pub(super) journal: Arc<Journal>,
 }
 
 impl Handle {
@@ -27,13 +29,24 @@ impl Handle {
     #[must_use]
     pub fn off(why: String) -> Self {
         let view = View { standing: Standing::Off(why), ..View::default() };
-        Self { view: watch::channel(Arc::new(view)).1, wishes: mpsc::channel(1).0, directory: Arc::default() }
+        Self {
+            view: watch::channel(Arc::new(view)).1,
+            wishes: mpsc::channel(1).0,
+            directory: Arc::default(),
+            journal: Arc::default(),
+        }
     }
 
     /// Where failover stands.
     #[must_use]
     pub fn view(&self) -> Arc<View> {
         Arc::clone(&self.view.borrow())
+    }
+
+    /// What has happened.
+    #[must_use]
+    pub const fn journal(&self) -> &Arc<Journal> {
+        &self.journal
     }
 
     /// The server at an address.

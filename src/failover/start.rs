@@ -10,6 +10,7 @@ use super::directory::Directory;
 use super::driver::{Crew, Driver, Early};
 use super::gate::Gate;
 use super::handle::Handle;
+use super::journal::Journal;
 use super::members::{self, Member, Watches};
 use super::settings::{Common, Settings};
 use super::state;
@@ -31,15 +32,16 @@ pub fn start(settings: Settings, gate: Arc<Gate>) -> Handle {
     let directory = Arc::new(Directory::default());
     let (publish, view) = watch::channel(Arc::new(View::default()));
     let (wishes, wanted) = mpsc::channel(8);
-    let handle = Handle { view, wishes, directory: Arc::clone(&directory) };
-    tasks::spawn("failover", drive(settings, directory, gate, publish, wanted));
+    let journal = Arc::new(Journal::default());
+    let handle = Handle { view, wishes, directory: Arc::clone(&directory), journal: Arc::clone(&journal) };
+    tasks::spawn("failover", drive(settings, directory, (gate, journal), publish, wanted));
     handle
 }
 
 async fn drive(
     settings: Common,
     directory: Arc<Directory>,
-    gate: Arc<Gate>,
+    (gate, journal): (Arc<Gate>, Arc<Journal>),
     publish: watch::Sender<Arc<View>>,
     mut wishes: mpsc::Receiver<Wish>,
 ) {
@@ -58,7 +60,7 @@ async fn drive(
                     let servers: Vec<ServerId> = joined.iter().copied().collect();
                     let machine = Machine::restore(saved, rules, &servers, clock::now());
                     let crew = Crew { watches, members, known, joined };
-                    Driver::new(settings, directory, gate, machine, publish, crew)
+                    Driver::new(settings, directory, (gate, journal), machine, publish, crew)
                         .run(early, told, wishes)
                         .await;
                     return;

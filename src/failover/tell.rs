@@ -39,8 +39,8 @@ impl Driver {
     pub(super) fn note(&mut self, kind: &'static str, what: String) {
         let what = self.directory.spell(&what);
         tracing::debug!(kind, what, "failover");
-        self.view.epoch = self.machine.epoch();
-        self.view.note(clock::wall(), kind, what);
+        self.journal.reigns(self.machine.epoch());
+        self.journal.note(clock::wall(), kind, what);
     }
 
     /// Writes what is new in the timeline to the log.

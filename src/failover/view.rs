@@ -1,15 +1,11 @@
 //! What the console sees of failover, and how it asks for something.
 
-use std::collections::VecDeque;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::oneshot;
 
 use crate::election::Operator;
 use crate::topology::{Epoch, ServerId};
-
-/// Older ones are forgotten.
-const MOST: usize = 512;
 
 /// Whether Headgate would promote.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -57,8 +53,6 @@ pub struct View {
     pub silence: Duration,
     /// What the machine did, the oldest first.
     pub timeline: Vec<Happened>,
-    /// What was seen and ordered, the oldest first.
-    pub events: VecDeque<Happened>,
     /// The servers that are kept out, and why.
     pub quarantined: Vec<(ServerId, String)>,
 }
@@ -80,17 +74,6 @@ pub enum WishOutcome {
     },
     /// It was refused.
     Refused(String),
-}
-
-impl View {
-    /// Notes an event.
-    pub(super) fn note(&mut self, at: SystemTime, kind: &'static str, what: String) {
-        let number = self.events.back().map_or(1, |last| last.number + 1);
-        if self.events.len() == MOST {
-            self.events.pop_front();
-        }
-        self.events.push_back(Happened { number, at, epoch: self.epoch, kind, what });
-    }
 }
 
 /// A time as people write it, in UTC, to the millisecond.

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use crate::admission::Rules;
 use crate::auth::{Throttle, rsa};
 use crate::backend::{Purpose, Target};
-use crate::failover::Gate;
+use crate::failover::{Gate, Pause};
 use crate::monitor::{Operator, Troubles};
 use crate::net::tls::{ClientTls, ServerTls};
 use crate::pool::{Key, Pool, Shelf};
@@ -128,6 +128,8 @@ pub struct Shared {
     pub written: Written,
     /// The gate towards the primary.
     pub gate: Arc<Gate>,
+    /// Whether an operator holds the traffic.
+    pub pause: Arc<Pause>,
     /// Sessions, for the console.
     pub roster: Roster,
 }

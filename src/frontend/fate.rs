@@ -46,6 +46,20 @@ pub(super) fn crowded() -> ErrPacket {
     ErrPacket::own(1040, b"08004", "there is no primary, and too many clients wait for one")
 }
 
+pub(super) fn crowded_by_pause() -> ErrPacket {
+    let text = "traffic is paused by an operator (PAUSE on Headgate's console), and too many clients wait";
+    ErrPacket::own(1040, b"08004", text)
+}
+
+pub(super) fn paused(limit: Duration) -> ErrPacket {
+    let text = format!(
+        "traffic is paused by an operator (PAUSE on Headgate's console), and was not resumed within {} s \
+         (failover.hold); nothing was done",
+        limit.as_secs()
+    );
+    ErrPacket::own(NO_SERVER, b"HY000", &text)
+}
+
 pub(super) fn no_primary(why: &str, limit: Duration) -> ErrPacket {
     let text =
         format!("there is no primary ({why}), and none came within {} s (failover.hold)", limit.as_secs());

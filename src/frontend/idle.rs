@@ -20,6 +20,9 @@ use crate::wire::frame::{HEADER, Header};
 /// Who asks about a statement does so at once. After this long the answers are copied.
 const ASKS_WITHIN: Duration = Duration::from_millis(500);
 
+/// How often a session that keeps a replica's connection for such questions looks whether that replica is drained.
+const LOOKS_EVERY: Duration = Duration::from_secs(2);
+
 /// What ends the wait for a command beside the client and the primary.
 pub(super) struct Idle {
     pub(super) shutdown: shutdown::Listener,
@@ -106,7 +109,12 @@ impl Session {
                 Woken::Cut if self.is_cut_idle() => {}
                 Woken::Cut => return Err(RelayError::Server(BackendError::Closed).into()),
                 Woken::Idle => return Err(self.idled().await),
-                Woken::NoQuestion => self.copy_diagnostics().await?,
+                Woken::NoQuestion => {
+                    self.give_back_drained();
+                    if self.login.primary.keeps() == Some(Hold::Diagnostics) {
+                        self.copy_diagnostics().await?;
+                    }
+                }
                 // The loop looks what it means for this session.
                 Woken::Shutdown => {}
             }
@@ -118,7 +126,9 @@ impl Session {
     async fn wait(&mut self) -> Woken {
         let due = self.may_idle_for().map(|limit| clock::now() + limit);
         let keeps = self.login.primary.keeps() == Some(Hold::Diagnostics);
-        let release_at = keeps.then(|| clock::now() + ASKS_WITHIN);
+        let (lent, context) = (self.lent.as_ref().filter(|lent| lent.is_kept()), &self.context);
+        let release_after = if keeps { Some(ASKS_WITHIN) } else { lent.map(|_| LOOKS_EVERY) };
+        let mut release_at = release_after.map(|after| clock::now() + after);
         let (client, vigil) = (&mut self.client, &mut self.vigil);
         // With a transaction open it is inside, and heeds what those inside are told.
         let inside = self.pass.is_some();
@@ -136,8 +146,11 @@ impl Session {
             if due.is_some_and(|due| timer.poll_due(due, cx).is_ready()) {
                 return Poll::Ready(Woken::Idle);
             }
-            if release_at.is_some_and(|due| release.poll_due(due, cx).is_ready()) {
-                return Poll::Ready(Woken::NoQuestion);
+            while release_at.is_some_and(|due| release.poll_due(due, cx).is_ready()) {
+                if keeps || lent.is_some_and(|lent| lent.is_out_of_use(&context.topology())) {
+                    return Poll::Ready(Woken::NoQuestion);
+                }
+                release_at = Some(clock::now() + LOOKS_EVERY);
             }
             // Neither spoke: it may be the drain that woke this task.
             if (woken_before || !*heard) && begins.as_mut().poll(cx).is_ready() {
@@ -203,7 +216,7 @@ impl Session {
     /// The primary has hung up on an idle session, perhaps with a last word (ER_CLIENT_INTERACTION_TIMEOUT):
     /// the client is told what it would be told directly. Nothing where the primary itself is lost, and the session goes
     /// on.
-    async fn primary_spoke(&mut self) -> Option<Closing> {
+    pub(super) async fn primary_spoke(&mut self) -> Option<Closing> {
         let held = self.login.primary.held();
         let spoke = match held {
             Some(Connection { link, .. }) => matches!(link.fill_if_empty().await, Ok(n) if n > 0),

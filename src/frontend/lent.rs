@@ -6,7 +6,7 @@ use super::session::Session;
 use crate::backend::Connection;
 use crate::pool::{Shelf, Ticket};
 use crate::runtime::clock;
-use crate::topology::ServerId;
+use crate::topology::{ServerId, Topology};
 
 /// The replica connection that a session used last.
 #[derive(Debug)]
@@ -25,6 +25,14 @@ enum Held {
 }
 
 impl Session {
+    /// Lets the last replica connection go if its server is drained: whoever waits to stop it waits for this.
+    pub(super) fn give_back_drained(&mut self) {
+        let topology = self.context.topology();
+        if let Some(lent) = self.lent.take_if(|lent| lent.is_out_of_use(&topology)) {
+            self.lent = Some(lent.give_back());
+        }
+    }
+
     /// Lets the last replica connection go, where it was kept.
     pub(super) fn give_back_lent(&mut self) {
         if let Some(Lent { shelf, held: Held::Kept(connection), .. }) = self.lent.take() {
@@ -44,6 +52,20 @@ impl Lent {
             Held::Returned(ticket)
         };
         Self { shelf, server, held }
+    }
+
+    /// Whether somebody waits until nothing is in use any more at its server.
+    pub(super) fn is_out_of_use(&self, topology: &Topology) -> bool {
+        topology.server(self.server).is_none_or(|server| server.drained.is_some() || server.leaving)
+    }
+
+    /// Gives the connection back, where it was kept. A question about the statement has no answer any more, unless the
+    /// connection is found again.
+    fn give_back(self) -> Self {
+        match self.held {
+            Held::Kept(connection) => Self::new(self.shelf, *connection, false),
+            Held::Returned(_) => self,
+        }
     }
 
     /// Whether the connection was kept for the session.

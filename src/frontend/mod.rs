@@ -29,6 +29,7 @@ mod lookback;
 mod memory;
 mod own;
 mod patience;
+mod pause;
 pub mod plan;
 mod prepared;
 mod primary;

@@ -103,7 +103,14 @@ impl Session {
             // It asks about a prepare. A transaction that began there now would make the primary forget.
             return Ok(Next::Primary(Reason::InTransaction));
         }
-        match step(statement, self.sight(statement, header), progress) {
+        let id = transaction.connection.server();
+        let drained = self.topology.server(id).is_some_and(|server| server.drained.is_some());
+        let step = match step(statement, self.sight(statement, header), progress) {
+            // The next transaction would begin on a server that gets no new ones.
+            Step::EndThere if drained && chains(&statement.class) => Step::HandOver,
+            step => step,
+        };
+        match step {
             // Savepoints are known to the replica alone, so its word about them counts.
             Step::Replica { reads } if matches!(statement.class, Class::Transaction(_)) => {
                 self.on_its_replica(reads, true).await
@@ -142,11 +149,7 @@ impl Session {
     /// COMMIT or ROLLBACK. A replica that is lost meanwhile has had nothing to lose, and the primary answers;
     /// a transaction that is to follow there has not begun.
     async fn end_there(&mut self, class: &Class) -> Result<Next, Closing> {
-        let chains = matches!(
-            class,
-            Class::Transaction(TransactionKind::Commit(Then::Chain) | TransactionKind::Rollback(Then::Chain))
-        );
-        if let Some(transaction) = self.read_only.as_mut().filter(|_| !chains) {
+        if let Some(transaction) = self.read_only.as_mut().filter(|_| !chains(class)) {
             transaction.progress.snapshot = None;
             transaction.savepoints = false;
         }
@@ -360,6 +363,14 @@ impl Session {
             self.end_on_replica().await;
         }
     }
+}
+
+/// Whether another transaction of the kind follows.
+const fn chains(class: &Class) -> bool {
+    matches!(
+        class,
+        Class::Transaction(TransactionKind::Commit(Then::Chain) | TransactionKind::Rollback(Then::Chain))
+    )
 }
 
 const BEGIN: &str = "START TRANSACTION READ ONLY";

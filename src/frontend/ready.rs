@@ -10,7 +10,7 @@ use crate::pool::{Key, Opening, Shelf};
 use crate::runtime::clock;
 use crate::runtime::shutdown::{self, Phase};
 use crate::session::Variables;
-use crate::topology::{ServerId, ServerState, Topology};
+use crate::topology::{Server, ServerId, ServerState, Topology};
 use crate::wire::capabilities::Capabilities;
 
 /// How often the shelves are looked through.
@@ -42,7 +42,8 @@ fn is_served_by(key: &Key, topology: &Topology) -> bool {
     match key.purpose {
         Purpose::Primary => topology.primary == Ok(key.server),
         Purpose::Replica => {
-            topology.server(key.server).is_some_and(|server| server.state == ServerState::Replica)
+            let serves = |server: &Server| server.state == ServerState::Replica && server.drained.is_none();
+            topology.server(key.server).is_some_and(serves)
         }
         Purpose::Control => false,
     }

@@ -134,6 +134,8 @@ pub(super) struct Session {
     pub(super) topology: Arc<Topology>,
     /// Leave to be on the primary, while a statement or a transaction is.
     pub(super) pass: Option<Pass>,
+    /// Leave to do something at all, while a statement or a transaction is under way.
+    pub(super) inside: Option<Pass>,
     /// What it had was lost with its primary.
     pub(super) doomed: bool,
     /// Its transaction was lost with its primary, and the client has not heard of that.
@@ -185,6 +187,7 @@ impl Session {
             published,
             topology,
             pass: None,
+            inside: None,
             doomed: false,
             cut_short: None,
             arrived: clock::now(),
@@ -223,6 +226,7 @@ impl Session {
                 self.command().await?;
                 self.give_back(false).await?;
                 self.leave_reign();
+                self.leave_traffic();
                 Ok(())
             }
             .await;
@@ -289,6 +293,9 @@ impl Session {
         // These have no reply.
         let silent = matches!(plan, Plan::Silent | Plan::Quit)
             || matches!(Command::of(byte), Some(Command::StmtClose | Command::StmtSendLongData));
+        if let Err(error) = self.enter_traffic(byte, header).await? {
+            return self.refuse(&error).await;
+        }
         if self.follow_reign(!silent).await? {
             return Ok(());
         }

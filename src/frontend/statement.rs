@@ -258,7 +258,7 @@ impl Session {
         Ok(statement)
     }
 
-    fn classify(&self, header: Header, of: TextOf) -> Statement {
+    pub(super) fn classify(&self, header: Header, of: TextOf) -> Statement {
         let (text, mode) = match of {
             TextOf::Query => (self.text(header), self.lex_mode()),
             TextOf::Prepare => (self.prepared_text(header), LexMode { parameters: true, ..self.lex_mode() }),

@@ -156,13 +156,7 @@ impl Keeper {
                 self.look_up_new();
             }
             What::Remove(address) => {
-                let known = self.roster.entries().iter().find(|entry| entry.address == address);
-                let Some(id) = known.map(|entry| entry.id) else {
-                    return Err(OrderError::Unknown { address });
-                };
-                if self.picture.primary() == Some(id) {
-                    return Err(OrderError::IsPrimary { address });
-                }
+                let id = self.other_than_primary(&address)?;
                 if self.roster.entries().len() == 1 {
                     return Err(OrderError::IsLast { address });
                 }
@@ -170,6 +164,16 @@ impl Keeper {
                 self.roster.remove(id);
                 self.picture.let_go(id);
                 self.leaving.insert(id);
+            }
+            What::Drain(address) => {
+                let id = self.other_than_primary(&address)?;
+                tracing::info!(%address, "an operator has drained a server");
+                self.picture.drain(id, clock::now());
+            }
+            What::Undrain(address) => {
+                let id = self.known(&address)?;
+                tracing::info!(%address, "an operator lets a server serve again that was drained");
+                self.picture.undrain(id);
             }
             What::Forget(id) => {
                 if self.leaving.remove(&id) {
@@ -179,6 +183,25 @@ impl Keeper {
         }
         self.step();
         Ok(())
+    }
+
+    /// The server at an address that an operator has written.
+    fn known(&self, address: &Address) -> Result<ServerId, OrderError> {
+        let entries = self.roster.entries();
+        let known = entries.iter().find(|entry| entry.address == *address).map(|entry| entry.id);
+        known.ok_or_else(|| OrderError::Unknown {
+            address: address.clone(),
+            known: entries.iter().map(|entry| entry.address.to_string()).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// The same, which must not be the primary, or who was it last.
+    fn other_than_primary(&self, address: &Address) -> Result<ServerId, OrderError> {
+        let id = self.known(address)?;
+        match self.picture.primary().or(self.picture.reigning) {
+            Some(primary) if primary == id => Err(OrderError::IsPrimary { address: address.clone() }),
+            _ => Ok(id),
+        }
     }
 
     /// Draws the conclusions of what is known.

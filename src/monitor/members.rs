@@ -1,7 +1,7 @@
 //! Which servers are in the picture, which of them have a say, and what each has that the primary has not.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::entry::Entry;
 use super::picture::Picture;
@@ -30,6 +30,16 @@ impl Picture {
             self.reigning = None;
         }
         self.judge();
+    }
+
+    /// An operator has drained it: nothing new is sent there to read.
+    pub(super) fn drain(&mut self, id: ServerId, at: Instant) {
+        self.change(id, |server| server.drained = server.drained.or(Some(at)));
+    }
+
+    /// It may serve reads again.
+    pub(super) fn undrain(&mut self, id: ServerId) {
+        self.change(id, |server| server.drained = None);
     }
 
     /// It is a server no more.

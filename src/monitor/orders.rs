@@ -21,6 +21,10 @@ pub(super) enum What {
     Add(Address),
     /// Use it no more.
     Remove(Address),
+    /// Send nothing new to it to read.
+    Drain(Address),
+    /// Let it serve reads again.
+    Undrain(Address),
     /// Nothing runs any more on this server, which was removed.
     Forget(ServerId),
 }
@@ -38,13 +42,15 @@ pub enum OrderError {
         address: Address,
     },
     /// There is no such server.
-    #[error("{address} is none of the servers; SHOW SERVERS lists them")]
+    #[error("{address} is none of the servers, which are {known}")]
     Unknown {
         /// The address.
         address: Address,
+        /// The addresses of those that are.
+        known: String,
     },
     /// It takes the writes.
-    #[error("{address} is the primary; let another server take its place first")]
+    #[error("{address} is the primary; SWITCHOVER TO another server first")]
     IsPrimary {
         /// The address.
         address: Address,
@@ -82,6 +88,22 @@ impl Operator {
     /// Why not.
     pub async fn remove(&self, address: Address) -> Result<(), OrderError> {
         self.order(What::Remove(address)).await
+    }
+
+    /// Sends no new reads to this server. What runs there ends as it would have.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn drain(&self, address: Address) -> Result<(), OrderError> {
+        self.order(What::Drain(address)).await
+    }
+
+    /// Ends that.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn undrain(&self, address: Address) -> Result<(), OrderError> {
+        self.order(What::Undrain(address)).await
     }
 
     /// Nothing runs any more on a server that was removed.

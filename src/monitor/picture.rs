@@ -262,6 +262,10 @@ impl Picture {
         let away =
             matches!(judgement.primary, Err(NoPrimary::NoneWritable { .. } | NoPrimary::Unreachable { .. }));
         self.topology.primary = judgement.primary;
+        if let Ok(id) = self.topology.primary {
+            // It was the best to be promoted, drained or not.
+            self.undrain(id);
+        }
         for server in &mut self.topology.servers {
             // Whoever follows the primary that is away has what it had: how old that is, is known.
             let unjudged = judgement.states.get(&server.id) == Some(&NotServing::NoPrimary.into());
@@ -498,6 +502,22 @@ mod tests {
         let picture = picture(start);
         assert_eq!(picture.head(|_| true), Some(ServerId(0)));
         assert_eq!(picture.head(|id| id == ServerId(0)), None, "nobody that was named follows it");
+    }
+
+    #[test]
+    fn a_drain_outlives_a_restart_and_ends_with_a_promotion() {
+        let start = Instant::now();
+        let mut picture = picture(start);
+        picture.drain(ServerId(1), start);
+        picture.drain(ServerId(1), start + Duration::from_secs(1));
+        let drained = |picture: &mut Picture| picture.snapshot().server(ServerId(1)).unwrap().drained;
+        let at = |seconds| start + Duration::from_secs(seconds);
+        picture.see(ServerId(1), Seen::Problem(at(2), Trouble::Refused, "gone".into()));
+        picture.see(ServerId(1), Seen::Observation(at(3), observed(2, Some(1))));
+        assert_eq!(drained(&mut picture), Some(start));
+        assert_eq!(picture.snapshot().server(ServerId(1)).unwrap().state, ServerState::Replica);
+        picture.see(ServerId(1), Seen::Settled);
+        assert_eq!((drained(&mut picture), picture.primary()), (None, Some(ServerId(1))));
     }
 
     #[test]

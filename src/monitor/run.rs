@@ -294,6 +294,10 @@ fn report(before: &Topology, after: &Topology) {
     for server in &after.servers {
         let known = before.server(server.id);
         let address = &server.address;
+        let was_drained = known.is_some_and(|known| known.drained.is_some());
+        if was_drained && server.drained.is_none() && server.state == ServerState::Primary {
+            tracing::warn!(%address, "is the primary, so it is drained no more");
+        }
         if let Some(old) = known.map(|server| server.health).filter(|old| *old != server.health) {
             match server.health {
                 Health::Up => tracing::info!(%address, "answers steadily again"),

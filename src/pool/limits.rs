@@ -66,6 +66,25 @@ struct Server {
     stalled: Arc<AtomicUsize>,
     /// There are no places any more, and connections are closed as they come back.
     leaving: AtomicBool,
+    /// Connections are closed as they come back.
+    drained: AtomicBool,
+}
+
+/// A server to which there may be connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// Which.
+    pub server: ServerId,
+    /// Connections to it are closed as they come back, and there are no new ones.
+    pub leaving: bool,
+    /// Connections to it are closed as they come back. What was about to run there still finds one.
+    pub drained: bool,
+}
+
+impl Server {
+    fn keeps(&self) -> bool {
+        !self.leaving.load(Ordering::SeqCst) && !self.drained.load(Ordering::SeqCst)
+    }
 }
 
 /// A client that holds a connection and does not read from it, for as long as this lives.
@@ -87,36 +106,41 @@ impl ServerLimits {
 
     /// There are these servers now. New ones have all their places free; at those that are gone there are none any
     /// more, and connections to them are closed as they come back.
-    ///
-    /// Each is said to be leaving or not: from one that is, connections are closed as they come back, and there are no
-    /// new ones.
-    pub fn follow(&self, servers: &[(ServerId, bool)], counters: impl Fn(ServerId) -> telemetry::Server) {
+    pub fn follow(&self, members: &[Member], counters: impl Fn(ServerId) -> telemetry::Server) {
         let known = self.servers.load();
-        for (id, leaving) in servers {
-            if let Some(known) = known.get(id) {
-                known.leaving.store(*leaving, Ordering::SeqCst);
+        for member in members {
+            if let Some(known) = known.get(&member.server) {
+                known.leaving.store(member.leaving, Ordering::SeqCst);
+                known.drained.store(member.drained, Ordering::SeqCst);
             }
         }
-        if known.len() == servers.len() && servers.iter().all(|(id, _)| known.contains_key(id)) {
+        if known.len() == members.len() && members.iter().all(|member| known.contains_key(&member.server)) {
             return;
         }
-        for (_, gone) in known.iter().filter(|(id, _)| !servers.iter().any(|(other, _)| other == *id)) {
+        let is_gone = |id: ServerId| !members.iter().any(|member| member.server == id);
+        for (_, gone) in known.iter().filter(|(id, _)| is_gone(**id)) {
             gone.places.counters.show(None);
             gone.places.counters.idle.set(0.0);
         }
-        let server = |id: ServerId| match known.get(&id) {
+        let server = |member: &Member| match known.get(&member.server) {
             Some(known) => Arc::clone(known),
             None => {
-                let places = Places::new(id, &self.limits, counters(id));
-                Arc::new(Server { places, stalled: Arc::default(), leaving: AtomicBool::new(false) })
+                let (leaving, drained) = (AtomicBool::new(member.leaving), AtomicBool::new(member.drained));
+                let places = Places::new(member.server, &self.limits, counters(member.server));
+                Arc::new(Server { places, stalled: Arc::default(), leaving, drained })
             }
         };
-        self.servers.store(Arc::new(servers.iter().map(|(id, _)| (*id, server(*id))).collect()));
+        self.servers.store(Arc::new(members.iter().map(|member| (member.server, server(member))).collect()));
     }
 
     /// Whether a server is there.
     pub(super) fn knows(&self, id: ServerId) -> bool {
         self.servers.load().get(&id).is_some_and(|server| !server.leaving.load(Ordering::SeqCst))
+    }
+
+    /// Whether connections to a server are kept when they come back.
+    pub(super) fn keeps(&self, id: ServerId) -> bool {
+        self.servers.load().get(&id).is_some_and(|server| server.keeps())
     }
 
     /// The bounds.
@@ -160,10 +184,8 @@ impl ServerLimits {
     /// Offers a connection of a shelf to those who wait for one.
     pub(super) fn offer(&self, connection: Connection, user: &[u8], shelf: usize) -> Offer {
         match self.servers.load().get(&connection.server()) {
-            Some(server) if !server.leaving.load(Ordering::SeqCst) => {
-                server.places.offer(connection, user, shelf)
-            }
-            // It is gone, or going.
+            Some(server) if server.keeps() => server.places.offer(connection, user, shelf),
+            // It is gone, or going, or drained.
             Some(_) | None => Offer::Close(connection),
         }
     }
@@ -243,8 +265,12 @@ mod tests {
         let registry = telemetry::Registry::new();
         let limits = Limits { per_server: Some(per_server), waiting_room, ..Limits::default() };
         let limits = ServerLimits::new(limits);
-        limits.follow(&[1, 2].map(|id| (ServerId(id), false)), |_| telemetry::Server::new(&registry, "db"));
+        limits.follow(&[1, 2].map(member), |_| telemetry::Server::new(&registry, "db"));
         limits
+    }
+
+    fn member(id: u16) -> Member {
+        Member { server: ServerId(id), leaving: false, drained: false }
     }
 
     const APP: Claim<'_> = Claim { user: b"app", most: None };
@@ -276,13 +302,13 @@ mod tests {
         let limits = limits(1, 1);
         let counters = |_| telemetry::Server::new(&telemetry::Registry::new(), "db");
         let held = limits.place_now(ServerId(1), APP).unwrap();
-        limits.follow(&[(ServerId(1), true), (ServerId(2), false), (ServerId(3), false)], counters);
+        limits.follow(&[Member { leaving: true, ..member(1) }, member(2), member(3)], counters);
         assert!(limits.place_now(ServerId(1), APP).is_err(), "it is going");
         assert_eq!(limits.open(ServerId(1)), 1);
-        limits.follow(&[2, 3].map(|id| (ServerId(id), false)), counters);
+        limits.follow(&[2, 3].map(member), counters);
         assert_eq!(limits.open(ServerId(1)), 0);
         assert!(limits.place_now(ServerId(3), APP).is_ok());
-        limits.follow(&[1, 2].map(|id| (ServerId(id), false)), counters);
+        limits.follow(&[1, 2].map(member), counters);
         assert!(limits.place_now(ServerId(1), APP).is_ok(), "another one, with places of its own");
         drop(held);
         assert_eq!(limits.open(ServerId(1)), 0);

@@ -193,6 +193,11 @@ impl Shelf {
         self.idle.lock().len()
     }
 
+    fn close_idle(&self) {
+        let idle = std::mem::take(&mut *self.idle.lock());
+        idle.into_iter().for_each(|idle| idle.connection.leave());
+    }
+
     /// Closes what has been idle for too long, or has hung up. Says how many are left.
     fn expire(&self, limits: &Limits, now: Instant) -> usize {
         let is_filled = self.filled.lock().is_some();
@@ -251,11 +256,14 @@ impl Pool {
 
     /// Closes idle connections past their time and forgets shelves that nobody uses.
     pub fn expire(&self, now: Instant) {
-        // One may have been put back while its server was on its way out.
+        // One may have been put back while its server was on its way out, or was being drained.
         let keys: HashSet<ServerId> = self.shelves.lock().keys().map(|key| key.server).collect();
-        keys.into_iter()
-            .filter(|server| !self.limits.knows(*server))
-            .for_each(|gone| self.leave_server(gone));
+        for server in keys.into_iter().filter(|server| !self.limits.keeps(*server)) {
+            match self.limits.knows(server) {
+                true => self.close_idle(server),
+                false => self.leave_server(server),
+            }
+        }
         let mut shelves = self.shelves.lock();
         shelves.retain(|_, shelf| {
             let left = shelf.expire(self.limits.limits(), now);
@@ -271,9 +279,20 @@ impl Pool {
         };
         for shelf in of_server {
             *shelf.filled.lock() = None;
-            let idle = std::mem::take(&mut *shelf.idle.lock());
-            idle.into_iter().for_each(|idle| idle.connection.leave());
+            shelf.close_idle();
         }
+    }
+
+    /// A server is drained: its idle connections are closed.
+    pub fn close_idle(&self, server: ServerId) {
+        let shelves = self.shelves.lock();
+        let of_server: Vec<Arc<Shelf>> = shelves
+            .iter()
+            .filter(|(key, _)| key.server == server)
+            .map(|(_, shelf)| Arc::clone(shelf))
+            .collect();
+        drop(shelves);
+        of_server.iter().for_each(|shelf| shelf.close_idle());
     }
 
     /// Takes a place at a server if one is free, or can be made free by closing an idle connection.

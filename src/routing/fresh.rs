@@ -12,6 +12,8 @@ use crate::topology::{Floor, Health, Server, Trouble};
 /// Why a replica was passed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
+    /// An operator has drained it.
+    Drained,
     /// It has just failed this very read.
     Failed,
     /// It has not answered of late, or not for long enough.
@@ -39,6 +41,7 @@ impl Refused {
     #[must_use]
     pub const fn reason(self) -> Reason {
         match self {
+            Self::Drained => Reason::Drained,
             Self::Failed => Reason::ReplicaFailed,
             Self::Suspect(_) => Reason::Suspect,
             Self::Undated | Self::Lag(_) | Self::Lagged(_) => Reason::Lag,
@@ -53,6 +56,7 @@ impl Refused {
     /// How near it is to being overcome; the greatest of several is what a read is told.
     pub(super) const fn nearness(self) -> u8 {
         match self {
+            Self::Drained => 0,
             Self::Failed => 1,
             Self::Suspect(_) => 2,
             Self::Undated => 3,
@@ -74,6 +78,7 @@ impl Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Drained => f.write_str("it is drained; UNDRAIN lets it serve again"),
             Self::Failed => f.write_str("it has just failed this read"),
             Self::Suspect(why) => write!(f, "it is suspect: {why}"),
             Self::Undated => f.write_str("how old its data is, is not known"),
@@ -122,6 +127,9 @@ impl Needs {
     /// Whether a replica has it all.
     #[inline]
     pub(super) fn pass(&self, server: &Server, question: &Question<'_>) -> Result<(), Refused> {
+        if server.drained.is_some() {
+            return Err(Refused::Drained);
+        }
         if question.avoid == Some(server.id) {
             return Err(Refused::Failed);
         }

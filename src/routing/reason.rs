@@ -109,6 +109,8 @@ pub enum Reason {
     After,
     /// No replica has answered steadily of late.
     Suspect,
+    /// An operator has drained all replicas.
+    Drained,
     /// The primary takes part in plain reads, and it was its turn.
     PrimaryTurn,
     /// The session's primary connection has idled so long that the server might close it.
@@ -123,7 +125,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 57] = [
+    pub const ALL: [Self; 58] = [
         Self::PlainRead,
         Self::ReadOnlyTransaction,
         Self::HintReplica,
@@ -176,6 +178,7 @@ impl Reason {
         Self::Global,
         Self::After,
         Self::Suspect,
+        Self::Drained,
         Self::PrimaryTurn,
         Self::KeepAlive,
         Self::ReplicaBusy,
@@ -248,6 +251,7 @@ impl Reason {
             Self::Global => "global",
             Self::After => "after",
             Self::Suspect => "suspect",
+            Self::Drained => "drained",
             Self::PrimaryTurn => "primary_turn",
             Self::KeepAlive => "keep_alive",
             Self::ReplicaBusy => "replica_busy",
@@ -334,6 +338,7 @@ impl fmt::Display for Reason {
             Self::Global => "no replica is known to have all that the primary had when the read arrived",
             Self::After => "no replica is known to have the position that the comment names",
             Self::Suspect => "no replica has answered steadily of late",
+            Self::Drained => "an operator has drained every replica that serves (DRAIN)",
             Self::PrimaryTurn => "the primary takes part in plain reads (routing.primary_reads)",
             Self::KeepAlive => "the session's primary connection must not idle any longer",
             Self::ReplicaBusy => "the replica had no free connection",

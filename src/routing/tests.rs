@@ -238,6 +238,37 @@ fn settings_of_the_primary_keep_reads_there() {
 }
 
 #[test]
+fn a_drained_replica_gets_nothing_new() {
+    let now = Instant::now();
+    let drained = |ids: &[u16]| {
+        let mut topology = cluster(now, &[Some(0), Some(0)]);
+        for server in topology.servers.iter_mut().filter(|server| ids.contains(&server.id.0)) {
+            server.drained = Some(now);
+        }
+        topology
+    };
+    for class in [Class::PlainRead, Class::Transaction(TransactionKind::BeginReadOnly)] {
+        for rotation in 0..4 {
+            let decision = route(&class, &CLEAN, &drained(&[2]), rotation, now);
+            assert_eq!(decision.target, Target::Replica(ServerId(1)));
+        }
+        let decision = route(&class, &CLEAN, &drained(&[1, 2]), 0, now);
+        assert_eq!((decision.target, decision.reason), (Target::Primary, Reason::Drained));
+        assert!(!decision.worth_waiting);
+    }
+    // Another's trouble says more: it may pass.
+    let mut topology = drained(&[2]);
+    topology.servers[1].health = Health::Suspect(Trouble::Silent);
+    assert_eq!(route(&Class::PlainRead, &CLEAN, &topology, 0, now).reason, Reason::Suspect);
+    // Not the least behind either, where all lag.
+    let statement = Statement::of(Class::PlainRead);
+    let (later, topology) = (now + Duration::from_secs(60), drained(&[1, 2]));
+    let mut question = question(&statement, &CLEAN, &topology, 0, later);
+    question.policy.when_lagging = WhenLagging::Freshest;
+    assert_eq!(decide(&question, &mut ()).target, Target::Primary);
+}
+
+#[test]
 fn the_replica_that_showed_it_can_show_it_again() {
     let start = Instant::now();
     let now = start + Duration::from_millis(100);

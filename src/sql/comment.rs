@@ -131,8 +131,9 @@ fn set<T: PartialEq>(asked: &mut Option<T>, now: T) -> bool {
     agrees
 }
 
-/// `500ms`
-fn duration(value: &[u8]) -> Option<Duration> {
+/// A time as people write it: `500ms`, `10s`, `5m`.
+#[must_use]
+pub fn duration(value: &[u8]) -> Option<Duration> {
     let digits = value.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(value.len());
     let (number, unit) = value.split_at_checked(digits)?;
     let number: u64 = std::str::from_utf8(number).ok()?.parse().ok()?;

@@ -38,6 +38,7 @@ pub use body::{LONGEST_BODY, Read, function_reads, view_reads};
 pub use bond::{Literal, Temporaries, literals, lock_names};
 pub use calls::{calls, mentions};
 pub use class::classify;
+pub use comment::duration;
 pub use digest::{Digest, LONGEST_NORMALIZED, digest, normalize};
 pub use lexer::{Kind, Lexer, Token};
 pub use mode::{Dialect, LexMode, charset_is_safe, is_other_grammar};

@@ -30,6 +30,7 @@ pub struct Counters {
     pub logins: Logins,
     pub refusals: Labelled,
     pub traffic: Traffic,
+    pause: PauseGauges,
     pub statements: Statements,
     /// Reads run again elsewhere.
     pub retries: Counter,
@@ -65,6 +66,10 @@ impl Counters {
                 received: registry.counter(metric::BYTES_FROM_CLIENTS, &[]),
                 sent: registry.counter(metric::BYTES_TO_CLIENTS, &[]),
             },
+            pause: PauseGauges {
+                paused: registry.gauge(metric::TRAFFIC_PAUSED, &[]),
+                waiting: registry.gauge(metric::TRAFFIC_WAITING, &[]),
+            },
             statements: Statements {
                 primary: Labelled::new(labels.primary_reasons, statements("primary")),
                 replica: Labelled::new(labels.replica_reasons, statements("replica")),
@@ -78,6 +83,20 @@ impl Counters {
             writes_stuck: registry.gauge(metric::WRITES_STUCK, &[]),
         }
     }
+}
+
+impl Counters {
+    /// Shows whether the traffic is paused and how many wait for the end of that, before the metrics are rendered.
+    pub fn show_pause(&self, paused: bool, waiting: usize) {
+        self.pause.paused.set(if paused { 1.0 } else { 0.0 });
+        self.pause.waiting.set(u32::try_from(waiting).map_or(f64::MAX, f64::from));
+    }
+}
+
+/// Whether an operator holds the traffic.
+struct PauseGauges {
+    paused: Gauge,
+    waiting: Gauge,
 }
 
 /// Waits for a replica that is about to be fresh enough.
@@ -168,6 +187,7 @@ pub struct Server {
     pub idle: Gauge,
     health: [(&'static str, Gauge); 3],
     roles: [(&'static str, Gauge); 3],
+    drained: Gauge,
     lag: Gauge,
     connections: Counter,
     open: Gauge,
@@ -180,6 +200,7 @@ impl Server {
         Self {
             health: ["up", "suspect", "down"].map(of(metric::SERVER_HEALTH)),
             roles: ["primary", "replica", "none"].map(of(metric::SERVER_ROLE)),
+            drained: registry.gauge(metric::SERVER_DRAINED, &[address]),
             lag: registry.gauge(metric::SERVER_LAG, &[address]),
             connect_failures: registry.counter(metric::SERVER_CONNECT_FAILURES, &[address]),
             full: registry.counter(metric::SERVER_FULL, &[address]),
@@ -200,6 +221,8 @@ impl Server {
         for (word, gauge) in &self.roles {
             gauge.set(one(word, standing.map(|standing| standing.role)));
         }
+        let drained = standing.is_some_and(|standing| standing.drained);
+        self.drained.set(if drained { 1.0 } else { 0.0 });
         let lag = standing.and_then(|standing| standing.lag);
         self.lag.set(lag.map_or(f64::NAN, |lag| lag.as_secs_f64()));
     }
@@ -218,6 +241,8 @@ pub struct Standing {
     pub health: &'static str,
     /// `primary`, `replica` or `none`.
     pub role: &'static str,
+    /// An operator has it drained.
+    pub drained: bool,
     /// How far it was behind when it was last asked.
     pub lag: Option<Duration>,
 }
@@ -273,6 +298,7 @@ mod tests {
         let counters = Counters::new(&registry, LABELS);
         let server = Server::new(&registry, "db1:3306");
 
+        counters.show_pause(true, 2);
         counters.statements.primary.count(1);
         counters.statements.replica.count(0);
         counters.statements.replica.count(0);
@@ -285,7 +311,7 @@ mod tests {
         let connection = server.connected();
         server.idle.set(3.0);
         let lag = Some(Duration::from_millis(250));
-        server.show(Some(Standing { health: "suspect", role: "replica", lag }));
+        server.show(Some(Standing { health: "suspect", role: "replica", drained: true, lag }));
 
         let text = registry.render();
         check(&text, "headgate_statements_total{target=\"primary\",reason=\"transaction\"} 1");
@@ -294,6 +320,8 @@ mod tests {
         check(&text, "headgate_client_sent_bytes_total 100");
         check(&text, "headgate_logins_total{result=\"refused\"} 1");
         check(&text, "headgate_errors_total{kind=\"io\"} 1");
+        check(&text, "headgate_traffic_paused 1");
+        check(&text, "headgate_traffic_waiting 2");
         check(&text, "headgate_sessions_total 2");
         check(&text, "headgate_sessions_open 1");
         check(&text, "headgate_server_connections_open{server=\"db1:3306\"} 1");
@@ -301,6 +329,7 @@ mod tests {
         check(&text, "headgate_server_health{server=\"db1:3306\",state=\"suspect\"} 1");
         check(&text, "headgate_server_health{server=\"db1:3306\",state=\"up\"} 0");
         check(&text, "headgate_server_role{server=\"db1:3306\",role=\"replica\"} 1");
+        check(&text, "headgate_server_drained{server=\"db1:3306\"} 1");
         check(&text, "headgate_server_lag_seconds{server=\"db1:3306\"} 0.25");
         server.show(None);
         check(&registry.render(), "headgate_server_health{server=\"db1:3306\",state=\"suspect\"} 0");

@@ -61,6 +61,10 @@ metrics! {
     FRESHNESS_WAITED: Counter "headgate_freshness_waited_microseconds_total" [];
     /// Errors that Headgate itself had to report or to deal with, by kind.
     ERRORS: Counter "headgate_errors_total" ["kind"];
+    /// 1 while an operator has paused the traffic of all clients, else 0.
+    TRAFFIC_PAUSED: Gauge "headgate_traffic_paused" [];
+    /// Statements and transactions that wait for the end of such a pause.
+    TRAFFIC_WAITING: Gauge "headgate_traffic_waiting" [];
     /// Connections opened to a server.
     SERVER_CONNECTIONS: Counter "headgate_server_connections_total" ["server"];
     /// Connections to a server that could not be opened.
@@ -75,6 +79,8 @@ metrics! {
     SERVER_HEALTH: Gauge "headgate_server_health" ["server", "state"];
     /// 1 for what a server serves as, 0 for the others: `primary`, `replica`, `none`. All are 0 once it is gone.
     SERVER_ROLE: Gauge "headgate_server_role" ["server", "role"];
+    /// 1 while an operator has a server drained, else 0.
+    SERVER_DRAINED: Gauge "headgate_server_drained" ["server"];
     /// How far a replica was behind the primary when it was last asked, in seconds; NaN where that is not known.
     SERVER_LAG: Gauge "headgate_server_lag_seconds" ["server"];
     /// For how long a write of Headgate's own has not got through on the primary, in seconds: 0 while they do, NaN where

@@ -25,6 +25,8 @@ pub struct Server {
     pub known_by: KnownBy,
     /// An operator has taken it out: it is here until what runs there has ended.
     pub leaving: bool,
+    /// Since when an operator has it drained: nothing new is sent there to read, and what runs there ends.
+    pub drained: Option<Instant>,
     /// What it may be used for.
     pub state: ServerState,
     /// Whether it can be relied on.
@@ -89,6 +91,7 @@ impl Server {
             only: None,
             known_by: KnownBy::Listed,
             leaving: false,
+            drained: None,
             state: ServerState::NotServing(NotServing::Unknown),
             health: Health::Up,
             weight: 1,

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::stage::{PATIENCE, ask, client, headgate, node_becomes, servers, start, turn};
 
 /// Reads, long and short, in transactions and outside, and a write now and then. No error is expected.
-async fn read_on(
+pub(crate) async fn read_on(
     cluster: Arc<Cluster>,
     headgate: Arc<Headgate>,
     id: u64,
@@ -46,9 +46,22 @@ async fn read_on(
 }
 
 /// Connections of the application to a node.
-async fn connections(node: &Node) -> usize {
+pub(crate) async fn connections(node: &Node) -> usize {
     let rows = node.sql("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'app'").await.unwrap();
     rows.len()
+}
+
+/// What [`read_on`] reads and writes.
+pub(crate) async fn fill(cluster: &Cluster) {
+    let rows: Vec<String> = (1..=1000).map(|n| format!("({n})")).collect();
+    for statement in [
+        "CREATE TABLE app.rows_of_all (n INT PRIMARY KEY)".to_owned(),
+        "CREATE TABLE app.written (id INT PRIMARY KEY, n INT)".to_owned(),
+        format!("INSERT INTO app.rows_of_all VALUES {}", rows.join(", ")),
+    ] {
+        cluster.primary().sql(statement).await.unwrap();
+    }
+    cluster.wait_caught_up(PATIENCE).await.unwrap();
 }
 
 async fn servers_leave_and_return(flavor: Flavor) {
@@ -56,15 +69,7 @@ async fn servers_leave_and_return(flavor: Flavor) {
     let cluster = Arc::new(start(flavor, |builder| builder.performance_schema(false)).await);
     let primary = cluster.primary();
     let [one, two] = cluster.replicas() else { panic!("two replicas") };
-    let rows: Vec<String> = (1..=1000).map(|n| format!("({n})")).collect();
-    for statement in [
-        "CREATE TABLE app.rows_of_all (n INT PRIMARY KEY)".to_owned(),
-        "CREATE TABLE app.written (id INT PRIMARY KEY, n INT)".to_owned(),
-        format!("INSERT INTO app.rows_of_all VALUES {}", rows.join(", ")),
-    ] {
-        primary.sql(statement).await.unwrap();
-    }
-    cluster.wait_caught_up(PATIENCE).await.unwrap();
+    fill(&cluster).await;
     let addresses: Vec<_> = cluster.nodes().iter().map(Node::address).collect();
     let headgate = Arc::new(headgate(&addresses, &["--set=pool.min_idle=2"]));
     for replica in [one, two] {

@@ -7,5 +7,6 @@ mod command_lines;
 mod commands;
 mod hostile;
 mod kill;
+mod pause;
 mod place;
 mod python;

@@ -30,7 +30,7 @@ impl Command for AddServer {
     }
 
     fn run(&self, request: &Request<'_>, view: &View) -> Result<Answer, ConsoleError> {
-        let address = address(request, self.usage())?;
+        let address = address(request, 2, self.usage())?;
         // Statements of the console run where waiting is allowed.
         let added = Handle::current().block_on(view.shared.operator.add(address.clone()));
         added.map_err(|error| ConsoleError::Servers { why: error.to_string() })?;
@@ -39,11 +39,15 @@ impl Command for AddServer {
     }
 }
 
-/// The one address behind two words.
-pub(super) fn address(request: &Request<'_>, usage: &'static str) -> Result<Address, ConsoleError> {
+/// The one address behind so many words.
+pub(super) fn address(
+    request: &Request<'_>,
+    words: usize,
+    usage: &'static str,
+) -> Result<Address, ConsoleError> {
     let usage = |why: String| ConsoleError::Usage { why, usage };
     request.must_be_one()?;
-    let text = Request::unquote(request.behind(2));
+    let text = Request::unquote(request.behind(words));
     let text = text.ok_or_else(|| usage("there is no address in quotes".to_owned()))?;
     text.trim().parse().map_err(|bad: crate::topology::BadAddress| usage(bad.to_string()))
 }

@@ -66,14 +66,14 @@ pub(super) fn order(
     operator: Operator,
     begins: &str,
 ) -> Result<Answer, ConsoleError> {
-    let last = |failover: &crate::failover::View| failover.events.back().map_or(0, |event| event.number);
-    let after = last(&view.failover.view());
+    let journal = view.failover.journal();
+    let after = journal.last();
     ask(request, view, operator)?;
-    let of_order =
-        |event: &&Happened| event.number > after && event.kind == "order" && event.what.starts_with(begins);
-    let is_over = |failover: &crate::failover::View| failover.events.iter().any(|event| of_order(&event));
-    let failover = Handle::current().block_on(view.failover.wait_for(LONGEST, is_over));
-    Ok(tell(failover.events.iter().filter(|event| event.number > after)))
+    let of_order = |event: &Happened| event.kind == "order" && event.what.starts_with(begins);
+    // Whoever writes in the journal publishes then.
+    let is_over = |_: &crate::failover::View| journal.since(after).iter().any(of_order);
+    Handle::current().block_on(view.failover.wait_for(LONGEST, is_over));
+    Ok(tell(journal.since(after).iter()))
 }
 
 fn tell<'a>(entries: impl Iterator<Item = &'a Happened>) -> Answer {

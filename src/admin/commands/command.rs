@@ -23,18 +23,25 @@ pub(in crate::admin) trait Command: Sync {
         false
     }
 
+    /// Whether it waits for something rather than works: others have their turn meanwhile.
+    fn waits(&self) -> bool {
+        false
+    }
+
     /// Runs it.
     fn run(&self, request: &Request<'_>, view: &View) -> Result<Answer, ConsoleError>;
 }
 
 /// Every command there is, in the order of HELP.
-pub(in crate::admin) static COMMANDS: [&dyn Command; 22] = [
+pub(in crate::admin) static COMMANDS: [&dyn Command; 24] = [
     &super::show::Show,
     &super::select::Select,
     &super::explain_route::ExplainRoute,
     &super::kill::Kill,
     &super::add_server::AddServer,
     &super::remove_server::RemoveServer,
+    &super::drain::Drain,
+    &super::pause::Pause,
     &super::switchover::Switchover,
     &super::failover::Failover,
     &super::accept_loss::AcceptLoss,

@@ -4,8 +4,9 @@ use super::command::Command;
 use crate::admin::answer::{Answer, ConsoleError, Value};
 use crate::admin::request::Request;
 use crate::admin::tables::reads;
-use crate::admin::view::View;
+use crate::admin::view::{View, ms};
 use crate::routing::Explanation;
+use crate::runtime::clock;
 use crate::sql::{Hints, RouteHint};
 
 /// Tells where a statement would run, and why.
@@ -50,7 +51,9 @@ impl Command for ExplainRoute {
                 card.ok_or(ConsoleError::NoSession { id })?.standing()
             }
         };
-        Ok(table(&reads(text.as_bytes(), standing.as_ref(), view, &topology)))
+        let mut answer = table(&reads(text.as_bytes(), standing.as_ref(), view, &topology));
+        answer.rows.extend(paused(view));
+        Ok(answer)
     }
 }
 
@@ -71,6 +74,17 @@ fn table(explanation: &Explanation) -> Answer {
         row("Server", format!("{} ({})", server.address, server.role), server.verdict.to_string())
     }));
     Answer::new(&["Item", "Value", "Explanation"], rows)
+}
+
+/// That it would have to wait, where it would.
+fn paused(view: &View) -> Option<Vec<Value>> {
+    let paused = view.shared.pause.standing()?;
+    let left = ms(clock::now(), paused.until) / 1000;
+    let why = format!(
+        "what begins now waits: {} has paused the traffic; it flows again by itself in {left} s, or at RESUME",
+        paused.by
+    );
+    Some(vec![Value::text("Traffic"), Value::text("paused"), Value::Text(why)])
 }
 
 fn hints(hints: &Hints) -> String {

@@ -27,6 +27,10 @@ impl Command for Failover {
         "FAILOVER"
     }
 
+    fn waits(&self) -> bool {
+        true
+    }
+
     fn run(&self, request: &Request<'_>, view: &View) -> Result<Answer, ConsoleError> {
         change::change(request, view, Operator::Failover)
     }

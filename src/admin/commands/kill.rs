@@ -30,6 +30,10 @@ impl Command for Kill {
         "KILL 42"
     }
 
+    fn waits(&self) -> bool {
+        true
+    }
+
     fn run(&self, request: &Request<'_>, view: &View) -> Result<Answer, ConsoleError> {
         let query = request.begins_with("KILL QUERY");
         let at = if query || request.begins_with("KILL CONNECTION") { 2 } else { 1 };

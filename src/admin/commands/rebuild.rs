@@ -27,6 +27,10 @@ impl Command for Rebuild {
         "REBUILD 'db1:3306'"
     }
 
+    fn waits(&self) -> bool {
+        true
+    }
+
     fn run(&self, request: &Request<'_>, view: &View) -> Result<Answer, ConsoleError> {
         let server = change::server(request, view, 1, self.usage())?;
         let begins = format!("rebuild {}", view.failover.address(server));

@@ -31,7 +31,7 @@ impl Command for RemoveServer {
     }
 
     fn run(&self, request: &Request<'_>, view: &View) -> Result<Answer, ConsoleError> {
-        let address = address(request, self.usage())?;
+        let address = address(request, 2, self.usage())?;
         // Statements of the console run where waiting is allowed.
         let removed = Handle::current().block_on(view.shared.operator.remove(address.clone()));
         removed.map_err(|error| ConsoleError::Servers { why: error.to_string() })?;

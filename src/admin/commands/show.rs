@@ -16,8 +16,8 @@ impl Command for Show {
     }
 
     fn usage(&self) -> &'static str {
-        "SHOW SERVERS | DISCOVERY | POOLS | SESSIONS | ROUTES | FAILOVER | FAILOVERS | EVENTS | QUARANTINE [WHERE …] \
-         [ORDER BY …] [LIMIT …]"
+        "SHOW SERVERS | DISCOVERY | POOLS | SESSIONS | ROUTES | TRAFFIC | FAILOVER | FAILOVERS | EVENTS | QUARANTINE \
+         [WHERE …] [ORDER BY …] [LIMIT …]"
     }
 
     fn meaning(&self) -> &'static str {
@@ -40,8 +40,7 @@ impl Command for Show {
         let rest = request.behind(2);
         request.must_be_one()?;
         if rest.is_empty() {
-            let titles: Vec<&str> = table.columns.iter().map(|column| column.title).collect();
-            return Ok(Answer::new(&titles, (table.rows)(view)));
+            return Ok(tables::show(table, view));
         }
         query::run(&format!("SELECT {} FROM {} {rest}", columns(table), table.name), request.asker, view)
     }

@@ -27,6 +27,10 @@ impl Command for Switchover {
         "SWITCHOVER TO 'db2:3306'"
     }
 
+    fn waits(&self) -> bool {
+        true
+    }
+
     fn run(&self, request: &Request<'_>, view: &View) -> Result<Answer, ConsoleError> {
         let to = change::server(request, view, 2, self.usage())?;
         change::change(request, view, Operator::Switchover { to })

@@ -1,4 +1,4 @@
-//! What failover saw and ordered.
+//! What failover saw and ordered, and what operators wished.
 
 use super::table::{Kind, Table, column};
 use crate::admin::answer::Value;
@@ -7,7 +7,7 @@ use crate::failover::{Happened, wall_clock_text};
 
 pub(super) static EVENTS: Table = Table {
     name: "events",
-    meaning: "What failover saw and ordered, the last 512 entries, the oldest first.",
+    meaning: "What failover saw and ordered, and what operators wished, the last 512 entries, the oldest first.",
     columns: &[
         column("number", "Number", Kind::Integer, "Counts up."),
         column("at", "At (UTC)", Kind::Text, "When."),
@@ -16,7 +16,7 @@ pub(super) static EVENTS: Table = Table {
             "kind",
             "Kind",
             Kind::Text,
-            "`seen`: a server. `order`: what was done on one, and what came of it. `operator`, `alert`, `heartbeat`, `rival`, `lacks`.",
+            "`seen`: a server. `order`: what was done on one, and what came of it. `traffic`: it was paused or flows again. `operator`, `alert`, `heartbeat`, `rival`, `lacks`.",
         ),
         column("what", "What", Kind::Text, "What, and why."),
     ],
@@ -24,7 +24,7 @@ pub(super) static EVENTS: Table = Table {
 };
 
 fn rows(view: &View) -> Vec<Vec<Value>> {
-    view.failover.view().events.iter().map(row).collect()
+    view.failover.journal().since(0).iter().map(row).collect()
 }
 
 /// One thing that happened, as the timeline of failovers shows it too.

@@ -10,6 +10,9 @@ mod routes;
 mod servers;
 mod sessions;
 mod table;
+mod traffic;
 
+pub(super) use servers::state;
 pub(super) use sessions::reads;
-pub(super) use table::{TABLES, Table, find};
+pub(super) use table::{TABLES, Table, find, show};
+pub(super) use traffic::TRAFFIC;

@@ -21,7 +21,7 @@ pub(super) static SERVERS: Table = Table {
         ),
         column("address", "Address", Kind::Text, "Where it is reached."),
         column("role", "Role", Kind::Text, "`primary`, `replica`, or `none` where it serves nothing."),
-        column("state", "State", Kind::Text, "`serving`, or why it serves nothing."),
+        column("state", "State", Kind::Text, "`serving`, `drained`, or why it serves nothing."),
         column("health", "Health", Kind::Text, "`up`, `suspect` or `down` (docs/servers.md)."),
         column("trouble", "Trouble", Kind::Text, "What is wrong, where it is not `up`."),
         column(
@@ -88,8 +88,15 @@ pub(super) static SERVERS: Table = Table {
             Kind::Integer,
             "Connections to it, in use and idle, Headgate's own not counted.",
         ),
+        column("in_use", "In use", Kind::Integer, "Those of them that a client has at the moment."),
+        column(
+            "drained_ms",
+            "Drained for (ms)",
+            Kind::Integer,
+            "How long ago DRAIN has taken it out of the reads; NULL where it is not drained.",
+        ),
         column("allowed", "Allowed", Kind::Integer, "How many there may be by now (docs/pooling.md)."),
-        column("idle", "Idle", Kind::Integer, "Those of them that wait in a pool."),
+        column("idle", "Idle", Kind::Integer, "Those of the open ones that wait in a pool."),
     ],
     rows,
 };
@@ -100,12 +107,28 @@ fn rows(view: &View) -> Vec<Vec<Value>> {
     topology.servers.iter().map(|server| row(server, view, &topology, warm_up, now)).collect()
 }
 
-fn row(server: &Server, view: &View, topology: &Topology, warm_up: Duration, now: Instant) -> Vec<Value> {
-    let (role, state) = match &server.state {
-        ServerState::Primary => ("primary", "serving".to_owned()),
-        ServerState::Replica => ("replica", "serving".to_owned()),
-        ServerState::NotServing(why) => ("none", why.to_string()),
+/// Whether a server serves, and what keeps it from that. So many connections to it are in use.
+pub(in crate::admin) fn state(server: &Server, in_use: usize) -> String {
+    let drained = || match in_use {
+        0 => "drained; nothing is under way there, so it may be stopped".to_owned(),
+        1 => "drained; 1 connection to it is still in use".to_owned(),
+        many => format!("drained; {many} connections to it are still in use"),
     };
+    match &server.state {
+        ServerState::Primary | ServerState::Replica if server.drained.is_none() => "serving".to_owned(),
+        ServerState::Primary | ServerState::Replica => drained(),
+        ServerState::NotServing(why) if server.drained.is_none() => why.to_string(),
+        ServerState::NotServing(why) => format!("{why}; {}", drained()),
+    }
+}
+
+fn row(server: &Server, view: &View, topology: &Topology, warm_up: Duration, now: Instant) -> Vec<Value> {
+    let role = match &server.state {
+        ServerState::Primary => "primary",
+        ServerState::Replica => "replica",
+        ServerState::NotServing(_) => "none",
+    };
+    let in_use = view.in_use(server.id);
     let age = match server.state {
         ServerState::Primary => Some(0),
         _ => server.as_of.map(|as_of| ms(as_of, now)),
@@ -129,7 +152,7 @@ fn row(server: &Server, view: &View, topology: &Topology, warm_up: Duration, now
         Value::count(server.id.0),
         Value::text(server.address.to_string()),
         Value::text(role),
-        Value::Text(state),
+        Value::Text(state(server, in_use)),
         Value::text(server.health.word()),
         text(server.health.trouble().map(|trouble| trouble.to_string())),
         text(view.writes.borrow().of(server.id).map(|problem| problem.unwrap_or("ok").to_owned())),
@@ -145,6 +168,8 @@ fn row(server: &Server, view: &View, topology: &Topology, warm_up: Duration, now
         text(evidence),
         server.since.map(|since| Value::Integer(ms(since, now))).into(),
         Value::count(view.open(server.id)),
+        Value::count(in_use),
+        server.drained.map(|since| Value::Integer(ms(since, now))).into(),
         Value::count(view.allowed(server.id)),
         Value::count(view.idle(server.id)),
     ]

@@ -1,7 +1,7 @@
 //! What a table is, and which there are.
 
-use super::{discovery, events, failover, failovers, pools, quarantine, routes, servers, sessions};
-use crate::admin::answer::{ConsoleError, Value, nearest};
+use super::{discovery, events, failover, failovers, pools, quarantine, routes, servers, sessions, traffic};
+use crate::admin::answer::{Answer, ConsoleError, Value, nearest};
 use crate::admin::view::View;
 
 /// A table over the live state.
@@ -42,12 +42,13 @@ impl Kind {
 }
 
 /// Every table there is.
-pub(in crate::admin) static TABLES: [&Table; 9] = [
+pub(in crate::admin) static TABLES: [&Table; 10] = [
     &servers::SERVERS,
     &discovery::DISCOVERY,
     &pools::POOLS,
     &sessions::SESSIONS,
     &routes::ROUTES,
+    &traffic::TRAFFIC,
     &failover::FAILOVER,
     &failovers::FAILOVERS,
     &events::EVENTS,
@@ -61,6 +62,12 @@ pub(in crate::admin) fn find(name: &str) -> Result<&'static Table, ConsoleError>
         name: name.to_owned(),
         nearest: nearest(name, TABLES.iter().map(|table| table.name)),
     })
+}
+
+/// A table as it is shown to people.
+pub(in crate::admin) fn show(table: &Table, view: &View) -> Answer {
+    let titles: Vec<&str> = table.columns.iter().map(|column| column.title).collect();
+    Answer::new(&titles, (table.rows)(view))
 }
 
 /// A column, in one line.
