@@ -3,6 +3,7 @@
 //! - [`crash`]: kill -9, SIGSTOP and orderly shutdown; `HEADGATE_ROUNDS=50` has each run so often;
 //! - [`planned`]: switchovers, those that fail included;
 //! - [`return_`]: what becomes of old primaries;
+//! - [`drivers`]: the same and more under 32 clients of ordinary drivers, and answers that are lost;
 //! - [`alone`]: when nobody is promoted: two Headgates, a cut to a primary that is well, no grants.
 //!
 //! [`stage`] has a cluster and a Headgate for each test, [`bank`] the workload.
@@ -15,6 +16,9 @@ mod bank;
 #[allow(dead_code, unused_imports, reason = "shared with tests/mysql, which uses all of it")]
 mod client;
 mod crash;
+mod drivers;
 mod planned;
 mod return_;
+#[path = "../clients/runtimes.rs"]
+mod runtimes;
 mod stage;
