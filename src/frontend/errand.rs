@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::routing::Reason;
 use crate::session::{Abandoned, Touched};
-use crate::sql::{Class, Statement};
+use crate::sql::{Class, Statement, TransactionKind};
 use crate::wire::reply::Shape;
 
 /// A command for the primary.
@@ -47,10 +47,18 @@ impl Errand<'_> {
         }
     }
 
-    /// Whether it is a plain read, which may run twice. Not more often: it may be what its servers die of.
-    pub(super) fn may_read_again(&self) -> bool {
+    /// Whether it may run twice where no transaction is open: a plain read, or what begins one. Not more often: it may be
+    /// what its servers die of.
+    pub(super) fn may_run_again(&self) -> bool {
         let reads = |statement: &Statement| statement.class == Class::PlainRead;
-        !self.sent_before && (self.shape == Shape::Prepare || self.statement.is_some_and(reads))
+        let harmless = self.shape == Shape::Prepare || self.statement.is_some_and(reads) || self.begins();
+        !self.sent_before && harmless
+    }
+
+    /// Whether it begins a transaction, and commits the one that is open.
+    pub(super) fn begins(&self) -> bool {
+        let begins = |statement: &Statement| statement.class == Class::Transaction(TransactionKind::Begin);
+        self.statement.is_some_and(begins)
     }
 
     /// Whether it may change data.

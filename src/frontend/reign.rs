@@ -1,10 +1,10 @@
 //! What becomes of a session when its primary goes: it waits for the next one, moves there with all it has, and goes
 //! on; only what was on the lost connection alone ends it.
 //!
-//! Nothing runs twice. A statement is sent again in two cases: a plain read of which the client has seen nothing, and
-//! what the server refused because it is read only, before it did anything. A transaction that was cut before its
-//! COMMIT was sent is known to be gone, and its client is told what a deadlock's is told; what else was under way is
-//! reported as unknown (HAZARDS 23).
+//! Nothing runs twice. A statement is sent again in three cases: a plain read of which the client has seen nothing, a
+//! BEGIN where no transaction was open, and what the server refused because it is read only, before it did anything. A
+//! transaction that was cut before its COMMIT was sent is known to be gone, be it by its first statement, and its client
+//! is told what a deadlock's is told; what else was under way is reported as unknown (HAZARDS 23).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -249,14 +249,21 @@ impl Session {
         let view = self.login.state.view();
         let (open, sure) = (view.in_transaction, !view.fate_unknown && !view.in_xa);
         let alone = !open && view.autocommit;
-        if survives && errand.stands && alone && tracker.untouched() && errand.may_read_again() {
+        if survives && errand.stands && alone && tracker.untouched() && errand.may_run_again() {
             self.leave_primary();
             return Ok(Ran::Again);
         }
         if errand.stands {
             relay::discard_command(&mut self.client).await?;
         }
-        if survives && open && sure && !errand.may_commit() {
+        // Without autocommit the first statement opens the transaction. What begins one commits nothing if none is open.
+        let undone = match open {
+            true => !errand.may_commit(),
+            false => {
+                errand.begins() || (!view.autocommit && errand.statement.is_some() && !errand.may_commit())
+            }
+        };
+        if survives && undone && sure {
             self.cut_off();
             self.cut_short = None;
             self.tell_broken(tracker, &Fate::RolledBack.told()).await?;
