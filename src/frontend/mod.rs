@@ -36,6 +36,7 @@ mod proof;
 mod reach;
 mod read_only;
 mod ready;
+mod refused;
 mod reign;
 mod relay;
 mod replica;
@@ -47,6 +48,7 @@ mod session;
 mod standing;
 mod statement;
 mod tally;
+mod undone;
 mod vigil;
 
 pub use accept::run;
