@@ -89,6 +89,9 @@ pub enum BackendError {
 /// leave to send a statement again.
 pub const SERVER_LOST: u16 = 1158;
 
+/// ER_SERVER_SHUTDOWN: the server ends, or at least this connection (KILL).
+pub const SERVER_SHUTDOWN: u16 = 1053;
+
 /// ER_SERVER_ISNT_AVAILABLE.
 pub const NO_SERVER: u16 = 3168;
 
@@ -129,6 +132,8 @@ impl BackendError {
                 1045 | 1044 | 1130 | 3118 | 1129 | 1698 | 4151 => Trouble::LoginRefused,
                 // ER_OPTION_PREVENTS_STATEMENT, ER_READ_ONLY_MODE.
                 1290 | 1836 => Trouble::ReadOnly,
+                // As good as lost: nothing is asked there any more.
+                SERVER_SHUTDOWN => Trouble::Lost,
                 // ER_DISK_FULL, ER_RECORD_FILE_FULL.
                 1021 | 1114 => Trouble::DiskFull,
                 _ => Trouble::Answered,

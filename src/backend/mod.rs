@@ -15,6 +15,6 @@ mod way;
 
 pub use connect::{Credentials, Purpose, Target};
 pub use connection::{Connection, Defaults, WRITE_LIMIT};
-pub use error::{BackendError, NO_SERVER, SERVER_LOST};
+pub use error::{BackendError, NO_SERVER, SERVER_LOST, SERVER_SHUTDOWN};
 pub use statements::{Reading, Use};
 pub use way::Way;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::routing::Reason;
 use crate::session::{Abandoned, Touched};
-use crate::sql::{Class, Statement};
+use crate::sql::{Class, Statement, TransactionKind};
 use crate::wire::reply::Shape;
 
 /// A command for the primary.
@@ -24,6 +24,8 @@ pub(super) struct Errand<'a> {
     pub(super) limit: Option<Duration>,
     /// What the client is to call the statement that it prepares.
     pub(super) called: Option<u32>,
+    /// It is a ping.
+    pub(super) pings: bool,
     /// It stays in the inbox until it is done, so that it can be sent again.
     pub(super) stands: bool,
     /// It was sent before, to a server that was lost.
@@ -42,15 +44,24 @@ impl Errand<'_> {
             abandoned,
             limit: None,
             called: None,
+            pings: false,
             stands: false,
             sent_before: false,
         }
     }
 
-    /// Whether it is a plain read, which may run twice. Not more often: it may be what its servers die of.
-    pub(super) fn may_read_again(&self) -> bool {
+    /// Whether it may run twice where no transaction is open: a ping, a plain read, or what begins a transaction. Not more
+    /// often: it may be what its servers die of. Without autocommit a read opens one, in which others have to follow.
+    pub(super) fn may_run_again(&self, autocommit: bool) -> bool {
         let reads = |statement: &Statement| statement.class == Class::PlainRead;
-        !self.sent_before && (self.shape == Shape::Prepare || self.statement.is_some_and(reads))
+        let harmless = self.shape == Shape::Prepare || self.statement.is_some_and(reads) || self.begins();
+        self.stands && !self.sent_before && (self.pings || (harmless && autocommit))
+    }
+
+    /// Whether it begins a transaction, and commits the one that is open.
+    pub(super) fn begins(&self) -> bool {
+        let begins = |statement: &Statement| statement.class == Class::Transaction(TransactionKind::Begin);
+        self.statement.is_some_and(begins)
     }
 
     /// Whether it may change data.
@@ -61,7 +72,20 @@ impl Errand<'_> {
     /// Whether the transaction that it belongs to may be committed by it.
     pub(super) fn may_commit(&self) -> bool {
         let keeps = |statement: &Statement| {
-            matches!(statement.class, Class::PlainRead | Class::PrimaryRead(_) | Class::Data | Class::Inspect)
+            use TransactionKind as Kind;
+            matches!(
+                statement.class,
+                Class::PlainRead
+                    | Class::PrimaryRead(_)
+                    | Class::Data
+                    | Class::Inspect
+                    | Class::Transaction(
+                        Kind::Rollback(_)
+                            | Kind::Savepoint
+                            | Kind::RollbackToSavepoint
+                            | Kind::ReleaseSavepoint
+                    )
+            )
         };
         self.may_write() && !self.statement.is_some_and(keeps)
     }

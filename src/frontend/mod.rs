@@ -37,6 +37,7 @@ mod proof;
 mod reach;
 mod read_only;
 mod ready;
+mod refused;
 mod reign;
 mod relay;
 mod replica;
@@ -48,6 +49,7 @@ mod session;
 mod standing;
 mod statement;
 mod tally;
+mod undone;
 mod vigil;
 
 pub use accept::run;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::errand::Errand;
 use super::freshness::{self, Report};
 use super::reach::Spot;
-use super::reign::{Ran, is_read_only_refusal};
+use super::refused::Refusal;
+use super::reign::Ran;
 use super::relay::{self, Ending, RelayError, Terms};
 use super::session::{Closing, LoggedIn, Session};
 use super::standing;
@@ -40,7 +41,9 @@ impl Session {
             self.give_back_lent();
         }
         let touched = self.foresee(command);
-        self.on_primary(Errand::command(shape, touched)).await
+        let pings = command == Some(Command::Ping);
+        let stands = pings && self.may_stand_outside();
+        self.on_primary(Errand { pings, stands, ..Errand::command(shape, touched) }).await
     }
 
     /// Notes what such a command may do.
@@ -135,21 +138,9 @@ impl Session {
         let mut mark = None;
         let reply = self.primary_reply(&mut tracker, &errand, &mut mark).await;
         match (reply, sent) {
-            (Ok(Ending::HeldBack(end, held)), Ok(()))
-                if again && is_read_only_refusal(&end, &held) && self.held_back().is_none() =>
-            {
-                self.report_primary(Trouble::ReadOnly);
-                self.pass = None;
-                self.leave_primary();
-                self.pause_for_primary().await;
-                Ok(Ran::Again)
-            }
             (Ok(Ending::HeldBack(end, held)), Ok(())) => {
-                relay::discard_command(&mut self.client).await?;
-                self.settle_on_primary(&errand, &end, mark);
-                let limit = self.context.shared.limits().client_write_timeout;
-                self.client.send(&held, limit).await.map_err(RelayError::Client)?;
-                Ok(Ran::Answered(Some(tracker)))
+                let refusal = Refusal { end, held, mark, again };
+                Ok(self.refused_at_once(&errand, refusal).await?.unwrap_or(Ran::Answered(Some(tracker))))
             }
             (Ok(Ending::Delivered(end)), Ok(())) => {
                 if errand.stands {
@@ -190,7 +181,7 @@ impl Session {
     }
 
     /// Notes how a command has ended on the primary.
-    fn settle_on_primary(&mut self, errand: &Errand<'_>, end: &reply::End, mark: Option<Mark>) {
+    pub(super) fn settle_on_primary(&mut self, errand: &Errand<'_>, end: &reply::End, mark: Option<Mark>) {
         self.used_primary = clock::now();
         if matches!(end.error, Some(1290 | 1836)) {
             self.report_primary(Trouble::ReadOnly);
@@ -252,7 +243,8 @@ impl Session {
         errand: &Errand<'_>,
         mark: &mut Option<Mark>,
     ) -> Result<Ending, RelayError> {
-        let (touched, hold_error) = (errand.touched, errand.stands);
+        // Some errors of a server that goes are not for the client.
+        let (touched, hold_error) = (errand.touched, self.outlives_primaries());
         let marks = errand.statement.is_some_and(freshness::ends_with_its_transaction);
         self.vigil.stands_at_primary(true);
 

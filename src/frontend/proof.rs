@@ -11,9 +11,6 @@ use crate::pooling::Mode;
 use crate::topology::{Flavor, Trouble};
 use crate::wire::login_request::LoginRequest;
 
-/// ER_SERVER_SHUTDOWN.
-const SERVER_SHUTDOWN: u16 = 1053;
-
 impl Candidate<'_> {
     /// Has the primary judge a client, or somebody who does not exist in the place of one who is barred.
     pub(super) async fn try_to_prove(
@@ -33,10 +30,8 @@ impl Candidate<'_> {
         let shared = &self.context.shared;
         let Err(error) = proven else { return false };
         let trouble = error.trouble();
-        let lost = match trouble {
-            Trouble::Refused | Trouble::Unreachable | Trouble::Lost | Trouble::Silent => true,
-            _ => matches!(error, BackendError::Refused { error } if error.code == SERVER_SHUTDOWN),
-        };
+        let lost =
+            matches!(trouble, Trouble::Refused | Trouble::Unreachable | Trouble::Lost | Trouble::Silent);
         if lost {
             shared.troubles.report(self.primary, trouble);
         }

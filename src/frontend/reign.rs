@@ -1,10 +1,10 @@
 //! What becomes of a session when its primary goes: it waits for the next one, moves there with all it has, and goes
 //! on; only what was on the lost connection alone ends it.
 //!
-//! Nothing runs twice. A statement is sent again in two cases: a plain read of which the client has seen nothing, and
-//! what the server refused because it is read only, before it did anything. A transaction that was cut before its
-//! COMMIT was sent is known to be gone, and its client is told what a deadlock's is told; what else was under way is
-//! reported as unknown (HAZARDS 23).
+//! Nothing runs twice. A statement is sent again in three cases: a plain read of which the client has seen nothing, a
+//! BEGIN where no transaction was open, and what the server refused because it is read only, before it did anything. A
+//! transaction that was cut before its COMMIT was sent is known to be gone, be it by its first statement, and its client
+//! is told what a deadlock's is told; what else was under way is reported as unknown (HAZARDS 23).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ use crate::sql::{self, Class, Statement, TransactionKind};
 use crate::topology::{Health, NoPrimary, ServerId, Trouble};
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::{HEADER, Header};
-use crate::wire::reply::{End, Tracker};
+use crate::wire::reply::Tracker;
 use crate::wire::status::StatusFlags;
 
 /// What came of a statement on the primary.
@@ -175,6 +175,10 @@ impl Session {
             }
         }
         if answered && let Some(fate) = self.cut_short.take() {
+            // Who rolls it back has what they want.
+            if fate == Fate::RolledBack && self.rolls_back() {
+                return self.tell_ok().await.map(|()| true);
+            }
             return self.refuse(&fate.told()).await.map(|()| true);
         }
         Ok(false)
@@ -246,17 +250,15 @@ impl Session {
     ) -> Result<Ran, Closing> {
         self.report_primary(Trouble::Lost);
         let survives = whole && self.survives_loss().await;
-        let view = self.login.state.view();
-        let (open, sure) = (view.in_transaction, !view.fate_unknown && !view.in_xa);
-        let alone = !open && view.autocommit;
-        if survives && errand.stands && alone && tracker.untouched() && errand.may_read_again() {
+        let open = self.login.state.view().in_transaction;
+        if survives && tracker.untouched() && self.may_run_elsewhere(errand) {
             self.leave_primary();
             return Ok(Ran::Again);
         }
         if errand.stands {
             relay::discard_command(&mut self.client).await?;
         }
-        if survives && open && sure && !errand.may_commit() {
+        if survives && self.is_undone(errand) {
             self.cut_off();
             self.cut_short = None;
             self.tell_broken(tracker, &Fate::RolledBack.told()).await?;
@@ -312,6 +314,11 @@ impl Session {
         std::future::poll_fn(|cx| std::task::Poll::Ready(link.poll_readable(cx).is_ready())).await
     }
 
+    /// Whether a command may stay in the inbox until it was done: it harms nobody to send it again.
+    pub(super) fn may_stand_outside(&self) -> bool {
+        self.outlives_primaries() && !self.login.state.view().in_transaction
+    }
+
     /// Whether the command at the front of the inbox stays there until it was done: it has come whole, and may be sent
     /// again where that does no harm.
     pub(super) fn may_stand(&self, statement: &Statement) -> bool {
@@ -344,16 +351,5 @@ impl Session {
     /// How long a command may wait for a primary.
     pub(super) fn hold_deadline(&self) -> Instant {
         clock::now() + self.context.shared.limits().hold
-    }
-}
-
-/// Whether a server refused a statement before it did anything, because it is read only: ER_READ_ONLY_MODE, and
-/// ER_OPTION_PREVENTS_STATEMENT where the option is that one.
-pub(super) fn is_read_only_refusal(end: &End, packet: &[u8]) -> bool {
-    let names = |option: &[u8]| memchr::memmem::find(packet, option).is_some();
-    match end.error {
-        Some(1836) => true,
-        Some(1290) => names(b"read-only") || names(b"read_only"),
-        _ => false,
     }
 }

@@ -12,6 +12,7 @@ mod dump;
 mod node;
 mod place;
 mod python;
+mod runtimes;
 mod sysbench;
 
 use std::fmt::Write;

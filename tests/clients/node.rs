@@ -1,11 +1,12 @@
 //! mysql2 and MariaDB's connector for Node.js.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use headgate::lab::{Flavor, cached};
+use headgate::lab::Flavor;
 
 use super::place::place;
+use super::runtimes::modules;
 use super::succeed;
 
 #[test]
@@ -45,21 +46,4 @@ pub(super) fn script(flavor: Flavor, name: &str, options: &[&str]) {
         command.args(options);
         succeed(&mut command, b"")
     });
-}
-
-fn modules(driver: &str) -> PathBuf {
-    // mysql2 and mariadb both have a major version 3.
-    let folder = cached(&format!("node-{driver}-3"), |folder| {
-        eprintln!("fetching {driver} for Node.js");
-        let runs = |program: &str| Command::new(program).arg("--version").output().is_ok();
-        assert!(runs("node") && runs("npm"), "node or npm is missing: apt-get install nodejs npm");
-        let mut install = Command::new("npm");
-        install
-            .args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"])
-            .arg(folder)
-            .arg(format!("{driver}@3"));
-        succeed(&mut install, b"");
-        Ok(())
-    });
-    folder.unwrap().join("node_modules")
 }

@@ -1,11 +1,12 @@
 //! PyMySQL and Connector/Python.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use headgate::lab::{Flavor, cached};
+use headgate::lab::Flavor;
 
 use super::place::place;
+use super::runtimes::python;
 use super::succeed;
 
 #[test]
@@ -39,27 +40,3 @@ pub(super) fn script(flavor: Flavor, name: &str, file: &str, options: &[&str]) {
         succeed(&mut command, b"")
     });
 }
-
-/// The interpreter of an environment that has the drivers.
-fn python() -> PathBuf {
-    let folder = cached("python-drivers-1", |folder| {
-        let environment = folder.join("venv");
-        eprintln!("making a Python environment with {}", DRIVERS.join(", "));
-        let mut make = Command::new("python3");
-        make.args(["-m", "venv"]).arg(&environment);
-        assert!(
-            make.status().is_ok_and(|status| status.success()),
-            "python3 or its venv module is missing: apt-get install python3 python3-venv"
-        );
-        let mut install = Command::new(environment.join("bin/python"));
-        succeed(
-            install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(DRIVERS),
-            b"",
-        );
-        Ok(())
-    });
-    folder.unwrap().join("venv/bin/python")
-}
-
-/// `cryptography` is what PyMySQL needs for caching_sha2_password without TLS.
-const DRIVERS: [&str; 3] = ["PyMySQL", "mysql-connector-python", "cryptography"];

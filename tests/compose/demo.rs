@@ -14,14 +14,14 @@ const ROOT_PASSWORD: &str = "demo-root";
 const SHOP_PASSWORD: &str = "demo-shop";
 
 const SERVICES: [&str; 5] = ["primary", "replica1", "replica2", "headgate", "shop"];
-const REPLICAS: [&str; 2] = ["replica1", "replica2"];
+pub(crate) const SERVERS: [&str; 3] = ["primary", "replica1", "replica2"];
 
 /// How long `docker-compose` may take, starting three servers on a busy machine included.
-const LIMIT: Duration = Duration::from_secs(240);
+pub(crate) const LIMIT: Duration = Duration::from_secs(240);
 /// How long one question may take.
-const QUESTION: Duration = Duration::from_secs(40);
+pub(crate) const QUESTION: Duration = Duration::from_secs(40);
 /// How long something that happens every second may be waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Demo {
     database: &'static Database,
@@ -44,19 +44,23 @@ impl Demo {
         let since = now();
         succeed(self.compose(LIMIT).args(["up", "-d"]));
         for service in SERVICES {
-            let mut state = String::new();
-            let healthy = becomes(PATIENCE, || {
-                state = self.inspect(service, "{{.State.Status}} {{.State.Health.Status}}").unwrap();
-                state == "running healthy"
-            });
-            assert!(healthy, "{service} is {state}");
+            self.becomes_healthy(service);
         }
         println!("up and healthy: {:?}", since.elapsed());
     }
 
+    pub(crate) fn becomes_healthy(&self, service: &str) {
+        let mut state = String::new();
+        let healthy = becomes(PATIENCE, || {
+            state = self.inspect(service, "{{.State.Status}} {{.State.Health.Status}}").unwrap();
+            state == "running healthy"
+        });
+        assert!(healthy, "{service} is {state}");
+    }
+
     /// Everything goes and comes again, on the data that was there.
     pub(crate) fn survives_down_and_up(&self) {
-        let before = self.orders();
+        let (before, primary) = (self.orders(), self.primary());
         let since = now();
         succeed(self.compose(LIMIT).arg("down"));
         let left = succeed(self.engine.docker(QUESTION).args(["ps", "--all", "--quiet"]));
@@ -64,6 +68,7 @@ impl Demo {
         println!("down: {:?}", since.elapsed());
         self.start();
         assert!(self.orders() >= before, "orders were lost");
+        assert_eq!(self.primary(), primary, "another server is the primary");
         self.works();
         succeed(self.compose(LIMIT).args(["down", "--volumes"]));
     }
@@ -86,9 +91,11 @@ impl Demo {
 
         self.through("INSERT INTO orders (item, pieces) VALUES ('our own', 1)");
         let ours = "SELECT COUNT(*) FROM shop.orders WHERE item = 'our own'";
-        let wanted = self.ask("primary", ours);
+        let primary = self.primary();
+        let wanted = self.ask(primary, ours);
         assert_ne!(wanted, "0", "what was written through Headgate is not on the primary");
-        for replica in REPLICAS {
+        let replicas = SERVERS.into_iter().filter(|server| *server != primary);
+        for replica in replicas.clone() {
             let arrived = becomes(PATIENCE, || self.ask(replica, ours) == wanted);
             assert!(arrived, "what was written through Headgate does not arrive on {replica}");
         }
@@ -101,10 +108,18 @@ impl Demo {
         assert!(log.contains("in all"), "the shop does not say what it sees:\n{log}");
 
         let accounts = "SELECT GROUP_CONCAT(user, '@', host ORDER BY user, host) FROM mysql.user";
-        let on_primary = self.ask("primary", accounts);
-        for replica in REPLICAS {
+        let on_primary = self.ask(primary, accounts);
+        for replica in replicas {
             assert_eq!(self.ask(replica, accounts), on_primary, "accounts on {replica}");
         }
+    }
+
+    /// The one server that takes writes.
+    pub(crate) fn primary(&self) -> &'static str {
+        let writable = |server: &&str| self.ask(server, "SELECT @@GLOBAL.read_only") == "0";
+        let writable: Vec<_> = SERVERS.into_iter().filter(writable).collect();
+        assert_eq!(writable.len(), 1, "servers that take writes: {writable:?}");
+        writable[0]
     }
 
     /// The answer of one of the servers, asked as root inside its container.
@@ -118,15 +133,29 @@ impl Demo {
     }
 
     /// Through Headgate's published port, as the shop's account.
-    fn through(&self, statement: &str) -> String {
+    pub(crate) fn through(&self, statement: &str) -> String {
+        self.at_port(4306, "shop", SHOP_PASSWORD, &["--database=shop"], statement)
+    }
+
+    /// Asks the console, at its published port.
+    pub(crate) fn console(&self, statement: &str) -> String {
+        let container = self.container("headgate").unwrap();
+        let file = "/var/lib/headgate/admin-password";
+        let password = succeed(self.engine.docker(QUESTION).args(["exec", &container, "cat", file]));
+        self.at_port(4307, "admin", &password, &[], statement)
+    }
+
+    /// What a command line on this machine is told at one of the published ports.
+    fn at_port(&self, port: u16, user: &str, password: &str, options: &[&str], statement: &str) -> String {
         let mut client = tools::program(self.database.package, self.database.client).unwrap();
-        client.args(["--no-defaults", "--host=127.0.0.1", "--port=4306", "--user=shop", "--database=shop"]);
+        client.args(["--no-defaults", "--host=127.0.0.1", &format!("--port={port}")]);
+        client.arg(format!("--user={user}")).args(options);
         client.args(["--batch", "--skip-column-names", "--execute", statement]);
-        client.env("MYSQL_PWD", SHOP_PASSWORD);
+        client.env("MYSQL_PWD", password);
         succeed(&mut self.engine.beside(QUESTION, &client))
     }
 
-    fn orders(&self) -> u64 {
+    pub(crate) fn orders(&self) -> u64 {
         self.through("SELECT COUNT(*) FROM orders").parse().unwrap()
     }
 
@@ -152,13 +181,13 @@ impl Demo {
         run(self.engine.docker(QUESTION).args(["ps", "--all", "--quiet", "--filter", &label]))
     }
 
-    fn inspect(&self, service: &str, format: &str) -> Result<String, String> {
+    pub(crate) fn inspect(&self, service: &str, format: &str) -> Result<String, String> {
         let container = self.container(service)?;
         let mut docker = self.engine.docker(QUESTION);
         run(docker.args(["inspect", &format!("--format={format}"), &container]))
     }
 
-    fn compose(&self, limit: Duration) -> Command {
+    pub(crate) fn compose(&self, limit: Duration) -> Command {
         let mut command = self.engine.compose(limit);
         command.env("DB_IMAGE", self.database.image).env_remove("DB_VERSION");
         command
@@ -171,7 +200,7 @@ impl Drop for Demo {
             for service in SERVICES {
                 let health = self.inspect(service, "{{.State.Status}} {{json .State.Health}}");
                 eprintln!("--- {service}: {}", health.unwrap_or_else(|failure| failure));
-                let logs = run(self.compose(QUESTION).args(["logs", "--no-color", "--tail=20", service]));
+                let logs = run(self.compose(QUESTION).args(["logs", "--no-color", "--tail=60", service]));
                 eprintln!(
                     "--- the end of the log of {service}\n{}",
                     end_of(&logs.unwrap_or_else(|failure| failure))

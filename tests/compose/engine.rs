@@ -184,5 +184,5 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 
 pub(crate) fn end_of(log: &str) -> String {
     let lines: Vec<&str> = log.lines().collect();
-    lines[lines.len().saturating_sub(20)..].join("\n")
+    lines[lines.len().saturating_sub(60)..].join("\n")
 }

@@ -11,6 +11,7 @@
 mod demo;
 mod engine;
 mod images;
+mod outage;
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -31,6 +32,8 @@ fn the_shop_sells_on_mysql() {
         let foreign = demo.ask("primary", &format!("SELECT GTID_SUBTRACT('{theirs}', '{ours}')"));
         assert_eq!(foreign, "", "{replica} has transactions that the primary has not");
     }
+    demo.survives_its_primary();
+    demo.works();
     demo.survives_down_and_up();
 }
 
@@ -44,6 +47,8 @@ fn the_shop_sells_on_mariadb() {
             demo.ask(replica, "SELECT DISTINCT REGEXP_REPLACE(@@gtid_binlog_state, '-[0-9]+$', '')");
         assert_eq!(servers, "0-1", "{replica} has transactions that did not come from the primary");
     }
+    demo.survives_its_primary();
+    demo.works();
     demo.survives_down_and_up();
 }
 

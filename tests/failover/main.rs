@@ -6,6 +6,7 @@
 //! - [`heartbeats`]: what replicas hear is given back;
 //! - [`planned`]: switchovers, those that fail included;
 //! - [`return_`]: what becomes of old primaries;
+//! - [`drivers`]: the same and more under 32 clients of ordinary drivers, and answers that are lost;
 //! - [`alone`]: when nobody is promoted: two Headgates, a cut to a primary that is well, no grants.
 //!
 //! [`stage`] has a cluster and a Headgate for each test, [`company`] one that is told of some servers only, [`bank`] the
@@ -20,9 +21,12 @@ mod bank;
 mod client;
 mod company;
 mod crash;
+mod drivers;
 mod full_disk;
 mod heartbeats;
 mod joining;
 mod planned;
 mod return_;
+#[path = "../clients/runtimes.rs"]
+mod runtimes;
 mod stage;

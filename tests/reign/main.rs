@@ -2,6 +2,7 @@
 //!
 //! - [`sessions`]: sessions wait, move, and go on with what they have;
 //! - [`outcomes`]: what was under way is repeated, reported as rolled back, or reported as unknown;
+//! - [`undone`]: what was under way and is known to have done nothing;
 //! - [`ties`]: what was on the lost connection alone is never silently missing.
 //!
 //! [`stage`] has the servers, and promotes.
@@ -15,3 +16,4 @@ mod outcomes;
 mod sessions;
 mod stage;
 mod ties;
+mod undone;

@@ -16,22 +16,29 @@ const NO_SUCH_THREAD: &[u16] = &[1094];
 /// What of an order's time is left for its answer to arrive.
 const TO_ANSWER: Duration = Duration::from_millis(150);
 
-/// Stops the receiver. One that waits for a connection takes up to 2 s to stop (measured, both servers), and so does one
-/// of MariaDB that reads from a frozen source, unless its thread is ended first.
+/// Stops the receiver. One that waits for a connection takes up to 2 s to stop (measured, both servers).
 pub(super) async fn stop(office: &Office<'_>, line: &mut Line) -> Result<Done, Failure> {
+    end_thread(line).await?;
+    let statement = format!("STOP {} IO_THREAD", replica(line.flavor()));
+    line.order_unless(&statement, NOT_A_REPLICA).await?;
+    office.report(line).await
+}
+
+/// Ends the receiver's thread on MariaDB. Else one that reads from a frozen source takes up to 2 s to stop.
+async fn end_thread(line: &mut Line) -> Result<(), Failure> {
     if line.flavor() == Flavor::MariaDb {
         let all = line.ask(PROCESSES).await?;
         for thread in receivers(&all) {
             line.ask_unless(&format!("KILL {thread}"), NO_SUCH_THREAD).await?;
         }
     }
-    let statement = format!("STOP {} IO_THREAD", replica(line.flavor()));
-    line.order_unless(&statement, NOT_A_REPLICA).await?;
-    office.report(line).await
+    Ok(())
 }
 
-/// Stops and starts the receiver, and waits whether it gets a connection.
+/// Stops and starts the receiver, and waits whether it gets a connection. Where its time is over after it was stopped, it
+/// stays so, and its replica has nothing to say of the primary any more.
 pub(super) async fn restart(office: &Office<'_>, line: &mut Line) -> Result<Done, Failure> {
+    end_thread(line).await?;
     let word = replica(line.flavor());
     line.order(&format!("STOP {word} IO_THREAD")).await?;
     line.order(&format!("START {word} IO_THREAD")).await?;
