@@ -43,6 +43,14 @@ impl Driver {
         self.view.note(clock::wall(), kind, what);
     }
 
+    /// Ends Headgate where a test has it end with the beginning of a phase: before any of its orders is given.
+    #[cfg(all(feature = "lab", debug_assertions))]
+    pub(super) fn end_where_told(&self) {
+        for entry in self.machine.timeline().entries().filter(|entry| entry.number > self.logged) {
+            super::fault::point(entry.phase);
+        }
+    }
+
     /// Writes what is new in the timeline to the log.
     pub(super) fn log(&mut self) {
         let mut last = self.logged;
