@@ -76,7 +76,10 @@ impl Driver {
         self.view.timeline = machine.timeline().entries().map(happened).collect();
         self.view.phase = machine.phase().name();
         self.view.at_rest = machine.phase().is_at_rest();
-        self.view.blocked = matches!(machine.phase(), Phase::Blocked(_));
+        self.view.blocked = match machine.phase() {
+            Phase::Blocked(why) => Some(self.directory.spell(&format!("{why}; {}", why.advice()))),
+            _ => None,
+        };
         self.view.epoch = machine.epoch();
         self.view.primary = machine.primary();
         self.view.silence = machine.rules().silence();
