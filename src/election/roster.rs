@@ -51,6 +51,8 @@ pub(super) struct Known {
     pub(super) quarantine: Option<Quarantine>,
     /// It was the primary until Headgate had another promoted, for this reign.
     pub(super) replaced: Option<Epoch>,
+    /// It was read only since: if it is writable again, somebody means it.
+    pub(super) yielded: bool,
     /// It was told to become the primary, and has not followed anybody since.
     pub(super) in_vain: bool,
     /// It was fenced in this reign, and answered how it stands.
@@ -116,6 +118,7 @@ impl Known {
         }
         let connecting =
             report.channel.as_ref().is_some_and(|channel| channel.receiver == Receiver::Connecting);
+        self.yielded |= !report.writable;
         self.lost = if connecting { self.lost.or(Some(now)) } else { None };
         self.report = Some(report);
         self.reported = Some(asked);
