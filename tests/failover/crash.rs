@@ -93,7 +93,7 @@ const STUCK: Duration = Duration::from_secs(20);
 
 /// Waits until the old primary is let in again, or is kept out. A server that is killed may have written a transaction
 /// to its log that it had not sent: nobody was told that it is committed, and after a restart it alone has it.
-async fn comes_back(stage: &Stage, old: &Node) -> bool {
+pub(crate) async fn comes_back(stage: &Stage, old: &Node) -> bool {
     let address = old.address().to_string();
     let kept_out = async |stage: &Stage| {
         let kept = stage.console("SELECT address, why FROM quarantine").await.unwrap_or_default();

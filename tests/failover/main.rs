@@ -1,11 +1,17 @@
 //! Failover on real clusters: the primary is killed, frozen, stopped and switched over under a bank's workload.
 //!
 //! - [`crash`]: kill -9, SIGSTOP and orderly shutdown; `HEADGATE_ROUNDS=50` has each run so often;
-//! - [`planned`]: switchovers, those that fail included;
-//! - [`return_`]: what becomes of old primaries;
-//! - [`alone`]: when nobody is promoted: two Headgates, a cut to a primary that is well, no grants.
+//! - [`planned`]: switchovers, those that fail included; `HEADGATE_LOCK_SECONDS=60` looks longer whether one happens after
+//!   all;
+//! - [`loss`]: what only the dead primary has, under each policy, and [`external`]: something else promotes;
+//! - [`hooks`]: the operator's programs;
+//! - [`steps`]: Headgate is killed at each step; `HEADGATE_STEPS=all` tries all of them;
+//! - [`return_`], [`rebuild`]: what becomes of old primaries;
+//! - [`logins`]: sessions go on at servers that do not remember their users;
+//! - [`rivals`]: two Headgates; `HEADGATE_ROUNDS=50` has them meet so often;
+//! - [`alone`]: when nobody is promoted: a cut to a primary that is well (`HEADGATE_CUT_SECONDS=600`), no grants.
 //!
-//! [`stage`] has a cluster and a Headgate for each test, [`bank`] the workload.
+//! [`stage`] has a cluster and a Headgate for each test as its [`plan`] says, [`bank`] the workload.
 
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
@@ -15,6 +21,14 @@ mod bank;
 #[allow(dead_code, unused_imports, reason = "shared with tests/mysql, which uses all of it")]
 mod client;
 mod crash;
+mod external;
+mod hooks;
+mod logins;
+mod loss;
+mod plan;
 mod planned;
+mod rebuild;
 mod return_;
+mod rivals;
 mod stage;
+mod steps;
