@@ -116,7 +116,7 @@ impl Gate {
     /// Lets nobody in, and waits until all have left, for so long at most. With no time at all, those inside are cut
     /// first. True where all have left.
     pub async fn hold(&self, grace: Duration) -> bool {
-        self.held.send_replace(true);
+        self.close();
         if grace.is_zero() {
             self.cut();
         }
@@ -132,6 +132,11 @@ impl Gate {
             }
         };
         clock::within(limit, empty).await.is_ok()
+    }
+
+    /// Lets nobody in from now on.
+    pub fn close(&self) {
+        self.held.send_replace(true);
     }
 
     /// Has everybody inside give up the connection to the primary.

@@ -13,7 +13,7 @@ use super::settings::{Common, Settings};
 use super::state;
 use super::view::{Standing, View, Wish, WishOutcome};
 use super::watch::{Told, Watch};
-use crate::election::{Machine, Rules, Sight};
+use crate::election::{Machine, Rules, Sight, Stage};
 use crate::runtime::{clock, tasks};
 use crate::topology::ServerId;
 
@@ -28,11 +28,21 @@ pub fn start(settings: Settings, gate: Arc<Gate>) -> Handle {
     let settings = Arc::new(settings);
     let directory = Arc::new(Directory::new(&settings.targets));
     directory.recall(&settings.state_dir);
+    if is_unfinished(&settings, &directory) {
+        gate.close();
+    }
     let (publish, view) = watch::channel(Arc::new(View::default()));
     let (wishes, wanted) = mpsc::channel(8);
     let handle = Handle { view, wishes, directory: Arc::clone(&directory) };
     tasks::spawn("failover", drive(settings, directory, gate, publish, wanted));
     handle
+}
+
+/// Whether an earlier run was changing the primary. Until that is finished or put back a server may take writes that is
+/// being replaced, so clients wait.
+fn is_unfinished(settings: &Settings, directory: &Directory) -> bool {
+    state::load(&settings.state_dir, directory)
+        .is_ok_and(|state| state.is_some_and(|state| state.stage != Stage::Settled))
 }
 
 async fn drive(
@@ -77,6 +87,8 @@ async fn drive(
             Err(why) => why,
         };
         drop(watches);
+        // There is nobody to finish or to put back anything.
+        gate.release();
         let off = Standing::Off(why.clone());
         if publish.borrow().standing != off {
             tracing::warn!(%why, "no automatic failover");

@@ -5,7 +5,8 @@
 //!   all;
 //! - [`loss`]: what only the dead primary has, under each policy, and [`external`]: something else promotes;
 //! - [`hooks`]: the operator's programs;
-//! - [`steps`]: Headgate is killed at each step; `HEADGATE_STEPS=all` tries all of them;
+//! - [`steps`]: Headgate is killed at each step; `HEADGATE_STEPS=all` tries all of them; [`wakes`]: the old primary wakes
+//!   up meanwhile;
 //! - [`return_`], [`rebuild`]: what becomes of old primaries;
 //! - [`logins`]: sessions go on at servers that do not remember their users;
 //! - [`rivals`]: two Headgates; `HEADGATE_ROUNDS=50` has them meet so often;
@@ -32,3 +33,4 @@ mod return_;
 mod rivals;
 mod stage;
 mod steps;
+mod wakes;

@@ -4,7 +4,10 @@
 //! It ends itself at the step (`src/failover/fault.rs`): as a phase is entered, before any of its orders is given; or
 //! when an order has been carried out and nobody knows of that yet. All steps by `HEADGATE_STEPS=all`.
 
+use std::time::Duration;
+
 use headgate::lab::{Fault, Flavor, Link, Node};
+use tokio::time::{Instant, sleep};
 
 use crate::bank::{self, Bank, Ledger};
 use crate::crash::comes_back;
@@ -66,6 +69,9 @@ const STEPS: [(Scene, &str); 36] = [
     (Scene::Locked, "after save Settled"),
 ];
 
+/// What takes longer is worth a look.
+const SLOW: Duration = Duration::from_secs(6);
+
 /// How many of the steps are tried unless all are.
 const ALWAYS: usize = 6;
 
@@ -107,10 +113,10 @@ async fn fresh(flavor: Flavor) -> Stage {
 }
 
 async fn waits_until_it_has_ended(stage: &mut Stage, step: &str) {
-    let end = tokio::time::Instant::now() + crate::stage::PATIENCE;
+    let end = Instant::now() + crate::stage::PATIENCE;
     while !stage.headgate.has_ended() {
-        assert!(tokio::time::Instant::now() < end, "it never came to {step}\n{}", stage.headgate.log());
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        assert!(Instant::now() < end, "it never came to {step}\n{}", stage.headgate.log());
+        sleep(Duration::from_millis(10)).await;
     }
 }
 
@@ -154,7 +160,7 @@ async fn check(flavor: Flavor) {
     for &(scene, step) in steps() {
         let before = told_to_be_writable(&stage);
         let (old, ledger) = play(&mut stage, scene, step).await;
-        let begun = tokio::time::Instant::now();
+        let begun = Instant::now();
         stage.start_headgate();
         let replaced = matches!(scene, Scene::Killed | Scene::Frozen);
         stage
@@ -165,6 +171,15 @@ async fn check(flavor: Flavor) {
         let bank = Bank::open(&stage, 4);
         bank.go_on(&stage, 20).await;
         let took = begun.elapsed();
+        if took > SLOW {
+            eprintln!("{}", stage.headgate.log());
+        }
+        stage
+            .wait_for("nothing is under way any more", async |stage| {
+                let phase = stage.console("SHOW FAILOVER").await;
+                phase.is_ok_and(|phase| phase.value().as_deref() == Some("Healthy"))
+            })
+            .await;
         let primary = stage.primary().await.unwrap().name().to_owned();
         // One that is frozen cannot be asked.
         let unasked = if replaced { &old[..] } else { "" };
