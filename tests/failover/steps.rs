@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use headgate::lab::{Fault, Flavor, Link, Node};
+use headgate::lab::{Fault, Flavor, Node};
 use tokio::time::{Instant, sleep};
 
 use crate::bank::{self, Bank, Ledger};
@@ -25,18 +25,18 @@ enum Scene {
     Switchover,
     /// A switchover that is put back, since a table is locked.
     Locked,
-    /// Headgate alone does not reach the primary, which is well.
-    Cut,
+    /// The primary was killed, and its replicas do not hear of it. The links that they have at the beginning see to that.
+    Muted,
 }
 
 /// The steps, each with what it is a step of. Those that come first are tried always.
 const STEPS: [(Scene, &str); 36] = [
+    (Scene::Muted, "after restart the receiver"),
     (Scene::Killed, "after save Promoting"),
     (Scene::Killed, "after promote"),
     (Scene::Switchover, "after promote"),
     (Scene::Locked, "Undoing"),
     (Scene::Frozen, "after make"),
-    (Scene::Cut, "after restart the receiver"),
     (Scene::Killed, "Suspecting"),
     (Scene::Killed, "Confirming"),
     (Scene::Killed, "Revoking"),
@@ -138,8 +138,15 @@ async fn play(stage: &mut Stage, scene: Scene, step: &str) -> (String, Ledger) {
     stage.die_at(step);
     match scene {
         Scene::Killed => old.kill(),
+        Scene::Muted => {
+            for replica in stage.cluster.replicas() {
+                replica.replication_link().unwrap().set(Fault::Swallow).await;
+            }
+            // What they got before is seen by then, and is not old enough yet to be silence.
+            sleep(Duration::from_secs(1)).await;
+            old.kill();
+        }
         Scene::Frozen => old.pause().await.unwrap(),
-        Scene::Cut => old.link().unwrap().set(Fault::Refuse).await,
         Scene::Switchover | Scene::Locked => {
             // It ends before it answers.
             let _ = stage.console(&format!("SWITCHOVER TO '{to}'")).await;
@@ -147,12 +154,7 @@ async fn play(stage: &mut Stage, scene: Scene, step: &str) -> (String, Ledger) {
     }
     waits_until_it_has_ended(stage, step).await;
     drop(lock);
-    old_link(stage, &name).set(Fault::None).await;
     (name, bank.close().await)
-}
-
-fn old_link<'a>(stage: &'a Stage, name: &str) -> &'a Link {
-    stage.cluster.nodes().iter().find(|node| node.name() == name).unwrap().link().unwrap()
 }
 
 async fn check(flavor: Flavor) {
@@ -162,7 +164,7 @@ async fn check(flavor: Flavor) {
         let (old, ledger) = play(&mut stage, scene, step).await;
         let begun = Instant::now();
         stage.start_headgate();
-        let replaced = matches!(scene, Scene::Killed | Scene::Frozen);
+        let replaced = matches!(scene, Scene::Killed | Scene::Muted | Scene::Frozen);
         stage
             .wait_for("there is a primary", async |stage| {
                 stage.primary().await.is_some_and(|primary| !replaced || primary.name() != old)
@@ -203,9 +205,9 @@ async fn check(flavor: Flavor) {
         eprintln!("{flavor:?} {scene:?}, ended {step}: {primary} serves after {took:?}");
         let back = stage.cluster.nodes().iter().find(|node| node.name() == old).unwrap();
         match scene {
-            Scene::Killed => back.start().await.unwrap(),
+            Scene::Killed | Scene::Muted => back.start().await.unwrap(),
             Scene::Frozen => back.resume().unwrap(),
-            Scene::Switchover | Scene::Locked | Scene::Cut => {}
+            Scene::Switchover | Scene::Locked => {}
         }
         if replaced && comes_back(&stage, back).await {
             // What it alone has is for an operator to decide about; the next step begins with servers that are equal.
