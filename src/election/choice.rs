@@ -148,10 +148,12 @@ impl Machine {
         if let Some(relayed) = &change.relayed {
             wanted.insert_all(relayed);
         }
-        let missing: Transactions = wanted.without(&report.received);
-        if missing.is_empty() {
+        if wanted.without(&report.received).is_empty() {
             return Ok(());
         }
+        // Of what was acknowledged, the last one alone is known; those before it that the candidate lacks are lost with it.
+        wanted.insert_all(&report.received);
+        let missing: Transactions = wanted.without_gaps().without(&report.received);
         if strict {
             return Err(Why::WouldLose(missing));
         }

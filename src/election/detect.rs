@@ -8,6 +8,7 @@ use super::command::Action;
 use super::machine::Machine;
 use super::orders::Goal;
 use super::phase::Phase;
+use super::roster::Known;
 use super::rules::Policy;
 use super::state::Stage;
 use super::suspicion::{Verdict, judge};
@@ -62,12 +63,23 @@ impl Machine {
 
     /// The one server besides the primary that is writable, if it is one.
     fn only_writable(&self, besides: Option<ServerId>) -> Option<ServerId> {
-        let mut writable = self
-            .roster
-            .others(besides)
-            .filter(|(_, known)| known.current().is_some_and(|report| report.writable));
+        self.the_one(|server, _| Some(server) != besides)
+    }
+
+    /// The one that has become writable. A primary that was replaced may have been so ever since.
+    fn newly_writable(&self) -> Option<ServerId> {
+        self.the_one(|server, known| {
+            Some(server) != self.primary && (known.replaced.is_none() || known.yielded)
+        })
+    }
+
+    /// The one server of these that is writable, if it is one.
+    fn the_one(&self, of: impl Fn(ServerId, &Known) -> bool) -> Option<ServerId> {
+        let mut writable = self.roster.0.iter().filter(|(server, known)| {
+            of(**server, known) && known.current().is_some_and(|report| report.writable)
+        });
         let (server, _) = writable.next()?;
-        writable.next().is_none().then_some(server)
+        writable.next().is_none().then_some(*server)
     }
 
     /// The primary works. Puts back what was begun, if anything was.
@@ -193,15 +205,22 @@ impl Machine {
         })
     }
 
-    /// Follows whoever has become writable, where the policy says so.
+    /// Follows whoever has become writable, where something else promotes: because the policy says so, or because another
+    /// Headgate is there, by which an operator may have it done.
     fn follow_others(&mut self, now: Instant) -> Option<bool> {
-        if self.rules.policy != Policy::External || !self.leading {
+        let external = self.rules.policy == Policy::External;
+        if !(external || self.rival.is_some()) || !self.leading {
             return None;
         }
         if self.primary_report().is_some_and(|report| report.writable) {
             return None;
         }
-        let server = self.only_writable(self.primary)?;
+        let server = self.newly_writable()?;
+        // A Headgate has whom it promotes forget its source. A replica that is writable by mistake has not.
+        let promoted = self.roster.get(server)?.current()?.channel.is_none();
+        if !external && !promoted {
+            return None;
+        }
         self.begin(now, Kind::Adoption(server), format!("{server} has become writable"));
         Some(true)
     }

@@ -122,6 +122,7 @@ impl Machine {
             && let Some(known) = self.roster.get_mut(old)
         {
             known.replaced = Some(self.epoch);
+            known.yielded = false;
         }
         self.stage = Stage::Settled;
         if !matches!(self.kind(), Some(Kind::Switchover(_) | Kind::Adoption(_)))

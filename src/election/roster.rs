@@ -51,6 +51,8 @@ pub(super) struct Known {
     pub(super) quarantine: Option<Quarantine>,
     /// It was the primary until Headgate had another promoted, for this reign.
     pub(super) replaced: Option<Epoch>,
+    /// It was read only since: if it is writable again, somebody means it.
+    pub(super) yielded: bool,
     /// It was told to become the primary, and has not followed anybody since.
     pub(super) in_vain: bool,
     /// It was fenced in this reign, and answered how it stands.
@@ -119,6 +121,7 @@ impl Known {
         // What it got before it lost its connection is seen with the loss, or after somebody else has told of that.
         let heard_last = self.lost.max(self.heard);
         self.lost = if connecting { self.lost.and(heard_last).or(Some(now)) } else { None };
+        self.yielded |= !report.writable;
         self.report = Some(report);
         self.reported = Some(asked);
     }

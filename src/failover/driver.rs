@@ -261,7 +261,10 @@ impl Driver {
     /// Steps the machine and sends its commands out. Answers why it declined, if it did.
     pub(super) fn step(&mut self, event: Event) -> Option<String> {
         let mut declined = None;
-        for command in self.machine.step(clock::now(), event) {
+        let commands = self.machine.step(clock::now(), event);
+        #[cfg(all(feature = "lab", debug_assertions))]
+        self.end_where_told();
+        for command in commands {
             if let Action::Alert(Alert::Declined(why)) = &command.action {
                 declined = Some(self.directory.spell(why));
             }
@@ -327,6 +330,8 @@ impl Driver {
             let name = office::name(&work.action);
             let begun = clock::now();
             let outcome = office::carry_out(work).await;
+            #[cfg(all(feature = "lab", debug_assertions))]
+            super::fault::point(&format!("after {name}"));
             let took = clock::now().saturating_duration_since(begun);
             let what = match &outcome {
                 Ok(_) => format!("{name}: done in {took:?}"),

@@ -8,6 +8,8 @@
 mod answers;
 mod directory;
 mod driver;
+#[cfg(all(feature = "lab", debug_assertions))]
+mod fault;
 mod gate;
 mod handle;
 mod heartbeat;

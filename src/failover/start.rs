@@ -16,7 +16,7 @@ use super::settings::{Common, Settings};
 use super::state;
 use super::view::{Standing, View, Wish, WishOutcome};
 use super::watch::Told;
-use crate::election::{Machine, Rules, Sight};
+use crate::election::{Machine, Rules, Sight, Stage};
 use crate::runtime::{clock, tasks};
 use crate::topology::ServerId;
 
@@ -30,28 +30,41 @@ pub(super) const AGAIN: Duration = Duration::from_secs(30);
 pub fn start(settings: Settings, gate: Arc<Gate>) -> Handle {
     let settings = Arc::new(settings);
     let directory = Arc::new(Directory::default());
+    let members = members::follow(settings.topology.clone(), settings.way.clone());
+    directory.follow(members.borrow().iter().map(|member| &member.target));
+    directory.recall(&settings.state_dir);
+    if is_unfinished(&settings, &directory) {
+        gate.close();
+    }
     let (publish, view) = watch::channel(Arc::new(View::default()));
     let (wishes, wanted) = mpsc::channel(8);
     let journal = Arc::new(Journal::default());
     let handle = Handle { view, wishes, directory: Arc::clone(&directory), journal: Arc::clone(&journal) };
-    tasks::spawn("failover", drive(settings, directory, (gate, journal), publish, wanted));
+    tasks::spawn("failover", drive(settings, directory, members, (gate, journal), publish, wanted));
     handle
+}
+
+/// Whether an earlier run was changing the primary. Until that is finished or put back a server may take writes that is
+/// being replaced, so clients wait.
+fn is_unfinished(settings: &Settings, directory: &Directory) -> bool {
+    state::load(&settings.state_dir, directory)
+        .is_ok_and(|state| state.is_some_and(|state| state.stage != Stage::Settled))
 }
 
 async fn drive(
     settings: Common,
     directory: Arc<Directory>,
+    mut members: watch::Receiver<Vec<Member>>,
     (gate, journal): (Arc<Gate>, Arc<Journal>),
     publish: watch::Sender<Arc<View>>,
     mut wishes: mpsc::Receiver<Wish>,
 ) {
-    let mut members = members::follow(settings.topology.clone(), settings.way.clone());
     loop {
         let (tell, mut told) = mpsc::channel(256);
         let mut watches = Watches::new(Arc::clone(&settings), Arc::clone(&directory), tell);
         let known = members.borrow_and_update().clone();
         watches.follow(&known);
-        // Addresses are known by now.
+        // Of servers that were not known before.
         directory.recall(&settings.state_dir);
         let why = match inspect(&known, &directory, &mut told).await {
             Ok(Inspected { early, joined }) => match state::load(&settings.state_dir, &directory) {
@@ -70,6 +83,8 @@ async fn drive(
             Err(why) => why,
         };
         drop(watches);
+        // There is nobody to finish or to put back anything.
+        gate.release();
         let off = Standing::Off(why.clone());
         if publish.borrow().standing != off {
             tracing::warn!(%why, "no automatic failover");

@@ -43,6 +43,14 @@ impl Driver {
         self.journal.note(clock::wall(), kind, what);
     }
 
+    /// Ends Headgate where a test has it end with the beginning of a phase: before any of its orders is given.
+    #[cfg(all(feature = "lab", debug_assertions))]
+    pub(super) fn end_where_told(&self) {
+        for entry in self.machine.timeline().entries().filter(|entry| entry.number > self.logged) {
+            super::fault::point(entry.phase);
+        }
+    }
+
     /// Writes what is new in the timeline to the log.
     pub(super) fn log(&mut self) {
         let mut last = self.logged;
@@ -68,7 +76,10 @@ impl Driver {
         self.view.timeline = machine.timeline().entries().map(happened).collect();
         self.view.phase = machine.phase().name();
         self.view.at_rest = machine.phase().is_at_rest();
-        self.view.blocked = matches!(machine.phase(), Phase::Blocked(_));
+        self.view.blocked = match machine.phase() {
+            Phase::Blocked(why) => Some(self.directory.spell(&format!("{why}; {}", why.advice()))),
+            _ => None,
+        };
         self.view.epoch = machine.epoch();
         self.view.primary = machine.primary();
         self.view.silence = machine.rules().silence();

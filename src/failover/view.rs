@@ -43,8 +43,8 @@ pub struct View {
     pub phase: &'static str,
     /// Nothing is being changed.
     pub at_rest: bool,
-    /// It stands still, and waits for something or somebody.
-    pub blocked: bool,
+    /// Why it stands still and waits for something or somebody, and what can be done about it; nothing where it does not.
+    pub blocked: Option<String>,
     /// The reign.
     pub epoch: Epoch,
     /// The primary; while it is replaced, the old one.

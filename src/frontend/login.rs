@@ -127,12 +127,14 @@ async fn settled(context: &Context) -> Arc<Topology> {
     let shared = &context.shared;
     let (mut published, mut changes) = (shared.topology.clone(), shared.gate.changes());
     let waits = |topology: &Topology| {
-        topology.primary().is_none_or(|primary| {
+        let ails = topology.primary().is_none_or(|primary| {
             matches!(
                 primary.health,
                 Health::Down(_) | Health::Suspect(Trouble::Lost | Trouble::Refused | Trouble::Silent)
             )
-        })
+        });
+        // One that has just become the primary is asked for what a greeting needs.
+        ails || topology.facts.is_none()
     };
     let settled = async {
         while shared.gate.is_active()

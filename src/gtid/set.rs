@@ -126,6 +126,15 @@ impl GtidSet {
         self.sources.iter().flat_map(of)
     }
 
+    /// The same, with all that lie between the first and the last of each server.
+    #[must_use]
+    pub fn without_gaps(&self) -> Self {
+        let whole = self.sources.iter().filter_map(|(source, ranges)| {
+            Some((source.clone(), vec![(ranges.first()?.0, ranges.last()?.1)]))
+        });
+        Self { sources: whole.collect() }
+    }
+
     /// How many transactions are in it.
     #[must_use]
     pub fn count(&self) -> u64 {

@@ -65,6 +65,15 @@ impl Transactions {
         }
     }
 
+    /// The same, with all that lie between the first and the last of each server. MariaDB's are so anyway.
+    #[must_use]
+    pub fn without_gaps(&self) -> Self {
+        match self {
+            Self::MySql(set) => Self::MySql(set.without_gaps()),
+            Self::MariaDb(state) => Self::MariaDb(state.clone()),
+        }
+    }
+
     /// How many they are. On MariaDB, how far the domains have come.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -105,5 +114,14 @@ mod tests {
         assert_eq!(mysql.without(&mariadb), mysql);
         assert!(mariadb.by_origin("not a number").0.is_empty());
         assert_eq!(mariadb.by_origin("1").0, mariadb);
+    }
+
+    #[test]
+    fn gaps_are_filled() {
+        let set = |text: &str| Transactions::MySql(text.parse().unwrap());
+        let uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+        assert_eq!(set(&format!("{uuid}:2-3:7")).without_gaps(), set(&format!("{uuid}:2-7")));
+        let mariadb = Transactions::MariaDb("0-1-3".parse().unwrap());
+        assert_eq!(mariadb.without_gaps(), mariadb);
     }
 }

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use super::accounts::{ACCOUNTS, Account};
 use super::error::LabError;
 use super::ports::Port;
+pub use super::sample::Sample;
 use super::workspace::ports_folder;
 
 /// Why a Headgate did not start or did not answer.
@@ -52,6 +53,8 @@ pub struct Options {
     pub state: Option<PathBuf>,
     /// More arguments of `headgate run`, such as `--runtime=per-core` or `--set=routing.split=false`.
     pub arguments: Vec<OsString>,
+    /// Variables of its environment.
+    pub environment: Vec<(String, OsString)>,
 }
 
 impl Default for Options {
@@ -64,6 +67,7 @@ impl Default for Options {
             replication: None,
             state: None,
             arguments: Vec::new(),
+            environment: Vec::new(),
         }
     }
 }
@@ -109,6 +113,16 @@ impl Headgate {
     /// # Errors
     /// It cannot be started, ends, or greets nobody within 30 seconds; its log is in the error.
     pub fn start(binary: &Path, servers: &[SocketAddr], options: &Options) -> Result<Self, HeadgateError> {
+        let mut headgate = Self::launch(binary, servers, options)?;
+        headgate.wait_until("greet a client", START, |headgate| greets(headgate.address))?;
+        Ok(headgate)
+    }
+
+    /// Starts it, and waits for nothing: without a primary it greets nobody.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn launch(binary: &Path, servers: &[SocketAddr], options: &Options) -> Result<Self, HeadgateError> {
         let folder = new_folder()?;
         let log = File::create(folder.join("log")).doing(|| "create the log".to_owned())?;
         let ports = [reserve()?, reserve()?, reserve()?];
@@ -137,6 +151,7 @@ impl Headgate {
             .args(&replication)
             .args(&options.arguments)
             .env("HEADGATE_CONTROL_PASSWORD", &options.control_password)
+            .envs(options.environment.iter().map(|(name, value)| (name, value)))
             // No headgate.toml of the folder we happen to be in.
             .current_dir(&folder)
             .stdin(Stdio::null())
@@ -146,9 +161,7 @@ impl Headgate {
             .process_group(0);
         let child = command.spawn().doing(|| format!("start {}", binary.display()))?;
         let watchdog = watchdog(child.id(), &folder)?;
-        let mut headgate = Self { child, watchdog, folder, state, address, console, http, _ports: ports };
-        headgate.wait_until("greet a client", START, |headgate| greets(headgate.address))?;
-        Ok(headgate)
+        Ok(Self { child, watchdog, folder, state, address, console, http, _ports: ports })
     }
 
     /// Where clients are served.
@@ -248,6 +261,11 @@ impl Headgate {
         let _ = unsafe { libc::kill(pid, signal) };
     }
 
+    /// Whether it has ended by itself, or was killed.
+    pub fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+
     /// Kills it at once (SIGKILL).
     pub fn kill(&mut self) {
         let _ = self.child.kill();
@@ -281,37 +299,6 @@ impl Drop for Headgate {
         let _ = self.watchdog.wait();
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-/// One line of `/metrics`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sample {
-    pub name: String,
-    pub labels: Vec<(String, String)>,
-    pub value: f64,
-}
-
-impl Sample {
-    /// The value of a label; empty if there is none.
-    pub fn label(&self, name: &str) -> &str {
-        self.labels.iter().find(|(label, _)| label == name).map_or("", |(_, value)| value)
-    }
-
-    /// Label values of ours hold no quotes, so none are unescaped.
-    fn parse(line: &str) -> Option<Self> {
-        if line.starts_with('#') {
-            return None;
-        }
-        let (series, value) = line.rsplit_once(' ')?;
-        let (name, labels) = series.split_once('{').unwrap_or((series, ""));
-        let labels = labels
-            .trim_end_matches('}')
-            .split("\",")
-            .filter_map(|pair| pair.split_once("=\""))
-            .map(|(label, value)| (label.to_owned(), value.trim_end_matches('"').to_owned()))
-            .collect();
-        Some(Self { name: name.to_owned(), labels, value: value.parse().ok()? })
     }
 }
 
@@ -386,23 +373,3 @@ fn tail(log: &str) -> String {
 }
 
 const START: Duration = Duration::from_secs(30);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_samples() {
-        let check = |line: &str, name: &str, labels: &[(&str, &str)], value: f64| {
-            let sample = Sample::parse(line).unwrap();
-            assert_eq!((sample.name.as_str(), sample.value), (name, value), "{line}");
-            let found: Vec<_> = sample.labels.iter().map(|(l, v)| (l.as_str(), v.as_str())).collect();
-            assert_eq!(found, labels, "{line}");
-        };
-        check("up 1", "up", &[], 1.0);
-        check("a_total{x=\"1\"} 2.5", "a_total", &[("x", "1")], 2.5);
-        check("a{x=\"b,c\",y=\"h:1\"} 3", "a", &[("x", "b,c"), ("y", "h:1")], 3.0);
-        assert_eq!(Sample::parse("# HELP up whether"), None);
-        assert_eq!(Sample::parse("nonsense"), None);
-    }
-}

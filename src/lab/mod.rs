@@ -25,6 +25,7 @@ mod node;
 mod ports;
 mod process;
 mod replication;
+mod sample;
 mod server;
 mod software;
 mod sql;

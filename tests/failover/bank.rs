@@ -53,11 +53,16 @@ pub(crate) async fn found(stage: &Stage) {
 impl Bank {
     /// Opens with so many customers.
     pub(crate) fn open(stage: &Stage, customers: u64) -> Self {
+        Self::open_at(stage.client(), customers)
+    }
+
+    /// The same, whichever Headgate serves them.
+    pub(crate) fn open_at(client: Options, customers: u64) -> Self {
         let (ledger, closed) = (Arc::<Mutex<Ledger>>::default(), Arc::<AtomicBool>::default());
         let mut bank =
             Self { ledger: Arc::clone(&ledger), closed: Arc::clone(&closed), customers: JoinSet::new() };
         for _ in 0..customers {
-            bank.customers.spawn(custom(stage.client(), Arc::clone(&ledger), Arc::clone(&closed)));
+            bank.customers.spawn(custom(client.clone(), Arc::clone(&ledger), Arc::clone(&closed)));
         }
         bank
     }

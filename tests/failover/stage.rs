@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep};
 
 use crate::client::{Connection, Options, Reply};
+use crate::plan::Plan;
 
 /// How long anything may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
@@ -19,20 +20,13 @@ pub(crate) struct Stage {
     pub(crate) cluster: Cluster,
     options: HeadgateOptions,
     state: PathBuf,
+    /// The file that says at which step Headgate is to end itself.
+    die_at: PathBuf,
     _turn: SemaphorePermit<'static>,
 }
 
 /// One cluster at a time, so that what is measured is not the others' work.
 static TURN: Semaphore = Semaphore::const_new(1);
-
-/// Semi-synchronous replication, under the name of either flavor, waits for as long as it takes: nothing that was
-/// acknowledged is on one server alone.
-fn waits_for_ever(flavor: Flavor) -> &'static str {
-    match flavor {
-        Flavor::MySql => "rpl_semi_sync_source_timeout=1000000000",
-        Flavor::MariaDb => "rpl_semi_sync_master_timeout=1000000000",
-    }
-}
 
 impl Drop for Stage {
     fn drop(&mut self) {
@@ -44,31 +38,25 @@ impl Drop for Stage {
 
 impl Stage {
     pub(crate) async fn start(flavor: Flavor, arguments: &[&str]) -> Self {
+        Self::of(&Plan::new(flavor).arguments(arguments)).await
+    }
+
+    pub(crate) async fn of(plan: &Plan) -> Self {
         let turn = TURN.acquire().await.unwrap();
-        let mut builder = Cluster::builder(flavor).semi_sync(true).server_option(waits_for_ever(flavor));
-        if flavor == Flavor::MariaDb {
-            // Only then is what clients have been told on a replica.
-            builder = builder.server_option("rpl_semi_sync_master_wait_point=AFTER_SYNC");
-        }
-        let cluster = builder.start().await.unwrap();
+        let cluster = plan.builder().start().await.unwrap();
         let servers: Vec<_> = cluster.nodes().iter().map(Node::address).collect();
         let state = cluster.folder().join("headgate-state");
-        let mut options =
-            HeadgateOptions { state: Some(state.clone()), ..HeadgateOptions::default() }.failover();
-        for argument in [
-            "--set=failover.cooldown=0ms",
-            "--failover-sessions=outlive",
-            "--log=info,headgate::admin=warn,headgate::frontend=debug,headgate::failover=debug",
-        ]
-        .iter()
-        .chain(arguments)
-        {
-            options = options.argument(argument);
-        }
+        let die_at = cluster.folder().join("die-at");
+        let options = plan.headgate(&state, &die_at);
         let headgate = Headgate::start(binary(), &servers, &options).unwrap();
-        let mut stage = Self { headgate, cluster, options, state, _turn: turn };
+        let mut stage = Self { headgate, cluster, options, state, die_at, _turn: turn };
         stage.wait_until_ready().await;
         stage
+    }
+
+    /// Has Headgate end itself, as `kill -9` would, at a step: the name of a phase, or `after` an order.
+    pub(crate) fn die_at(&self, step: &str) {
+        std::fs::write(&self.die_at, step).unwrap();
     }
 
     /// Waits until failover is at rest, every replica follows and hears every half second.
@@ -98,10 +86,10 @@ impl Stage {
         }
     }
 
-    /// Starts Headgate again, with the state of the one before.
+    /// Starts Headgate again, with the state of the one before. It may be without a primary for a while.
     pub(crate) fn start_headgate(&mut self) {
         let servers: Vec<_> = self.cluster.nodes().iter().map(Node::address).collect();
-        self.headgate = Headgate::start(binary(), &servers, &self.options).unwrap();
+        self.headgate = Headgate::launch(binary(), &servers, &self.options).unwrap();
     }
 
     /// A second Headgate before the same servers, with a state of its own.

@@ -53,7 +53,7 @@ pub(super) fn change(request: &Request<'_>, view: &View, operator: Operator) -> 
     let after = ask(request, view, operator)?;
     let is_over = |failover: &crate::failover::View| {
         let moved = failover.timeline.last().is_some_and(|last| last.number > after);
-        moved && (failover.at_rest || failover.blocked)
+        moved && (failover.at_rest || failover.blocked.is_some())
     };
     let failover = Handle::current().block_on(view.failover.wait_for(LONGEST, is_over));
     Ok(tell(failover.timeline.iter().filter(|entry| entry.number > after)))

@@ -11,7 +11,12 @@ pub(super) static FAILOVER: Table = Table {
     columns: &[
         column("phase", "Phase", Kind::Text, "Where the machine stands; NULL where there is none."),
         column("mode", "Mode", Kind::Text, "`failover.mode`, as it is in effect."),
-        column("why", "Why", Kind::Text, "Why it is off; NULL where it is not."),
+        column(
+            "why",
+            "Why",
+            Kind::Text,
+            "Why nothing more is done and what can be done about it, or why it is off; else NULL.",
+        ),
         column("epoch", "Epoch", Kind::Integer, "Which primary this is since Headgate counts."),
         column("primary_address", "Primary", Kind::Text, "The primary; while it is replaced, the old one."),
         column(
@@ -36,7 +41,7 @@ fn rows(view: &View) -> Vec<Vec<Value>> {
     vec![vec![
         runs.then(|| Value::text(failover.phase)).into(),
         Value::text(mode),
-        why.map(Value::Text).into(),
+        failover.blocked.clone().or(why).map(Value::Text).into(),
         Value::count(failover.epoch.0),
         failover.primary.map(|primary| Value::Text(view.failover.address(primary))).into(),
         runs.then_some(Value::Integer(silence)).into(),

@@ -15,7 +15,7 @@ const DEFAULT_FILES: [&str; 2] = ["/etc/headgate/headgate.toml", "headgate.toml"
 type PathOf = fn(&Config) -> Option<&PathBuf>;
 
 /// Keys that name a file Headgate must be able to read.
-const FILE_KEYS: [(&str, PathOf); 7] = [
+const FILE_KEYS: [(&str, PathOf); 8] = [
     ("listen.tls_cert", |config| config.listen.tls_cert.as_ref()),
     ("listen.tls_key", |config| config.listen.tls_key.as_ref()),
     ("servers.ca", |config| config.servers.ca.as_ref()),
@@ -23,14 +23,29 @@ const FILE_KEYS: [(&str, PathOf); 7] = [
     ("servers.key", |config| config.servers.key.as_ref()),
     ("control.password_file", |config| config.control.password_file.as_ref()),
     ("admin.password_file", |config| config.admin.password_file.as_ref()),
+    ("failover.replication_password_file", |config| config.failover.replication_password_file.as_ref()),
+];
+
+/// Keys that name a program Headgate must be able to run. When it is needed is too late to find out.
+const PROGRAM_KEYS: [(&str, PathOf); 2] = [
+    ("failover.hook_before", |config| config.failover.hook_before.as_ref()),
+    ("failover.hook_after", |config| config.failover.hook_after.as_ref()),
 ];
 
 /// Those of them that hold a secret.
-const SECRET_KEYS: [&str; 4] =
-    ["listen.tls_key", "servers.key", "control.password_file", "admin.password_file"];
+const SECRET_KEYS: [&str; 5] = [
+    "listen.tls_key",
+    "servers.key",
+    "control.password_file",
+    "admin.password_file",
+    "failover.replication_password_file",
+];
 
 /// The bit of a file's mode that lets everybody read it.
 const OTHERS_MAY_READ: u32 = 0o004;
+
+/// The bits of a file's mode that let anybody run it.
+const SOMEBODY_MAY_RUN: u32 = 0o111;
 
 /// The file, if there is one, and what the command line puts over it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +94,8 @@ impl Source {
             None => (String::new(), String::new()),
         };
         let reading = read(&name, &text, &self.overrides);
-        let unreadable = unreadable_files(&reading);
+        let mut unreadable = unreadable_files(&reading);
+        unreadable.extend(programs_that_do_not_run(&reading));
         match resolve(&reading, surroundings) {
             Ok(settings) => Problems::or(unreadable, Loaded { config: reading.config, settings }),
             Err(Problems(mut problems)) => {
@@ -121,6 +137,27 @@ fn unreadable_files(reading: &Reading) -> Vec<Problem> {
                 remedy: "name a file that exists and that this user may read".to_owned(),
             });
         }
+    }
+    problems
+}
+
+fn programs_that_do_not_run(reading: &Reading) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (key, path) in PROGRAM_KEYS {
+        let Some(path) = path(&reading.config) else { continue };
+        let why = match std::fs::metadata(path) {
+            Ok(file) if !file.is_file() => "it is no file".to_owned(),
+            Ok(file) if file.permissions().mode() & SOMEBODY_MAY_RUN == 0 => {
+                "it is not executable".to_owned()
+            }
+            Ok(_) => continue,
+            Err(why) => why.to_string(),
+        };
+        problems.push(Problem {
+            place: reading.place(key),
+            what: format!("{key}: {} cannot be run: {why}", path.display()),
+            remedy: "name a program that exists and that this user may run".to_owned(),
+        });
     }
     problems
 }
@@ -188,6 +225,36 @@ mod tests {
             Source::warnings(&loaded).len()
         };
         assert_eq!((warned(0o644), warned(0o640), warned(0o600)), (1, 0, 0));
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_hook_must_be_a_program() {
+        let path = std::env::temp_dir().join(format!("headgate-hook-{}", std::process::id()));
+        std::fs::write(&path, "#!/bin/sh").unwrap();
+        let values = |key: &str, value: &str| Override {
+            key: key.to_owned(),
+            flag: "--set".to_owned(),
+            values: vec![value.to_owned()],
+        };
+        let said = |hook: &Path, mode: u32| {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let overrides = vec![
+                values("servers.addresses", "db1:3306"),
+                values("control.user", "watch"),
+                values("failover.hook_after", &hook.display().to_string()),
+            ];
+            let surroundings =
+                Surroundings { password_in_environment: true, ..Surroundings::of_process(false) };
+            match (Source { file: None, overrides }).load(&surroundings) {
+                Ok(_) => String::new(),
+                Err(problems) => problems.to_string(),
+            }
+        };
+        assert_eq!(said(&path, 0o700), "");
+        assert!(said(&path, 0o600).contains("it is not executable"));
+        assert!(said(&std::env::temp_dir(), 0o700).contains("it is no file"));
+        assert!(said(Path::new("/nonexistent/hook"), 0o700).contains("No such file"));
         std::fs::remove_file(&path).unwrap();
     }
 
