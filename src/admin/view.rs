@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::rolling::Guide;
 use crate::failover::Handle;
 use crate::frontend::{Context, Shared};
 use crate::telemetry::Registry;
 use crate::topology::{ServerId, Topology};
 
 /// The running Headgate, as the console sees it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct View {
     /// What all sessions share.
     pub shared: Arc<Shared>,
@@ -19,6 +20,8 @@ pub struct View {
     pub registry: Arc<Registry>,
     /// Where failover stands.
     pub failover: Handle,
+    /// The rolling restart, if there is one.
+    pub rolling: Arc<Guide>,
     /// When Headgate was ready.
     pub started: Instant,
 }

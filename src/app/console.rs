@@ -40,6 +40,7 @@ impl Prepared {
             workers,
             registry: Arc::clone(&parts.registry),
             failover: parts.failover.clone(),
+            rolling: Arc::default(),
             started: clock::now(),
         };
         let bounds = Bounds { sessions: usize::try_from(own.max_sessions.get())?, idle: own.idle_timeout };

@@ -2,6 +2,7 @@
 //!
 //! - [`crash`]: kill -9, SIGSTOP and orderly shutdown; `HEADGATE_ROUNDS=50` has each run so often;
 //! - [`planned`]: switchovers, those that fail included;
+//! - [`rolling`]: all servers are restarted, one after the other;
 //! - [`return_`]: what becomes of old primaries;
 //! - [`alone`]: when nobody is promoted: two Headgates, a cut to a primary that is well, no grants.
 //!
@@ -17,4 +18,5 @@ mod client;
 mod crash;
 mod planned;
 mod return_;
+mod rolling;
 mod stage;
