@@ -1,6 +1,7 @@
 //! Failover on real clusters: the primary is killed, frozen, stopped and switched over under a bank's workload.
 //!
 //! - [`crash`]: kill -9, SIGSTOP and orderly shutdown; `HEADGATE_ROUNDS=50` has each run so often;
+//! - [`paused`]: the primary changes while traffic is paused;
 //! - [`planned`]: switchovers, those that fail included;
 //! - [`rolling`]: all servers are restarted, one after the other;
 //! - [`return_`]: what becomes of old primaries;
@@ -16,6 +17,7 @@ mod bank;
 #[allow(dead_code, unused_imports, reason = "shared with tests/mysql, which uses all of it")]
 mod client;
 mod crash;
+mod paused;
 mod planned;
 mod return_;
 mod rolling;
