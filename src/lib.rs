@@ -25,6 +25,7 @@ pub mod admission;
 pub mod election;
 pub mod pooling;
 pub mod probing;
+pub mod rolling;
 pub mod routing;
 
 // Layer 2: models.

@@ -15,7 +15,7 @@ const LAYERS: &[(u8, &[&str])] = &[
     (6, &["app"]),
     (5, &["frontend", "admin"]),
     (4, &["backend", "monitor", "net", "pool", "runtime", "telemetry", "failover", "cluster"]),
-    (3, &["admission", "pooling", "probing", "routing", "election"]),
+    (3, &["admission", "pooling", "probing", "routing", "election", "rolling"]),
     (2, &["session", "topology", "leadership"]),
     (1, &["auth", "config", "gtid", "sql", "wire"]),
 ];

@@ -19,11 +19,13 @@ mod password;
 mod query;
 mod reference;
 mod request;
+mod rolling;
 mod server;
 mod tables;
 mod view;
 
 pub use password::{PasswordFileError, load_or_make};
 pub use reference::reference;
+pub use rolling::Guide;
 pub use server::{Bounds, Console, run};
 pub use view::View;

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
+use super::rolling::Guide;
 use crate::failover::Handle;
 use crate::frontend::{Context, Shared};
 use crate::probing::write_probe::Writes;
@@ -12,7 +13,7 @@ use crate::telemetry::Registry;
 use crate::topology::{ServerId, Topology};
 
 /// The running Headgate, as the console sees it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct View {
     /// What all sessions share.
     pub shared: Arc<Shared>,
@@ -24,6 +25,8 @@ pub struct View {
     pub failover: Handle,
     /// Whether writes get through on the primary.
     pub writes: watch::Receiver<Writes>,
+    /// The rolling restart, if there is one.
+    pub rolling: Arc<Guide>,
     /// When Headgate was ready.
     pub started: Instant,
 }

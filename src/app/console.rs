@@ -41,6 +41,7 @@ impl Prepared {
             registry: Arc::clone(&parts.registry),
             failover: parts.failover.clone(),
             writes: parts.writes.clone(),
+            rolling: Arc::default(),
             started: clock::now(),
         };
         let bounds = Bounds { sessions: usize::try_from(own.max_sessions.get())?, idle: own.idle_timeout };

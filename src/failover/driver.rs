@@ -224,6 +224,7 @@ impl Driver {
     fn see(&mut self, server: ServerId, sight: &Sight) {
         let trouble = match sight {
             Sight::Answered(report) => {
+                self.view.runs.insert(server, report.run);
                 let channel = report.channel.as_ref().filter(|channel| channel.receiver == Receiver::Running);
                 match channel.and_then(|channel| channel.source) {
                     Some(source) => self.receivers.insert(server, source),

@@ -61,6 +61,12 @@ impl Handle {
         self.directory.address(server).unwrap_or_else(|| server.to_string())
     }
 
+    /// A text with servers under their addresses instead of their numbers.
+    #[must_use]
+    pub fn spell(&self, text: &str) -> String {
+        self.directory.spell(text)
+    }
+
     /// Asks for something, and waits until the machine has taken it in.
     pub async fn ask(&self, operator: Operator) -> WishOutcome {
         let (reply, answer) = oneshot::channel();

@@ -82,6 +82,7 @@ impl Driver {
         };
         self.view.epoch = machine.epoch();
         self.view.primary = machine.primary();
+        self.view.candidates = machine.candidates().order;
         self.view.silence = machine.rules().silence();
         let kept_out = |(server, why): (ServerId, &Quarantine)| (server, why.to_string());
         self.view.quarantined = machine.quarantined().map(kept_out).collect();

@@ -1,5 +1,6 @@
 //! What the console sees of failover, and how it asks for something.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::oneshot;
@@ -53,6 +54,10 @@ pub struct View {
     pub silence: Duration,
     /// What the machine did, the oldest first.
     pub timeline: Vec<Happened>,
+    /// Who could become the primary, the best first.
+    pub candidates: Vec<ServerId>,
+    /// What each server has said of the process that it is: another number after each start.
+    pub runs: BTreeMap<ServerId, u64>,
     /// The servers that are kept out, and why.
     pub quarantined: Vec<(ServerId, String)>,
 }

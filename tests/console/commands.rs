@@ -146,8 +146,8 @@ fn errors_say_what_to_do() {
 }
 
 /// What is refused where there is no failover.
-const OF_FAILOVER: [&str; 7] =
-    ["SWITCHOVER", "FAILOVER", "ACCEPT", "QUARANTINE", "REJOIN", "REBUILD", "PAUSE FAILOVER"];
+const OF_FAILOVER: [&str; 8] =
+    ["SWITCHOVER", "FAILOVER", "ACCEPT", "QUARANTINE", "REJOIN", "REBUILD", "PAUSE FAILOVER", "ROLLING"];
 
 #[test]
 fn what_the_documentation_shows_works() {

@@ -5,12 +5,14 @@
 //! - [`full_disk`]: a primary that answers and takes no writes;
 //! - [`joining`]: servers that are found, added and removed;
 //! - [`heartbeats`]: what replicas hear is given back;
+//! - [`paused`]: the primary changes while traffic is paused;
 //! - [`planned`]: switchovers, those that fail included; `HEADGATE_LOCK_SECONDS=60` looks longer whether one happens after
 //!   all;
 //! - [`loss`]: what only the dead primary has, under each policy, and [`external`]: something else promotes;
 //! - [`hooks`]: the operator's programs;
 //! - [`steps`]: Headgate is killed at each step; `HEADGATE_STEPS=all` tries all of them; [`wakes`]: the old primary wakes
 //!   up meanwhile;
+//! - [`rolling`]: all servers are restarted, one after the other;
 //! - [`return_`], [`rebuild`]: what becomes of old primaries;
 //! - [`logins`]: sessions go on at servers that do not remember their users;
 //! - [`rivals`]: two Headgates; `HEADGATE_ROUNDS=50` has them meet so often;
@@ -36,11 +38,13 @@ mod hooks;
 mod joining;
 mod logins;
 mod loss;
+mod paused;
 mod plan;
 mod planned;
 mod rebuild;
 mod return_;
 mod rivals;
+mod rolling;
 #[path = "../clients/runtimes.rs"]
 mod runtimes;
 mod stage;

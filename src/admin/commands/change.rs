@@ -26,16 +26,41 @@ pub(super) fn server(
     if request.tokens.len() > at + 1 {
         return Err(wrong("there is something behind the address".to_owned()));
     }
-    let failover = view.failover.view();
-    if failover.phase.is_empty()
-        && let Standing::Off(why) = &failover.standing
-    {
-        return Err(ConsoleError::Declined { why: why.clone() });
-    }
+    must_be_possible(view)?;
     let known = view.failover.server(&name);
     known.ok_or_else(|| ConsoleError::Declined {
         why: format!("{name} is no server that failover knows; SHOW SERVERS lists them"),
     })
+}
+
+/// An error where there is no machine that could change the primary.
+pub(super) fn must_be_possible(view: &View) -> Result<(), ConsoleError> {
+    let failover = view.failover.view();
+    match &failover.standing {
+        Standing::Off(why) if failover.phase.is_empty() => Err(ConsoleError::Declined { why: why.clone() }),
+        _ => Ok(()),
+    }
+}
+
+/// Switches over, and says why not where another server is the primary afterwards.
+pub(in crate::admin) async fn switch_over(view: &View, to: ServerId) -> Result<(), String> {
+    let after = match view.failover.ask(Operator::Switchover { to }).await {
+        WishOutcome::Begun { after } => after,
+        WishOutcome::Refused(why) => return Err(why),
+    };
+    let failover = view.failover.wait_for(LONGEST, is_over(after)).await;
+    match failover.primary == Some(to) && failover.at_rest {
+        true => Ok(()),
+        false => Err(failover.timeline.last().map(|last| last.what.clone()).unwrap_or_default()),
+    }
+}
+
+/// Whether what was begun behind an entry of the timeline has ended, or waits for something.
+fn is_over(after: u64) -> impl Fn(&crate::failover::View) -> bool {
+    move |failover| {
+        let moved = failover.timeline.last().is_some_and(|last| last.number > after);
+        moved && (failover.at_rest || failover.blocked.is_some())
+    }
 }
 
 /// Asks for something that is done at once.
@@ -51,11 +76,7 @@ pub(super) fn ask(request: &Request<'_>, view: &View, operator: Operator) -> Res
 /// Asks for a change of the primary, waits until nothing is being changed any more, and tells what happened.
 pub(super) fn change(request: &Request<'_>, view: &View, operator: Operator) -> Result<Answer, ConsoleError> {
     let after = ask(request, view, operator)?;
-    let is_over = |failover: &crate::failover::View| {
-        let moved = failover.timeline.last().is_some_and(|last| last.number > after);
-        moved && (failover.at_rest || failover.blocked.is_some())
-    };
-    let failover = Handle::current().block_on(view.failover.wait_for(LONGEST, is_over));
+    let failover = Handle::current().block_on(view.failover.wait_for(LONGEST, is_over(after)));
     Ok(tell(failover.timeline.iter().filter(|entry| entry.number > after)))
 }
 

@@ -33,7 +33,7 @@ pub(in crate::admin) trait Command: Sync {
 }
 
 /// Every command there is, in the order of HELP.
-pub(in crate::admin) static COMMANDS: [&dyn Command; 24] = [
+pub(in crate::admin) static COMMANDS: [&dyn Command; 26] = [
     &super::show::Show,
     &super::select::Select,
     &super::explain_route::ExplainRoute,
@@ -43,6 +43,8 @@ pub(in crate::admin) static COMMANDS: [&dyn Command; 24] = [
     &super::drain::Drain,
     &super::pause::Pause,
     &super::switchover::Switchover,
+    &super::rolling_restart::RollingRestart,
+    &super::show_rolling_restart::ShowRollingRestart,
     &super::failover::Failover,
     &super::accept_loss::AcceptLoss,
     &super::quarantine::Quarantine,

@@ -16,9 +16,11 @@ mod quarantine;
 mod rebuild;
 mod rejoin;
 mod remove_server;
+mod rolling_restart;
 mod select;
 mod set;
 mod show;
+mod show_rolling_restart;
 mod show_schemas;
 mod show_tables;
 mod show_variables;
@@ -27,5 +29,6 @@ mod switchover;
 mod transaction;
 mod use_schema;
 
+pub(super) use change::switch_over;
 pub(super) use command::{COMMANDS, Command, find, run};
 pub(super) use show_variables::value as variable;

@@ -16,7 +16,7 @@ pub(super) static EVENTS: Table = Table {
             "kind",
             "Kind",
             Kind::Text,
-            "`seen`: a server. `order`: what was done on one, and what came of it. `traffic`: it was paused or flows again. `operator`, `alert`, `heartbeat`, `rival`, `lacks`.",
+            "`seen`: a server. `order`: what was done on one, and what came of it. `traffic`: it was paused or flows again. `rolling`: a rolling restart. `operator`, `alert`, `heartbeat`, `rival`, `lacks`.",
         ),
         column("what", "What", Kind::Text, "What, and why."),
     ],

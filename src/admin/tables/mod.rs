@@ -6,12 +6,14 @@ mod failover;
 mod failovers;
 mod pools;
 mod quarantine;
+mod rolling_restart;
 mod routes;
 mod servers;
 mod sessions;
 mod table;
 mod traffic;
 
+pub(super) use rolling_restart::ROLLING_RESTART;
 pub(super) use servers::state;
 pub(super) use sessions::reads;
 pub(super) use table::{TABLES, Table, find, show};

@@ -1,6 +1,9 @@
 //! What a table is, and which there are.
 
-use super::{discovery, events, failover, failovers, pools, quarantine, routes, servers, sessions, traffic};
+use super::{
+    discovery, events, failover, failovers, pools, quarantine, rolling_restart, routes, servers, sessions,
+    traffic,
+};
 use crate::admin::answer::{Answer, ConsoleError, Value, nearest};
 use crate::admin::view::View;
 
@@ -42,7 +45,7 @@ impl Kind {
 }
 
 /// Every table there is.
-pub(in crate::admin) static TABLES: [&Table; 10] = [
+pub(in crate::admin) static TABLES: [&Table; 11] = [
     &servers::SERVERS,
     &discovery::DISCOVERY,
     &pools::POOLS,
@@ -53,6 +56,7 @@ pub(in crate::admin) static TABLES: [&Table; 10] = [
     &failovers::FAILOVERS,
     &events::EVENTS,
     &quarantine::QUARANTINE,
+    &rolling_restart::ROLLING_RESTART,
 ];
 
 /// The table of a name.
