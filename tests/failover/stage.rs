@@ -58,7 +58,7 @@ impl Stage {
         for argument in [
             "--set=failover.cooldown=0ms",
             "--failover-sessions=outlive",
-            "--log=info,headgate::admin=warn,headgate::frontend=debug,headgate::failover=debug",
+            "--log=info,headgate::admin=warn,headgate::frontend=warn,headgate::failover=debug",
         ]
         .iter()
         .chain(arguments)
