@@ -34,6 +34,12 @@ impl Demo {
         self.becomes_healthy("primary");
         assert_eq!(format!("{}:3306", self.primary()), new);
         self.has_all_orders();
+        let roles = self.console("SELECT address, role FROM servers");
+        for server in SERVERS.map(|server| format!("{server}:3306")) {
+            let role = if server == new { "primary" } else { "replica" };
+            assert!(roles.contains(&format!("{server}\t{role}")), "{roles}");
+        }
+        println!("{roles}");
         println!("{}", self.console("SELECT at, phase, what FROM failovers ORDER BY number"));
         println!("{}", self.shop_says());
     }

@@ -71,7 +71,7 @@ impl Plan {
         let usual = [
             "--set=failover.cooldown=0ms",
             "--failover-sessions=outlive",
-            "--log=info,headgate::admin=warn,headgate::frontend=debug,headgate::failover=debug",
+            "--log=info,headgate::admin=warn,headgate::frontend=warn,headgate::failover=debug",
         ];
         for argument in usual.into_iter().chain(self.arguments.iter().map(String::as_str)) {
             options = options.argument(argument);
