@@ -28,14 +28,15 @@ impl PartialEq for Member {
     }
 }
 
-/// All that are named, and those that were found and have been shown to be of this cluster.
+/// All that are named, and those that were found and have been shown to be of this cluster. One that never answered may be
+/// a server that is known already: while the primary is away, what replicas call it is all that there is of that name.
 fn members(topology: &Topology, way: &Way) -> Vec<Member> {
     let mut members = Vec::new();
     for server in topology.servers.iter().filter(|server| !server.leaving) {
         let named = !matches!(server.known_by, KnownBy::Found { .. });
         let doubted =
             matches!(server.state, ServerState::NotServing(NotServing::Doubted { .. } | NotServing::Unknown));
-        if named || !doubted {
+        if named || (server.met && !doubted) {
             let target = way.target(server.id, &server.address, server.only.clone());
             members.push(Member { target, named });
         }

@@ -197,6 +197,7 @@ impl Entry {
 
     /// Writes what is known into a snapshot.
     pub(super) fn show(&self, server: &mut Server, history: &History<Position>) {
+        server.met |= self.now.is_ok();
         server.since = self.since.filter(|_| self.now.is_ok());
         let told = self.now.as_ref().ok().and_then(|observation| observation.max_connections);
         server.max_connections = told.or(server.max_connections);

@@ -45,6 +45,8 @@ pub struct Server {
     pub lag: Option<Lag>,
     /// The furthest it has been behind of late.
     pub lag_peak: Duration,
+    /// It has answered at least once.
+    pub met: bool,
     /// Since when it has answered without a break: so long it has not gone back.
     pub since: Option<Instant>,
     /// Its `max_connections`, when it last answered.
@@ -101,6 +103,7 @@ impl Server {
             applied: None,
             lag: None,
             lag_peak: Duration::ZERO,
+            met: false,
             since: None,
             max_connections: None,
             through: None,
