@@ -284,10 +284,19 @@ impl Machine {
         if !self.may_look_after() || self.orders.is_busy(replica) {
             return;
         }
+        let within = self.rules.order / 2;
+        if let Some(known) = self.roster.get_mut(replica) {
+            known.stopped = known.stopped.max(Some(now + within));
+        }
+        // It is stopped first, and has to be started again by the next run if need be.
+        if self.primary.is_some_and(|primary| self.saved != Some(self.state(primary)))
+            && self.save(now).is_open()
+        {
+            return;
+        }
         if let Some(known) = self.roster.get_mut(replica) {
             known.tested = Some(now);
         }
-        let within = self.rules.order / 2;
         self.orders.send(now, self.epoch, within, Action::RestartReceiver { replica }, None);
         self.note(now, format!("the receiver of {replica} is restarted, to see what it gets"));
     }

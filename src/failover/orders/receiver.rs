@@ -19,20 +19,27 @@ const TO_ANSWER: Duration = Duration::from_millis(150);
 /// Stops the receiver. One that waits for a connection takes up to 2 s to stop (measured, both servers), and so does one
 /// of MariaDB that reads from a frozen source, unless its thread is ended first.
 pub(super) async fn stop(office: &Office<'_>, line: &mut Line) -> Result<Done, Failure> {
+    end_thread(line).await?;
+    let statement = format!("STOP {} IO_THREAD", replica(line.flavor()));
+    line.order_unless(&statement, NOT_A_REPLICA).await?;
+    office.report(line).await
+}
+
+/// Has a receiver of MariaDB wait for nothing.
+async fn end_thread(line: &mut Line) -> Result<(), Failure> {
     if line.flavor() == Flavor::MariaDb {
         let all = line.ask(PROCESSES).await?;
         for thread in receivers(&all) {
             line.ask_unless(&format!("KILL {thread}"), NO_SUCH_THREAD).await?;
         }
     }
-    let statement = format!("STOP {} IO_THREAD", replica(line.flavor()));
-    line.order_unless(&statement, NOT_A_REPLICA).await?;
-    office.report(line).await
+    Ok(())
 }
 
 /// Stops and starts the receiver, and waits whether it gets a connection.
 pub(super) async fn restart(office: &Office<'_>, line: &mut Line) -> Result<Done, Failure> {
     let word = replica(line.flavor());
+    end_thread(line).await?;
     line.order(&format!("STOP {word} IO_THREAD")).await?;
     line.order(&format!("START {word} IO_THREAD")).await?;
     let fixed = answers::fixed(line).await?;
