@@ -9,7 +9,8 @@ use crate::bank::{self, Bank};
 use crate::plan::Plan;
 use crate::stage::{Stage, read_only, value};
 
-/// Makes a replica the primary by hand, as other tools do, and has another one follow it.
+/// Makes a replica the primary by hand, as other tools do, and has another one follow it. With the heartbeat that Headgate
+/// has set: MySQL goes back to half a minute where none is named, and silence is told only by then.
 async fn promote(node: &Node, follower: &Node) {
     let address = node.address();
     let (host, port) = (address.ip(), address.port());
@@ -21,11 +22,16 @@ async fn promote(node: &Node, follower: &Node) {
                 "SET GLOBAL super_read_only = 0",
                 "SET GLOBAL read_only = 0",
             ],
-            format!("CHANGE REPLICATION SOURCE TO SOURCE_HOST = '{host}', SOURCE_PORT = {port}"),
+            format!(
+                "CHANGE REPLICATION SOURCE TO SOURCE_HOST = '{host}', SOURCE_PORT = {port}, \
+                 SOURCE_HEARTBEAT_PERIOD = 0.5"
+            ),
         ),
         Flavor::MariaDb => (
             &["STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL read_only = 0"],
-            format!("CHANGE MASTER TO MASTER_HOST = '{host}', MASTER_PORT = {port}"),
+            format!(
+                "CHANGE MASTER TO MASTER_HOST = '{host}', MASTER_PORT = {port}, MASTER_HEARTBEAT_PERIOD = 0.5"
+            ),
         ),
     };
     follower.sql("STOP REPLICA").await.unwrap();
