@@ -35,6 +35,10 @@ impl Machine {
         if known.is_none_or(|known| known.current().is_none()) {
             return false;
         }
+        if self.is_demoted() {
+            // Somebody has changed the primary since: there is nothing to put back.
+            self.stage = Stage::Settled;
+        }
         self.come_to_rest(now, "the primary answers")
     }
 
@@ -172,7 +176,7 @@ impl Machine {
                     !other.writable || known.replaced.is_some() || report.executed.contains(&other.executed)
                 })
         });
-        let may = (restarted || by_us) && alone && self.may_look_after();
+        let may = (restarted || by_us) && alone && !self.is_demoted() && self.may_look_after();
         if may {
             self.stage = Stage::Changing;
             let why = if restarted { "was restarted and is" } else { "was made" };
@@ -205,24 +209,41 @@ impl Machine {
         })
     }
 
-    /// Follows whoever has become writable, where something else promotes: because the policy says so, or because another
-    /// Headgate is there, by which an operator may have it done.
+    /// Goes along with whoever else has changed the primary.
     fn follow_others(&mut self, now: Instant) -> Option<bool> {
-        let external = self.rules.policy == Policy::External;
-        if !(external || self.rival.is_some()) || !self.leading {
+        if !self.leading || self.primary_report().is_some_and(|report| report.writable) {
             return None;
         }
-        if self.primary_report().is_some_and(|report| report.writable) {
-            return None;
-        }
-        let server = self.newly_writable()?;
-        // A Headgate has whom it promotes forget its source. A replica that is writable by mistake has not.
-        let promoted = self.roster.get(server)?.current()?.channel.is_none();
-        if !external && !promoted {
-            return None;
-        }
+        let server = self.successor().or_else(|| self.promoted_by_others())?;
         self.begin(now, Kind::Adoption(server), format!("{server} has become writable"));
         Some(true)
+    }
+
+    /// Whom the primary follows, where that one takes writes: somebody has changed the primary, by hand or while Headgate was
+    /// away.
+    fn successor(&self) -> Option<ServerId> {
+        let server = self.primary_report()?.channel.as_ref()?.source?;
+        self.is_promoted(server).then_some(server)
+    }
+
+    /// Whoever has become writable, where something else promotes: because the policy says so, or because another Headgate
+    /// is there, by which an operator may have it done.
+    fn promoted_by_others(&self) -> Option<ServerId> {
+        let server = self.newly_writable()?;
+        let external = self.rules.policy == Policy::External;
+        (external || self.rival.is_some() && self.is_promoted(server)).then_some(server)
+    }
+
+    /// It takes writes and has forgotten its source. A replica that is writable by mistake has not.
+    fn is_promoted(&self, server: ServerId) -> bool {
+        let report = self.roster.get(server).and_then(|known| known.current());
+        report.is_some_and(|report| report.writable && report.channel.is_none())
+    }
+
+    /// The primary replicates from another of the servers.
+    fn is_demoted(&self) -> bool {
+        let channel = self.primary_report().and_then(|report| report.channel.as_ref());
+        channel.is_some_and(|channel| channel.source.is_some())
     }
 
     pub(super) fn suspect(&mut self, now: Instant) -> bool {
@@ -284,10 +305,19 @@ impl Machine {
         if !self.may_look_after() || self.orders.is_busy(replica) {
             return;
         }
+        let within = self.rules.order / 2;
+        if let Some(known) = self.roster.get_mut(replica) {
+            known.stopped = known.stopped.max(Some(now + within));
+        }
+        // It is stopped first, and has to be started again by the next run if need be.
+        if self.primary.is_some_and(|primary| self.saved != Some(self.state(primary)))
+            && self.save(now).is_open()
+        {
+            return;
+        }
         if let Some(known) = self.roster.get_mut(replica) {
             known.tested = Some(now);
         }
-        let within = self.rules.order / 2;
         self.orders.send(now, self.epoch, within, Action::RestartReceiver { replica }, None);
         self.note(now, format!("the receiver of {replica} is restarted, to see what it gets"));
     }

@@ -62,7 +62,7 @@ pub(super) fn judge(
     // Those in quarantine are no candidates, so it does not matter how many of them can be asked. Witnesses they are.
     let evidence: Vec<(ServerId, Evidence)> = roster
         .others(Some(primary))
-        .map(|(server, known)| (server, testimony(known, primary, bad, good, rules, now)))
+        .map(|(server, known)| (server, testimony(known, primary, bad, good, rules, stopped_by_us, now)))
         .filter(|(server, one)| {
             let kept_out = roster.get(*server).is_some_and(|known| known.quarantine.is_some());
             !kept_out || matches!(one, Evidence::Hears | Evidence::Lost | Evidence::Quiet)
@@ -132,6 +132,7 @@ fn testimony(
     bad: Bad,
     good: Option<Instant>,
     rules: &Rules,
+    stopped_by_us: bool,
     now: Instant,
 ) -> Evidence {
     if known.bad.is_some() {
@@ -140,12 +141,12 @@ fn testimony(
     let Some(report) = known.report.as_ref().filter(|_| known.answers_since(bad.since)) else {
         return Evidence::Pending;
     };
-    let listens = report
-        .channel
-        .as_ref()
-        .is_some_and(|channel| channel.source == Some(primary) && channel.receiver != Receiver::Stopped);
-    if !listens {
-        return Evidence::Blind;
+    let channel = report.channel.as_ref().filter(|channel| channel.source == Some(primary));
+    match channel.map(|channel| channel.receiver) {
+        // To be restarted, and not started again: Headgate had ended, or the server had taken too long to stop it.
+        Some(Receiver::Stopped) if known.stopped.is_some() && !stopped_by_us => return Evidence::Unclear,
+        None | Some(Receiver::Stopped) => return Evidence::Blind,
+        Some(_) => {}
     }
     let heard = if bad.trouble.leaves_heartbeats() { known.fed } else { known.heard };
     if known.lost.is_some_and(|lost| lost >= bad.since && heard.is_none_or(|heard| lost >= heard)) {

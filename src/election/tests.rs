@@ -218,6 +218,56 @@ fn a_failover_goes_step_by_step() {
     assert_eq!(fixture.machine.primary(), Some(ServerId(1)));
 }
 
+/// A receiver that is restarted to see what it gets is stopped first. Should Headgate end then, the next run knows.
+#[test]
+fn what_is_stopped_to_be_restarted_is_saved_first() {
+    let mut fixture = Fixture::healthy();
+    let mut commands = Vec::new();
+    for _ in 0..2 {
+        fixture.now += ms(50);
+        commands.extend(fixture.see(0, Sight::Trouble(Trouble::Refused)));
+        for replica in [1, 2] {
+            commands.extend(fixture.see(replica, Sight::Answered(Box::new(report("u:1-10")))));
+        }
+    }
+    let saved = matches!(&commands[..], [Command { action: Action::Save(state), .. }] if state.stopped);
+    assert!(saved, "{commands:?}");
+    let asked = fixture.answer(&commands.remove(0), Ok(Done::Plainly));
+    let asked: Vec<Action> = asked.into_iter().map(|command| command.action).collect();
+    assert_eq!(asked, [Action::RestartReceiver { replica: ServerId(1) }]);
+}
+
+/// Receivers that an earlier run had stopped and not started again are witnesses, once they are started.
+#[test]
+fn receivers_that_were_to_be_restarted_are_asked_again() {
+    let state = State {
+        epoch: Epoch(5),
+        primary: ServerId(0),
+        before: None,
+        stage: Stage::Settled,
+        stopped: true,
+        cooling: false,
+    };
+    let mut fixture = Fixture::new(Some(state));
+    let mut stopped = report("u:1-10");
+    stopped.channel.as_mut().unwrap().receiver = Receiver::Stopped;
+    let mut restarted = Vec::new();
+    for _ in 0..4 {
+        fixture.now += ms(200);
+        let mut commands = fixture.see(0, Sight::Trouble(Trouble::Refused));
+        for replica in [1, 2] {
+            commands.extend(fixture.see(replica, Sight::Answered(Box::new(stopped.clone()))));
+        }
+        let done = fixture.fulfil(commands, |action| match action {
+            Action::RestartReceiver { .. } => Ok(Done::Receiver { alive: false }),
+            other => obedient(other),
+        });
+        restarted.extend(done.into_iter().filter(|action| matches!(action, Action::RestartReceiver { .. })));
+    }
+    let both = [1, 2].map(|replica| Action::RestartReceiver { replica: ServerId(replica) });
+    assert_eq!(restarted, both, "{:?}", fixture.machine.phase());
+}
+
 #[test]
 fn answers_that_nobody_waits_for_change_nothing() {
     let mut fixture = Fixture::healthy();

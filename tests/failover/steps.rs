@@ -73,7 +73,7 @@ const STEPS: [(Scene, &str); 36] = [
 const SLOW: Duration = Duration::from_secs(6);
 
 /// How many of the steps are tried unless all are.
-const ALWAYS: usize = 6;
+const ALWAYS: usize = 5;
 
 fn steps() -> &'static [(Scene, &'static str)] {
     let every = std::env::var("HEADGATE_STEPS").is_ok_and(|steps| steps == "all");
