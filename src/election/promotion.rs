@@ -1,6 +1,6 @@
 //! The phases from the promotion on. There is no way back from them.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::blocked::Why;
 use super::change::Kind;
@@ -13,9 +13,6 @@ use crate::topology::ServerId;
 
 /// How often a candidate in reach is told to become the primary before another is looked for.
 const MOST_ATTEMPTS: u32 = 3;
-
-/// Who has not followed by then is not waited for, if another has: clients wait meanwhile, and one replica can acknowledge.
-const SLOW: Duration = Duration::from_millis(300);
 
 impl Machine {
     /// Saves that this one, and nobody else, is promoted in this reign; then promotes it.
@@ -69,26 +66,26 @@ impl Machine {
         true
     }
 
-    /// Has the other replicas follow, those that can; the rest is for later.
+    /// Has the other replicas follow, those that can; the rest is for later. Once one follows, it can acknowledge what clients
+    /// write, and they need not wait for the others.
     pub(super) fn repoint(&mut self, now: Instant) -> bool {
         let Some(source) = self.change.as_ref().and_then(|change| change.candidate) else { return false };
         let planned = matches!(self.kind(), Some(Kind::Switchover(_)));
-        let mut open =
-            self.pursue(now, Goal::SemiSync, || Action::RestoreSemiSync { primary: source }).is_open();
+        let restored = self.pursue(now, Goal::SemiSync, || Action::RestoreSemiSync { primary: source });
         let within = self.roster.get(source).and_then(|known| Some(known.report.as_ref()?.executed.clone()));
-        let mut following = 0;
+        let (mut open, mut one_follows) = (false, false);
         for replica in self.repointable(source, planned) {
             let follow = || Action::Follow { replica, source, within: within.clone(), accept: None };
             let progress = self.pursue(now, Goal::Follow(replica), follow);
             open |= progress.is_open();
-            following += u32::from(progress.is_done());
+            one_follows |= progress.is_done();
         }
-        let waited = now.saturating_duration_since(self.entered) >= SLOW;
-        let enough = following > 0 && waited;
-        if open && !enough && !self.is_late(now) {
+        let waits = restored.is_open() || (open && !one_follows);
+        if waits && !self.is_late(now) {
             return false;
         }
-        self.enter(now, Phase::Publishing, "the replicas that can do so follow it");
+        let what = if open { "a replica follows it" } else { "the replicas that can do so follow it" };
+        self.enter(now, Phase::Publishing, what);
         true
     }
 
