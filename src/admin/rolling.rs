@@ -61,7 +61,7 @@ impl Guide {
         };
         if let Some(order) = self.step(view, number, Event::Stop { by }) {
             // Nothing waits for the answer any more.
-            let _ = self.carry_out(view, order).await;
+            let _ = self.carry_out(view, number, order).await;
         }
         runs
     }
@@ -91,8 +91,12 @@ impl Guide {
         number == state.number && state.rolling.as_ref().is_some_and(|rolling| rolling.outcome().is_none())
     }
 
-    async fn carry_out(&self, view: &View, order: Order) -> Result<(), String> {
+    async fn carry_out(&self, view: &View, number: u64, order: Order) -> Result<(), String> {
         let _turn = self.desk.lock().await;
+        // It may have been stopped while its order was on the way, and put back.
+        if !matches!(order, Order::Undrain(_)) && !self.goes_on(number) {
+            return Err("it was stopped".to_owned());
+        }
         let topology = view.topology();
         let operator = &view.shared.operator;
         let address = |id| topology.server(id).map(|server| server.address.clone());
@@ -115,7 +119,7 @@ async fn run(view: View, number: u64) {
     while guide.goes_on(number) {
         let mut order = guide.step(&view, number, Event::Look(look(&view)));
         while let Some(wanted) = order {
-            let outcome = guide.carry_out(&view, wanted).await;
+            let outcome = guide.carry_out(&view, number, wanted).await;
             order = guide.step(&view, number, Event::Obeyed(outcome));
         }
         clock::sleep(EVERY).await;

@@ -74,7 +74,7 @@ pub(super) async fn parts(settings: &Settings, password: &Secret) -> anyhow::Res
     // Where sessions share connections it matters what any of it leaves on them, else only what a CALL does.
     let moves = settings.pool.users.mode == pooling::Mode::Transaction || settings.failover.active;
     stored_code_wanted.store(moves, Ordering::Relaxed);
-    let handles = monitor::start(servers(settings, &client_tls), watch).await;
+    let handles = monitor::start(known_servers(settings, &client_tls), watch).await;
     let gate = Gate::new(settings.failover.active);
     let writes = super::failover::watch_writes(
         settings,
@@ -219,6 +219,19 @@ pub(super) fn servers(settings: &Settings, tls: &Arc<ArcSwap<ClientTls>>) -> mon
         weights: settings.weights.clone(),
         way: way(settings, tls),
     }
+}
+
+/// The servers to begin with, and those that an earlier run has made the primary.
+fn known_servers(settings: &Settings, tls: &Arc<ArcSwap<ClientTls>>) -> monitor::Start {
+    let mut start = servers(settings, tls);
+    if settings.failover.replication.is_some() {
+        for address in failover::remembered(&settings.state_dir) {
+            if !start.servers.contains(&address) {
+                start.servers.push(address);
+            }
+        }
+    }
+    start
 }
 
 /// How servers are reached in Headgate's own name.

@@ -9,7 +9,6 @@ use super::machine::Machine;
 use super::orders::Goal;
 use super::phase::Phase;
 use super::roster::Known;
-use super::rules::Policy;
 use super::state::Stage;
 use super::suspicion::{Verdict, judge};
 use crate::gtid::Transactions;
@@ -48,7 +47,7 @@ impl Machine {
         if !asked && !self.is_late(now) {
             return false;
         }
-        match self.only_writable(None) {
+        match self.the_one(|server, _| !self.is_replica(server)) {
             Some(server) => {
                 self.primary = Some(server);
                 self.epoch = Epoch(self.epoch.0 + 1);
@@ -65,20 +64,8 @@ impl Machine {
         }
     }
 
-    /// The one server besides the primary that is writable, if it is one.
-    fn only_writable(&self, besides: Option<ServerId>) -> Option<ServerId> {
-        self.the_one(|server, _| Some(server) != besides)
-    }
-
-    /// The one that has become writable. A primary that was replaced may have been so ever since.
-    fn newly_writable(&self) -> Option<ServerId> {
-        self.the_one(|server, known| {
-            Some(server) != self.primary && (known.replaced.is_none() || known.yielded)
-        })
-    }
-
     /// The one server of these that is writable, if it is one.
-    fn the_one(&self, of: impl Fn(ServerId, &Known) -> bool) -> Option<ServerId> {
+    pub(super) fn the_one(&self, of: impl Fn(ServerId, &Known) -> bool) -> Option<ServerId> {
         let mut writable = self.roster.0.iter().filter(|(server, known)| {
             of(**server, known) && known.current().is_some_and(|report| report.writable)
         });
@@ -207,43 +194,6 @@ impl Machine {
             let (own, _) = received.without(&report.executed).by_origin(&report.origin);
             (!own.is_empty()).then_some((own, known.reported?))
         })
-    }
-
-    /// Goes along with whoever else has changed the primary.
-    fn follow_others(&mut self, now: Instant) -> Option<bool> {
-        if !self.leading || self.primary_report().is_some_and(|report| report.writable) {
-            return None;
-        }
-        let server = self.successor().or_else(|| self.promoted_by_others())?;
-        self.begin(now, Kind::Adoption(server), format!("{server} has become writable"));
-        Some(true)
-    }
-
-    /// Whom the primary follows, where that one takes writes: somebody has changed the primary, by hand or while Headgate was
-    /// away.
-    fn successor(&self) -> Option<ServerId> {
-        let server = self.primary_report()?.channel.as_ref()?.source?;
-        self.is_promoted(server).then_some(server)
-    }
-
-    /// Whoever has become writable, where something else promotes: because the policy says so, or because another Headgate
-    /// is there, by which an operator may have it done.
-    fn promoted_by_others(&self) -> Option<ServerId> {
-        let server = self.newly_writable()?;
-        let external = self.rules.policy == Policy::External;
-        (external || self.rival.is_some() && self.is_promoted(server)).then_some(server)
-    }
-
-    /// It takes writes and has forgotten its source. A replica that is writable by mistake has not.
-    fn is_promoted(&self, server: ServerId) -> bool {
-        let report = self.roster.get(server).and_then(|known| known.current());
-        report.is_some_and(|report| report.writable && report.channel.is_none())
-    }
-
-    /// The primary replicates from another of the servers.
-    fn is_demoted(&self) -> bool {
-        let channel = self.primary_report().and_then(|report| report.channel.as_ref());
-        channel.is_some_and(|channel| channel.source.is_some())
     }
 
     pub(super) fn suspect(&mut self, now: Instant) -> bool {

@@ -75,6 +75,7 @@ mod intake;
 mod machine;
 mod operator;
 mod orders;
+mod others;
 mod phase;
 mod promotion;
 mod roster;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::sight::{Receiver, Report, Sight, Trouble};
 use crate::gtid::Transactions;
@@ -65,6 +65,9 @@ pub(super) struct Known {
     pub(super) rest_until: Option<Instant>,
 }
 
+/// What a receiver got before it lost its connection is known so long after that at most.
+const LATE_NEWS: Duration = Duration::from_secs(1);
+
 /// The servers.
 #[derive(Debug, Default)]
 pub(super) struct Roster(pub(super) BTreeMap<ServerId, Known>);
@@ -119,7 +122,8 @@ impl Known {
         let connecting =
             report.channel.as_ref().is_some_and(|channel| channel.receiver == Receiver::Connecting);
         // What it got before it lost its connection is seen with the loss, or after somebody else has told of that.
-        let heard_last = self.lost.max(self.heard);
+        let lately = |heard: &Instant| self.lost.is_some_and(|lost| *heard < lost + LATE_NEWS);
+        let heard_last = self.lost.max(self.heard.filter(lately));
         self.lost = if connecting { self.lost.and(heard_last).or(Some(now)) } else { None };
         self.yielded |= !report.writable;
         self.report = Some(report);

@@ -169,7 +169,10 @@ impl Known {
         outcome: &Result<Done, Failure>,
     ) {
         match (action, outcome) {
-            (Action::RestartReceiver { .. }, Ok(Done::Receiver { alive: true })) => self.heard = Some(now),
+            (Action::RestartReceiver { .. }, Ok(Done::Receiver { alive: true })) => {
+                // What was asked before tells nothing of the new connection.
+                (self.heard, self.lost, self.reported) = (Some(now), None, Some(now));
+            }
             (Action::RestartReceiver { .. }, Ok(Done::Receiver { alive: false })) => self.lost = Some(now),
             (Action::Fence { .. }, Ok(Done::Report(report))) => {
                 self.fenced = Some(epoch);

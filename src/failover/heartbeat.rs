@@ -81,7 +81,15 @@ impl Driver {
 
     /// Tells the machine what silence means by now.
     pub(super) fn rely_on_heartbeats(&mut self) {
-        let period = in_force(self.settings.heartbeat, &self.set, self.machine.primary());
+        let primary = self.machine.primary();
+        // Who is known to follow another server is no witness of the primary's silence.
+        let hears = |server: &ServerId| {
+            self.receivers.get(server).is_none_or(|source| primary.is_none_or(|primary| *source == primary))
+        };
+        let set = self.set.iter().filter(|(server, _)| hears(server));
+        let set: HashMap<ServerId, ServerSettings> =
+            set.map(|(server, settings)| (*server, settings.clone())).collect();
+        let period = in_force(self.settings.heartbeat, &set, primary);
         if let Some(heartbeat) = period.filter(|period| *period != self.machine.rules().heartbeat) {
             let (Heartbeat::Managed(every) | Heartbeat::Found(every)) = heartbeat;
             let rules = Rules { heartbeat, ..self.machine.rules().clone() };

@@ -19,14 +19,22 @@ impl Driver {
         self.members_due = false;
         let mut now: Vec<Member> = self.members.borrow_and_update().clone();
         // A primary that nobody names any more is still the one that may have to be replaced, and nobody goes of whom
-        // something may still be wanted.
+        // something may still be wanted. Nobody is there twice: who was taken out and in again has another number, and
+        // is not told apart from himself by his address.
         let (primary, at_rest) = (self.machine.primary(), self.machine.phase().is_at_rest());
         for known in &self.known {
             let server = known.target.server;
-            let wanted = Some(server) == primary || !at_rest;
-            if wanted && !now.iter().any(|member| member.target.server == server) {
-                now.push(known.clone());
-                self.members_due |= !at_rest;
+            if now.iter().any(|member| member.target.server == server) {
+                continue;
+            }
+            let twin = now.iter().position(|member| member.target.address == known.target.address);
+            match twin {
+                Some(twin) if Some(server) == primary => now[twin] = known.clone(),
+                None if Some(server) == primary || !at_rest => {
+                    now.push(known.clone());
+                    self.members_due |= !at_rest;
+                }
+                _ => {}
             }
         }
         self.known = now;

@@ -1,6 +1,6 @@
 //! Which servers failover has to do with, as they come and go.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::settings::Common;
 use super::watch::{Told, Watch};
 use crate::backend::{Target, Way};
 use crate::runtime::tasks;
-use crate::topology::{Address, KnownBy, NotServing, ServerId, ServerState, Topology};
+use crate::topology::{Address, KnownBy, ServerId, ServerState, Topology};
 
 /// A server of the cluster.
 #[derive(Debug, Clone)]
@@ -28,28 +28,44 @@ impl PartialEq for Member {
     }
 }
 
-/// All that are named, and those that were found and have been shown to be of this cluster. One that never answered may be
-/// a server that is known already: while the primary is away, what replicas call it is all that there is of that name.
-fn members(topology: &Topology, way: &Way) -> Vec<Member> {
-    let mut members = Vec::new();
-    for server in topology.servers.iter().filter(|server| !server.leaving) {
-        let named = !matches!(server.known_by, KnownBy::Found { .. });
-        let doubted =
-            matches!(server.state, ServerState::NotServing(NotServing::Doubted { .. } | NotServing::Unknown));
-        if named || (server.met && !doubted) {
-            let target = way.target(server.id, &server.address, server.only.clone());
-            members.push(Member { target, named });
+/// Who is a member, and who of those that were found has become one.
+#[derive(Debug, Default)]
+struct Admission(BTreeSet<ServerId>);
+
+impl Admission {
+    /// All that are named, and those that were found and have been seen to serve: as the primary, or as a replica that
+    /// follows it directly. Replicas of replicas follow whom people have them follow, and what is writable by mistake is
+    /// not Headgate's to mend where nobody has named it. One that never answered may be a server that is known already:
+    /// while the primary is away, what replicas call it is all that there is of that name.
+    fn members(&mut self, topology: &Topology, way: &Way) -> Vec<Member> {
+        self.0.retain(|known| topology.server(*known).is_some_and(|server| !server.leaving));
+        let mut members = Vec::new();
+        for server in topology.servers.iter().filter(|server| !server.leaving) {
+            let named = !matches!(server.known_by, KnownBy::Found { .. });
+            let serves = match server.state {
+                ServerState::Primary => true,
+                ServerState::Replica => server.through.is_none(),
+                ServerState::NotServing(_) => false,
+            };
+            if !named && serves && server.met {
+                self.0.insert(server.id);
+            }
+            if named || self.0.contains(&server.id) {
+                let target = way.target(server.id, &server.address, server.only.clone());
+                members.push(Member { target, named });
+            }
         }
+        members
     }
-    members
 }
 
 /// Follows the servers as they come and go.
 pub(super) fn follow(mut topology: watch::Receiver<Arc<Topology>>, way: Way) -> watch::Receiver<Vec<Member>> {
-    let (publish, receiver) = watch::channel(members(&topology.borrow_and_update(), &way));
+    let mut admission = Admission::default();
+    let (publish, receiver) = watch::channel(admission.members(&topology.borrow_and_update(), &way));
     tasks::spawn("failover members", async move {
         while topology.changed().await.is_ok() && !publish.is_closed() {
-            let now = members(&topology.borrow_and_update(), &way);
+            let now = admission.members(&topology.borrow_and_update(), &way);
             publish.send_if_modified(|known| {
                 let differ = *known != now;
                 *known = now;

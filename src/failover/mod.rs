@@ -36,6 +36,6 @@ pub use journal::Journal;
 pub use pause::{Pause, Paused};
 pub use settings::{Account, Hooks, Publish, Relayed, Settings};
 pub use start::start;
-pub use state::StateError;
+pub use state::{StateError, remembered};
 pub use view::{Happened, Standing, View, Wish, WishOutcome, wall_clock_text};
 pub use write_probe::{WriteProbe, start as start_write_probe};

@@ -13,10 +13,10 @@ use super::handle::Handle;
 use super::journal::Journal;
 use super::members::{self, Member, Watches};
 use super::settings::{Common, Settings};
-use super::state;
+use super::state::{self, StateError};
 use super::view::{Standing, View, Wish, WishOutcome};
 use super::watch::Told;
-use crate::election::{Machine, Rules, Sight, Stage};
+use crate::election::{Machine, Rules, Sight, Stage, State};
 use crate::runtime::{clock, tasks};
 use crate::topology::ServerId;
 
@@ -33,7 +33,8 @@ pub fn start(settings: Settings, gate: Arc<Gate>) -> Handle {
     let members = members::follow(settings.topology.clone(), settings.way.clone());
     directory.follow(members.borrow().iter().map(|member| &member.target));
     directory.recall(&settings.state_dir);
-    if is_unfinished(&settings, &directory) {
+    if state::exists(&settings.state_dir) {
+        // Who was the primary is known better than it can be guessed: clients wait until the machine says so.
         gate.close();
     }
     let (publish, view) = watch::channel(Arc::new(View::default()));
@@ -44,11 +45,14 @@ pub fn start(settings: Settings, gate: Arc<Gate>) -> Handle {
     handle
 }
 
-/// Whether an earlier run was changing the primary. Until that is finished or put back a server may take writes that is
-/// being replaced, so clients wait.
-fn is_unfinished(settings: &Settings, directory: &Directory) -> bool {
-    state::load(&settings.state_dir, directory)
-        .is_ok_and(|state| state.is_some_and(|state| state.stage != Stage::Settled))
+/// Whether clients may be served though there is no machine. Not where an earlier run was changing the primary, or made one
+/// the primary that is not known: a server might take writes that was replaced.
+fn may_serve(settings: &Settings, directory: &Directory) -> bool {
+    match state::load(&settings.state_dir, directory) {
+        Ok(state) => state.is_none_or(|state| state.stage == Stage::Settled),
+        Err(StateError::UnknownServer { .. }) => false,
+        Err(StateError::File { .. } | StateError::Unreadable { .. }) => true,
+    }
 }
 
 async fn drive(
@@ -66,25 +70,40 @@ async fn drive(
         watches.follow(&known);
         // Of servers that were not known before.
         directory.recall(&settings.state_dir);
-        let why = match inspect(&known, &directory, &mut told).await {
-            Ok(Inspected { early, joined }) => match state::load(&settings.state_dir, &directory) {
-                Ok(saved) => {
-                    let rules = rules(&settings, &directory);
-                    let servers: Vec<ServerId> = joined.iter().copied().collect();
-                    let machine = Machine::restore(saved, rules, &servers, clock::now());
-                    let crew = Crew { watches, members, known, joined };
-                    Driver::new(settings, directory, (gate, journal), machine, publish, crew)
-                        .run(early, told, wishes)
-                        .await;
-                    return;
-                }
-                Err(error) => error.to_string(),
-            },
+        let ready = match inspect(&known, &directory, &mut told).await {
+            Ok(inspected) => state::load(&settings.state_dir, &directory)
+                .map_err(|error| error.to_string())
+                .and_then(|saved| {
+                    takes_part(saved, &settings, &inspected.joined).map_err(|primary| {
+                        directory.spell(&format!("{primary}, the primary, takes no part"))
+                    })?;
+                    Ok((saved, inspected))
+                }),
+            Err(why) => Err(why),
+        };
+        let why = match ready {
+            Ok((saved, Inspected { early, joined })) => {
+                let rules = rules(&settings, &directory);
+                let servers: Vec<ServerId> = joined.iter().copied().collect();
+                let machine = Machine::restore(saved, rules, &servers, clock::now());
+                let crew = Crew { watches, members, known, joined };
+                Driver::new(settings, directory, (gate, journal), machine, publish, crew)
+                    .run(early, told, wishes)
+                    .await;
+                return;
+            }
             Err(why) => why,
         };
         drop(watches);
         // There is nobody to finish or to put back anything.
-        gate.release();
+        let serves = may_serve(&settings, &directory);
+        let why = match serves {
+            true => why,
+            false => format!("{why}; clients wait, since an earlier run was changing the primary"),
+        };
+        if serves {
+            gate.release();
+        }
         let off = Standing::Off(why.clone());
         if publish.borrow().standing != off {
             tracing::warn!(%why, "no automatic failover");
@@ -106,6 +125,19 @@ async fn drive(
                 },
             }
         }
+    }
+}
+
+/// Whether the primary is among those that take part; or else which server it is.
+fn takes_part(
+    saved: Option<State>,
+    settings: &Settings,
+    joined: &BTreeSet<ServerId>,
+) -> Result<(), ServerId> {
+    let seen = || settings.topology.borrow().primary.clone().ok();
+    match saved.map(|state| state.primary).or_else(seen) {
+        Some(primary) if !joined.contains(&primary) => Err(primary),
+        _ => Ok(()),
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::directory::Directory;
 use crate::election::{Stage, State};
-use crate::topology::Epoch;
+use crate::topology::{Address, Epoch};
 
 /// The name of the file in the state directory.
 const FILE: &str = "failover.toml";
@@ -103,6 +103,21 @@ pub(super) fn put(path: &Path, text: &str) -> io::Result<()> {
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),
     }
+}
+
+/// Whether an earlier run has kept anything.
+pub(super) fn exists(folder: &Path) -> bool {
+    folder.join(FILE).exists()
+}
+
+/// The addresses of the servers that an earlier run knew as primaries: one that was found would not be found again while
+/// nobody is up who tells of it.
+#[must_use]
+pub fn remembered(folder: &Path) -> Vec<Address> {
+    let text = fs::read_to_string(folder.join(FILE)).unwrap_or_default();
+    let Ok(written) = toml::from_str::<Written>(&text) else { return Vec::new() };
+    let names = [Some(written.primary), written.candidate, written.before];
+    names.into_iter().flatten().filter_map(|name| name.parse().ok()).collect()
 }
 
 /// Reads the state. Nothing where none was written.

@@ -117,7 +117,9 @@ impl Writer {
             let written = self.write(&mut connection, server).await;
             drop(pass);
             match written {
-                Ok(()) => self.tell(Writes::Work { server }),
+                Ok(true) => self.tell(Writes::Work { server }),
+                // It is no primary, which the monitor is about to see.
+                Ok(false) => self.tell(Writes::Unknown),
                 Err(BackendError::Refused { error }) => {
                     self.tell_refusal(server, &BackendError::Refused { error })
                 }
@@ -128,13 +130,18 @@ impl Writer {
     }
 
     /// Writes once, and tells how long it has not ended for as long as it has not.
-    async fn write(&self, connection: &mut Connection, server: ServerId) -> Result<(), BackendError> {
+    /// False where the server is read only, and nothing was written.
+    async fn write(&self, connection: &mut Connection, server: ServerId) -> Result<bool, BackendError> {
         let asked = clock::now();
+        let answer = connection.query(ProbeTable::MAY_WRITE, PATIENCE).await?;
+        if answer.value("read_only") != Some("0") {
+            return Ok(false);
+        }
         let sql = self.probe.table.write();
         let mut answer = std::pin::pin!(connection.query(&sql, LONGEST));
         loop {
             match clock::within(self.probe.late, answer.as_mut()).await {
-                Ok(answer) => return answer.map(|_| ()),
+                Ok(answer) => return answer.map(|_| true),
                 Err(_) => self.tell_late(server, asked),
             }
         }
@@ -143,7 +150,8 @@ impl Writer {
     fn tell_late(&self, server: ServerId, asked: Instant) {
         let problem = "a write of Headgate's own does not end: its disk may be full, replicas may not acknowledge, or \
                        somebody may hold a global lock";
-        let failed = self.publish.borrow().failed(server, Trouble::WriteLate, problem.into(), asked);
+        let failed =
+            self.publish.borrow().failed(server, Trouble::WriteLate, problem.into(), asked, clock::now());
         self.tell(failed);
     }
 
@@ -154,7 +162,11 @@ impl Writer {
         {
             problem = format!("{problem}; {advice}");
         }
-        let failed = self.publish.borrow().failed(server, error.trouble(), problem.into(), clock::now());
+        let (now, trouble) = (clock::now(), error.trouble());
+        // ER_LOCK_WAIT_TIMEOUT: a write before this one, which was given up here, is stuck there.
+        let waits = matches!(error, BackendError::Refused { error } if error.code == 1205);
+        let trouble = if waits { Trouble::WriteLate } else { trouble };
+        let failed = self.publish.borrow().failed(server, trouble, problem.into(), now, now);
         self.tell(failed);
     }
 

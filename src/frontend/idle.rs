@@ -105,8 +105,9 @@ impl Session {
                     if let Some(closing) = self.primary_spoke().await {
                         return Err(closing);
                     }
+                    self.leave_traffic();
                 }
-                Woken::Cut if self.is_cut_idle() => {}
+                Woken::Cut if self.is_cut_idle() => self.leave_traffic(),
                 Woken::Cut => return Err(RelayError::Server(BackendError::Closed).into()),
                 Woken::Idle => return Err(self.idled().await),
                 Woken::NoQuestion => {

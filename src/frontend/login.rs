@@ -6,26 +6,27 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::barred::is_barred;
 use super::caller::{Caller, LoginError, random, read_request};
-use super::context::{Context, Shared};
+use super::context::Context;
 use super::door::{self, Entrance, Visit};
 use super::lease::Lease;
 use super::reach::Spot;
 use super::roster::Newcomer;
 use super::session::LoggedIn;
+use super::settling::{reign, settled, time_to_settle};
 use crate::auth::client_side::Failure;
 use crate::auth::server_side::{Exchange, FAST_OK, Setup, Shown, Step};
 use crate::auth::throttle::Attempt;
 use crate::auth::{Accounts, Method, Nonce, Secret};
-use crate::backend::{BackendError, Connection, NO_SERVER};
+use crate::backend::{BackendError, Connection};
 use crate::net::link::Link;
 use crate::net::socket::Socket;
 use crate::runtime::clock;
 use crate::session::State;
-use crate::topology::{Facts, Flavor, Health, ServerId, Topology, Trouble};
+use crate::topology::{Facts, Flavor, ServerId, Topology};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::compress::{Algorithm, NoSuchLevel};
 use crate::wire::err::ErrPacket;
@@ -43,7 +44,8 @@ pub(super) async fn run(
     visit: &mut Visit,
 ) -> Result<(Link, LoggedIn), LoginError> {
     let shared = &context.shared;
-    let topology = settled(context).await;
+    let until = clock::now() + time_to_settle(&context.shared);
+    let topology = settled(context, until).await;
     let mut caller = Caller::new(socket);
     let (facts, primary) = match reign(&topology) {
         Ok(reign) => reign,
@@ -76,8 +78,19 @@ pub(super) async fn run(
     };
     let (facts, topology, client, entrance) = (&facts, &topology, visit.client, visit.entrance);
     let barred = is_barred(&request.user, client, shared);
-    let candidate =
-        Candidate { id, context, topology, facts, primary, capabilities, client, nonce, barred, entrance };
+    let candidate = Candidate {
+        id,
+        context,
+        topology,
+        facts,
+        primary,
+        capabilities,
+        client,
+        nonce,
+        barred,
+        entrance,
+        until,
+    };
     let mut exchange = Exchange::new(candidate.setup(&caller, &request.user)?);
     let step = exchange.start(request.plugin.as_deref(), &request.auth_response);
     let logged_in = candidate.negotiate(&mut caller, request, exchange, step).await?;
@@ -103,7 +116,8 @@ pub(super) async fn again(
     context: &Arc<Context>,
     visit: &Visit,
 ) -> Result<(Link, LoggedIn), LoginError> {
-    let topology = settled(context).await;
+    let until = clock::now() + time_to_settle(&context.shared);
+    let topology = settled(context, until).await;
     let mut caller = Caller::resume(link);
     caller.elsewhere = visit.elsewhere;
     let (facts, primary) = match reign(&topology) {
@@ -113,56 +127,24 @@ pub(super) async fn again(
     let Former { id, capabilities, nonce } = former;
     let (facts, topology, client, entrance) = (&facts, &topology, visit.client, visit.entrance);
     let barred = is_barred(&request.user, client, &context.shared);
-    let candidate =
-        Candidate { id, context, topology, facts, primary, capabilities, client, nonce, barred, entrance };
+    let candidate = Candidate {
+        id,
+        context,
+        topology,
+        facts,
+        primary,
+        capabilities,
+        client,
+        nonce,
+        barred,
+        entrance,
+        until,
+    };
     let mut exchange = Exchange::new(candidate.setup(&caller, &request.user)?);
     let step = exchange.start_again(request.plugin.as_deref(), &request.auth_response);
     let mut logged_in = candidate.negotiate(&mut caller, request, exchange, step).await?;
     logged_in.state.goes_on(clock::now());
     Ok((caller.link, logged_in))
-}
-
-/// The servers, when there is a primary that is not being replaced, or there was none for too long.
-async fn settled(context: &Context) -> Arc<Topology> {
-    let shared = &context.shared;
-    let (mut published, mut changes) = (shared.topology.clone(), shared.gate.changes());
-    let waits = |topology: &Topology| {
-        let ails = topology.primary().is_none_or(|primary| {
-            matches!(
-                primary.health,
-                Health::Down(_) | Health::Suspect(Trouble::Lost | Trouble::Refused | Trouble::Silent)
-            )
-        });
-        // One that has just become the primary is asked for what a greeting needs.
-        ails || topology.facts.is_none()
-    };
-    let settled = async {
-        while shared.gate.is_active()
-            && (waits(&published.borrow_and_update()) || *changes.borrow_and_update())
-        {
-            tokio::select! {
-                _ = published.changed() => {}
-                _ = changes.changed() => {}
-            }
-        }
-    };
-    let _ = clock::within(time_to_settle(shared), settled).await;
-    context.topology()
-}
-
-/// How long a login waits for a primary. The client has a limit of its own, of which the login itself needs some.
-fn time_to_settle(shared: &Shared) -> Duration {
-    let limits = shared.limits();
-    limits.hold.min(limits.login_timeout / 2)
-}
-
-/// The primary, and what is known of it.
-fn reign(topology: &Topology) -> Result<(Arc<Facts>, ServerId), ErrPacket> {
-    match (&topology.facts, &topology.primary) {
-        (Some(facts), Ok(primary)) => Ok((Arc::clone(facts), *primary)),
-        (_, Err(why)) => Err(no_primary(&why.to_string())),
-        (None, Ok(_)) => Err(no_primary("it has not been asked yet")),
-    }
 }
 
 /// A client about to be judged.
@@ -180,6 +162,8 @@ pub(super) struct Candidate<'a> {
     pub(super) barred: bool,
     /// Where it has come in.
     pub(super) entrance: Entrance,
+    /// So long it waits for a primary.
+    until: Instant,
 }
 
 impl Candidate<'_> {
@@ -225,10 +209,11 @@ impl Candidate<'_> {
                     };
                     let mut proven = self.try_to_prove(&request, &secret).await?;
                     let mut lost = self.lost(&proven);
-                    let deadline = clock::now() + time_to_settle(shared);
-                    while lost && clock::now() < deadline {
-                        clock::sleep(PAUSE).await;
-                        let topology = settled(self.context).await;
+                    let mut pause = PAUSE;
+                    while lost && clock::now() < self.until {
+                        clock::sleep(pause).await;
+                        pause = (pause * 2).min(LONGEST_PAUSE);
+                        let topology = settled(self.context, self.until).await;
                         let Ok((facts, primary)) = reign(&topology) else { break };
                         let there = Candidate { topology: &topology, facts: &facts, primary, ..*self };
                         proven = there.try_to_prove(&request, &secret).await?;
@@ -365,12 +350,9 @@ impl Candidate<'_> {
 /// ER_ACCESS_DENIED_ERROR.
 const ACCESS_DENIED: u16 = 1045;
 
-/// Before a primary that was lost while it judged a client is looked for again.
+/// Before a primary that was lost while it judged a client is looked for again: at first, and at most.
 const PAUSE: Duration = Duration::from_millis(50);
-
-fn no_primary(why: &str) -> ErrPacket {
-    ErrPacket::own(NO_SERVER, b"HY000", &format!("no connection to the primary: {why}"))
-}
+const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 
 /// What clients of this family know. It is not the primary's own offer: its connections are not compressed.
 const fn may_compress(flavor: Flavor) -> Capabilities {

@@ -46,6 +46,7 @@ mod return_lease;
 mod roster;
 mod serve;
 mod session;
+mod settling;
 mod standing;
 mod statement;
 mod tally;

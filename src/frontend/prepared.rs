@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::decision::may_leave;
 use super::errand::Errand;
+use super::plan::Plan;
 use super::read_only::ReadOnly;
 use super::relay;
 use super::replica;
@@ -19,6 +20,7 @@ use crate::sql::{Class, Statement};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
 use crate::wire::cursor::Cursor;
+use crate::wire::err::ErrPacket;
 use crate::wire::execute::{self, Execute};
 use crate::wire::frame::{HEADER, Header};
 use crate::wire::reply::Shape;
@@ -124,6 +126,11 @@ impl Session {
         // Of a long one the beginning.
         relay::payload_from_client(&mut self.client, header.len.min(LONGEST_READ)).await?;
         let told = self.statement_id(header).await?;
+        if self.statements.means_refused(told)
+            && let Some(command) = Command::of(byte)
+        {
+            return self.about_nothing(command, told).await;
+        }
         let id = self.statements.resolve(told);
         let Some(prepared) = self.statements.get(id).cloned() else {
             return self.execute_unknown(byte, header).await;
@@ -225,6 +232,30 @@ impl Session {
         let limit = self.context.shared.limits().statement_timeout;
         self.give_back_lent();
         self.on_primary(Errand { limit, ..Errand::command(shape, Touched::Wrote) }).await
+    }
+
+    /// The command at the front of the inbox is refused, and was never sent: what it was about to do with prepared statements
+    /// is settled here.
+    pub(super) async fn refuse_unsent(
+        &mut self,
+        plan: Plan,
+        header: Header,
+        error: &ErrPacket,
+    ) -> Result<(), Closing> {
+        self.note_unsent(plan);
+        if plan != Plan::Execute || header.len < execute::ID.end {
+            return self.refuse(error).await;
+        }
+        let id = self.statement_id(header).await?;
+        self.refuse(error).await?;
+        self.drop_sent_ahead(id).await
+    }
+
+    /// A command was answered that was never sent.
+    pub(super) fn note_unsent(&mut self, plan: Plan) {
+        if plan == Plan::Prepare {
+            self.statements.refuse_last();
+        }
     }
 
     /// The client was told how an execution ended that its server has not heard of. An execution that ends uses up

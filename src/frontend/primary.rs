@@ -22,7 +22,7 @@ use crate::sql::{Class, Traces};
 use crate::topology::{Mark, Trouble};
 use crate::wire::command::Command;
 use crate::wire::err::ErrPacket;
-use crate::wire::frame::Header;
+use crate::wire::frame::{HEADER, Header};
 use crate::wire::reply::{self, Shape, Tracker};
 use crate::wire::session_track::Wish;
 
@@ -42,7 +42,7 @@ impl Session {
         }
         let touched = self.foresee(command);
         let pings = command == Some(Command::Ping);
-        let stands = pings && self.may_stand_outside();
+        let stands = pings && self.client.inbox.len() > HEADER && self.may_stand_outside();
         self.on_primary(Errand { pings, stands, ..Errand::command(shape, touched) }).await
     }
 
@@ -155,6 +155,12 @@ impl Session {
             (Ok(Ending::Interrupted(Alarm::Overtime)), Ok(())) => Err(self.leave_overtime(&tracker).await),
             (Ok(Ending::Interrupted(Alarm::Cut)), Ok(())) => {
                 self.lost_primary(&errand, &tracker, BackendError::Closed, true).await
+            }
+            // What it said before it hung up.
+            (Ok(Ending::HeldBack(_, held)), Err(error)) => {
+                let limit = self.context.shared.limits().client_write_timeout;
+                self.client.send(&held, limit).await.map_err(RelayError::Client)?;
+                Err(error.into())
             }
             (Ok(_), Err(error)) => Err(error.into()),
             // What is still to come of a command would be taken for others.

@@ -7,6 +7,7 @@ use super::relay::{self, RelayError};
 use super::session::{Closing, Session};
 use crate::backend::SERVER_SHUTDOWN;
 use crate::topology::{Mark, Trouble};
+use crate::wire::frame::HEADER;
 use crate::wire::reply::End;
 
 /// An ERR that is the whole reply.
@@ -27,6 +28,7 @@ impl Session {
         refusal: Refusal,
     ) -> Result<Option<Ran>, Closing> {
         let Refusal { end, held, mark, again } = refusal;
+        let seq = held.get(HEADER - 1).copied().unwrap_or(1);
         if again && errand.stands && is_read_only_refusal(&end, &held) && self.held_back().is_none() {
             self.report_primary(Trouble::ReadOnly);
             self.pass = None;
@@ -35,7 +37,7 @@ impl Session {
             return Ok(Some(Ran::Again));
         }
         if end.error == Some(SERVER_SHUTDOWN)
-            && let Some(ran) = self.outlives_shutdown(errand).await?
+            && let Some(ran) = self.outlives_shutdown(errand, seq).await?
         {
             return Ok(Some(ran));
         }
@@ -50,7 +52,8 @@ impl Session {
 
     /// The server refused a command because it ends, or because this connection is to end. Nothing where the client is to
     /// be told so: where only the connection ends, and where it is for the client to find out what was done.
-    async fn outlives_shutdown(&mut self, errand: &Errand<'_>) -> Result<Option<Ran>, Closing> {
+    /// `seq`: the number that the answer has.
+    async fn outlives_shutdown(&mut self, errand: &Errand<'_>, seq: u8) -> Result<Option<Ran>, Closing> {
         self.report_primary(Trouble::Lost);
         if !self.survives_loss().await {
             return Ok(None);
@@ -67,7 +70,7 @@ impl Session {
         }
         self.cut_off();
         self.cut_short = None;
-        self.tell(1, &Fate::RolledBack.told()).await?;
+        self.tell(seq, &Fate::RolledBack.told()).await?;
         Ok(Some(Ran::Answered(None)))
     }
 }

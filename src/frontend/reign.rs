@@ -228,7 +228,16 @@ impl Session {
         let deadline = clock::now() + VERDICT;
         loop {
             let topology = Arc::clone(&self.lookout.borrow_and_update());
-            let ails = topology.server(id).is_none_or(|server| server.health != Health::Up);
+            // One that is merely late or full has ended this connection for a reason of its own.
+            let ails = topology.server(id).is_none_or(|server| {
+                matches!(
+                    server.health,
+                    Health::Down(_)
+                        | Health::Suspect(
+                            Trouble::Refused | Trouble::Unreachable | Trouble::Lost | Trouble::Silent
+                        )
+                )
+            });
             if gate.is_held() || topology.primary != Ok(id) || ails {
                 return true;
             }

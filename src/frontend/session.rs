@@ -294,9 +294,10 @@ impl Session {
         let silent = matches!(plan, Plan::Silent | Plan::Quit)
             || matches!(Command::of(byte), Some(Command::StmtClose | Command::StmtSendLongData));
         if let Err(error) = self.enter_traffic(byte, header).await? {
-            return self.refuse(&error).await;
+            return self.refuse_unsent(plan, header, &error).await;
         }
         if self.follow_reign(!silent).await? {
+            self.note_unsent(plan);
             return Ok(());
         }
         let decides = matches!(plan, Plan::Query | Plan::Prepare | Plan::Execute);

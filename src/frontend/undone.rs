@@ -10,7 +10,7 @@ impl Session {
     /// Whether a command that was under way may run on the next primary.
     pub(super) fn may_run_elsewhere(&self, errand: &Errand<'_>) -> bool {
         let view = self.login.state.view();
-        !view.in_transaction && errand.may_run_again(view.autocommit)
+        !view.in_transaction && !view.fate_unknown && errand.may_run_again(view.autocommit)
     }
 
     /// Whether what was under way is known to be undone, with the transaction that it belongs to. Without autocommit the
@@ -22,7 +22,9 @@ impl Session {
             true => !errand.may_commit() || (!view.in_transaction && errand.begins()),
             false => errand.begins(),
         };
-        undone && !view.fate_unknown && !view.in_xa
+        // What an error has ended is no transaction any more, and a write after it is its own.
+        let alone = view.maybe_open && view.autocommit && errand.may_write();
+        undone && !alone && !view.fate_unknown && !view.in_xa
     }
 
     /// Whether the command at the front of the inbox is a ROLLBACK and nothing else.

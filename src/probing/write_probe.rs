@@ -44,6 +44,10 @@ impl ProbeTable {
         )
     }
 
+    /// Whether the server takes writes. It is asked before each: where the binary log is one of statements, even a write
+    /// that changes nothing is in it.
+    pub const MAY_WRITE: &str = "SELECT @@global.read_only AS read_only";
+
     /// What to do about an error that the write was answered with, where it is the operator's to mend.
     #[must_use]
     pub fn advice(&self, code: u16) -> Option<String> {
@@ -63,6 +67,14 @@ impl fmt::Display for ProbeTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`.`{}`", self.schema, self.table)
     }
+}
+
+/// A failure that was not seen again for so long may be over: a primary is replaced in less.
+const STALE: Duration = Duration::from_secs(20);
+
+/// Whether writes wait for ever.
+const fn is_stuck(trouble: Trouble) -> bool {
+    matches!(trouble, Trouble::DiskFull | Trouble::WriteLate)
 }
 
 /// Whether writes get through on the primary.
@@ -86,18 +98,32 @@ pub enum Writes {
         problem: Arc<str>,
         /// When the first one of them was sent.
         since: Instant,
+        /// When that was last seen. While the primary is being replaced nobody tries.
+        seen: Instant,
     },
 }
 
 impl Writes {
-    /// What comes of a write that was sent at `asked` and failed.
+    /// What comes of a write that was sent at `asked` and has failed by `seen`.
     #[must_use]
-    pub fn failed(&self, server: ServerId, trouble: Trouble, problem: Arc<str>, asked: Instant) -> Self {
+    pub fn failed(
+        &self,
+        server: ServerId,
+        trouble: Trouble,
+        problem: Arc<str>,
+        asked: Instant,
+        seen: Instant,
+    ) -> Self {
         let since = match self {
-            Self::Fail { server: before, since, .. } if *before == server => *since,
+            // Whoever could not write for another reason was not stuck meanwhile.
+            Self::Fail { server: before, trouble: earlier, since, .. }
+                if *before == server && is_stuck(*earlier) == is_stuck(trouble) =>
+            {
+                *since
+            }
             _ => asked,
         };
-        Self::Fail { server, trouble, problem, since }
+        Self::Fail { server, trouble, problem, since, seen }
     }
 
     /// For how long a server takes no writes though it should. An answer that says what the operator has to mend is no
@@ -105,8 +131,8 @@ impl Writes {
     #[must_use]
     pub fn stuck_for(&self, server: ServerId, now: Instant) -> Option<Duration> {
         match self {
-            Self::Fail { server: stuck, trouble: Trouble::DiskFull | Trouble::WriteLate, since, .. }
-                if *stuck == server =>
+            Self::Fail { server: stuck, trouble, since, seen, .. }
+                if *stuck == server && is_stuck(*trouble) && now.saturating_duration_since(*seen) < STALE =>
             {
                 Some(now.saturating_duration_since(*since))
             }
@@ -147,14 +173,16 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let (here, there) = (ServerId(1), ServerId(2));
         let late = |writes: &Writes, server, asked| {
-            writes.failed(server, Trouble::WriteLate, "it does not end".into(), at(asked))
+            writes.failed(server, Trouble::WriteLate, "it does not end".into(), at(asked), at(asked))
         };
         let writes = late(&late(&Writes::Work { server: here }, here, 10), here, 20);
         assert_eq!(writes.stuck_for(here, at(25)), Some(Duration::from_secs(15)));
         assert_eq!(writes.stuck_for(there, at(25)), None);
         assert_eq!(late(&writes, there, 24).stuck_for(there, at(25)), Some(Duration::from_secs(1)));
-        let refused = writes.failed(here, Trouble::Answered, "no such table".into(), at(30));
+        assert_eq!(writes.stuck_for(here, at(41)), None, "nobody has seen it since");
+        let refused = writes.failed(here, Trouble::Answered, "no such table".into(), at(30), at(30));
         assert_eq!(refused.stuck_for(here, at(40)), None);
+        assert_eq!(late(&refused, here, 39).stuck_for(here, at(40)), Some(Duration::from_secs(1)));
         assert_eq!(refused.of(here), Some(Some("no such table")));
         assert_eq!((Writes::Work { server: here }.of(here), Writes::Unknown.of(here)), (Some(None), None));
     }

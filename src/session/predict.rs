@@ -12,7 +12,10 @@ impl State {
         self.begin_anything();
         match class {
             // Each may change what it names, and nothing is known of the others' moment.
-            Class::Several(parts) => parts.iter().for_each(|part| self.begin_part(part)),
+            Class::Several(parts) => {
+                (self.may_end, self.several) = (false, true);
+                parts.iter().for_each(|part| self.begin_part(part));
+            }
             class => self.begin_one(class),
         }
     }
@@ -25,6 +28,7 @@ impl State {
         self.may_open = true;
         self.may_hide = false;
         self.may_end = true;
+        self.several = false;
         self.told = false;
     }
 
@@ -77,9 +81,10 @@ impl State {
                 self.pin(Changed::Statement);
             }
             class => {
-                let named = self.named;
+                let (named, may_end) = (self.named, self.may_end);
                 self.begin_one(class);
                 self.named |= named;
+                self.may_end |= may_end;
             }
         }
         self.may_open = true;

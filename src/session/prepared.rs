@@ -90,6 +90,8 @@ pub struct Statements {
     bytes: usize,
     /// The statement prepared last, which MariaDB's clients may call by another id.
     last: Option<u32>,
+    /// Another was to be prepared after it, which the server has not heard of.
+    last_refused: bool,
     /// Statements that are not remembered, and what the connection calls them that the session keeps for their sake.
     strays: HashMap<u32, u32>,
     /// Remembered ones with a home.
@@ -130,7 +132,7 @@ impl Statements {
     /// The client was told this id for it.
     pub fn add(&mut self, id: u32, prepared: Prepared) {
         self.remove(id);
-        self.last = Some(id);
+        (self.last, self.last_refused) = (Some(id), false);
         let bytes = self.bytes + prepared.text.len();
         if bytes <= MAX_BYTES && self.entries.len() < MAX_STATEMENTS {
             self.bytes = bytes;
@@ -142,7 +144,7 @@ impl Statements {
     /// A statement that is not known here has got this id.
     pub fn add_unknown(&mut self, id: u32) {
         self.remove(id);
-        self.last = Some(id);
+        (self.last, self.last_refused) = (Some(id), false);
     }
 
     /// An id for the next statement, as a server would count.
@@ -248,7 +250,18 @@ impl Statements {
 
     /// Nothing can be meant without being named: the server has not prepared what it was given last.
     pub fn forget_last(&mut self) {
-        self.last = None;
+        (self.last, self.last_refused) = (None, false);
+    }
+
+    /// The same, where the server was not even given it: what that takes for the last is another.
+    pub fn refuse_last(&mut self) {
+        (self.last, self.last_refused) = (None, true);
+    }
+
+    /// Whether an execution means what the server has not heard of.
+    #[must_use]
+    pub fn means_refused(&self, id: u32) -> bool {
+        id == LAST && self.last_refused
     }
 
     /// The client has closed it.

@@ -43,6 +43,8 @@ pub struct State {
     pub(super) may_hide: bool,
     /// The command in progress may end a transaction by itself.
     pub(super) may_end: bool,
+    /// It is a text of several statements.
+    pub(super) several: bool,
     /// The last statement on the primary ended in an ERR.
     pub(super) failed: bool,
     /// A transaction is open on a replica.
@@ -97,6 +99,7 @@ impl State {
             reports: false,
             may_hide: false,
             may_end: true,
+            several: false,
             failed: false,
             reads_elsewhere: false,
             wait_timeout: None,
@@ -250,7 +253,9 @@ impl State {
             None => self.view.unreported &= !reports,
         }
         if let Some(error) = end.error {
-            self.view.fate_unknown |= self.may_end && error != PARSE_ERROR;
+            // A text of several is parsed one by one: those before have run.
+            self.view.fate_unknown |= self.may_end && (error != PARSE_ERROR || self.several);
+            self.view.maybe_open |= self.view.in_transaction && error != PARSE_ERROR;
             // Of several statements one before may have begun a transaction.
             self.view.in_transaction |= end.status.contains(StatusFlags::IN_TRANSACTION);
             let pins = |name: &Name| Handling::of(name.as_bytes()) == Handling::Pins;
@@ -267,6 +272,7 @@ impl State {
             }
         }
         self.view.fate_unknown = false;
+        self.view.maybe_open = false;
         let open = end.status.contains(StatusFlags::IN_TRANSACTION);
         let foreseen = self.may_open || self.view.in_transaction || self.bonds.in_xa();
         if open && !foreseen && self.view.autocommit {

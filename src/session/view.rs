@@ -82,6 +82,9 @@ pub struct SessionView {
     pub in_xa: bool,
     /// A statement that may end the open transaction by itself has failed: whether it did is not known.
     pub fate_unknown: bool,
+    /// A statement of the open transaction has failed, and may have rolled all of it back: what follows is then a
+    /// transaction of its own, until the server says otherwise.
+    pub maybe_open: bool,
     /// Something that is not mirrored has changed.
     pub changed: Option<Changed>,
     /// The character sets can be made on another connection.
@@ -118,6 +121,7 @@ impl SessionView {
             tables_locked: false,
             in_xa: false,
             fate_unknown: false,
+            maybe_open: false,
             changed: None,
             charset_known: true,
             local_schema: false,

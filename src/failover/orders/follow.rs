@@ -48,6 +48,10 @@ pub(super) async fn follow(
     office.report(line).await
 }
 
+/// How often a receiver of MySQL tries to connect, once a second: a day, which was the default before 8.4. With 10, the
+/// default since, one would give up while its source restarts, and nobody would start it again.
+pub(super) const RETRIES: u32 = 86_400;
+
 /// The statement that names the source.
 fn change(office: &Office<'_>, flavor: Flavor, source: ServerId) -> Result<String, Failure> {
     let refused = |why: &str| Failure::Refused(why.to_owned());
@@ -73,6 +77,9 @@ fn change(office: &Office<'_>, flavor: Flavor, source: ServerId) -> Result<Strin
         "{name}_HOST = {host}, {name}_PORT = {port}, {name}_USER = {user}, {name}_PASSWORD = {password}, \
          {name}_CONNECT_RETRY = 1"
     );
+    if flavor == Flavor::MySql {
+        statement += &format!(", SOURCE_RETRY_COUNT = {RETRIES}");
+    }
     if let Some(period) = office.settings.heartbeat {
         statement += &format!(", {name}_HEARTBEAT_PERIOD = {}", period.as_secs_f64());
     }

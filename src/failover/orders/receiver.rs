@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::carry_out::{NOT_A_REPLICA, Office, replica, wait};
+use super::follow::RETRIES;
 use crate::election::{Done, Failure, Receiver};
 use crate::failover::answers;
 use crate::failover::line::Line;
@@ -67,7 +68,8 @@ pub(in crate::failover) async fn set_heartbeat(line: &mut Line, period: Duration
         Flavor::MySql => [
             "STOP REPLICA IO_THREAD".to_owned(),
             format!(
-                "CHANGE REPLICATION SOURCE TO SOURCE_HEARTBEAT_PERIOD = {seconds}, SOURCE_CONNECT_RETRY = 1"
+                "CHANGE REPLICATION SOURCE TO SOURCE_HEARTBEAT_PERIOD = {seconds}, SOURCE_CONNECT_RETRY = 1, \
+                 SOURCE_RETRY_COUNT = {RETRIES}"
             ),
             "START REPLICA IO_THREAD".to_owned(),
         ],

@@ -1,0 +1,57 @@
+//! The primary that a login is judged by: one that is being replaced is not asked, and the next one is waited for.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::context::{Context, Shared};
+use crate::backend::NO_SERVER;
+use crate::runtime::clock;
+use crate::topology::{Facts, Health, ServerId, Topology, Trouble};
+use crate::wire::err::ErrPacket;
+
+/// The servers, when there is a primary that is not being replaced, or there was none for too long.
+pub(super) async fn settled(context: &Context, until: Instant) -> Arc<Topology> {
+    let shared = &context.shared;
+    let (mut published, mut changes) = (shared.topology.clone(), shared.gate.changes());
+    let waits = |topology: &Topology| {
+        let ails = topology.primary().is_none_or(|primary| {
+            matches!(
+                primary.health,
+                Health::Down(_) | Health::Suspect(Trouble::Lost | Trouble::Refused | Trouble::Silent)
+            )
+        });
+        // One that has just become the primary is asked for what a greeting needs.
+        ails || topology.facts.is_none()
+    };
+    let settled = async {
+        while shared.gate.is_active()
+            && (waits(&published.borrow_and_update()) || *changes.borrow_and_update())
+        {
+            tokio::select! {
+                _ = published.changed() => {}
+                _ = changes.changed() => {}
+            }
+        }
+    };
+    let _ = clock::within(until.saturating_duration_since(clock::now()), settled).await;
+    context.topology()
+}
+
+/// How long a login waits for a primary. The client has a limit of its own, of which the login itself needs some.
+pub(super) fn time_to_settle(shared: &Shared) -> Duration {
+    let limits = shared.limits();
+    limits.hold.min(limits.login_timeout / 2)
+}
+
+/// The primary, and what is known of it.
+pub(super) fn reign(topology: &Topology) -> Result<(Arc<Facts>, ServerId), ErrPacket> {
+    match (&topology.facts, &topology.primary) {
+        (Some(facts), Ok(primary)) => Ok((Arc::clone(facts), *primary)),
+        (_, Err(why)) => Err(no_primary(&why.to_string())),
+        (None, Ok(_)) => Err(no_primary("it has not been asked yet")),
+    }
+}
+
+fn no_primary(why: &str) -> ErrPacket {
+    ErrPacket::own(NO_SERVER, b"HY000", &format!("no connection to the primary: {why}"))
+}
