@@ -33,14 +33,15 @@ impl Company {
         primary.sql("CREATE TABLE app.notes (id INT PRIMARY KEY)").await.unwrap();
         cluster.wait_caught_up(PATIENCE).await.unwrap();
         let servers = named(&cluster);
-        let headgate = before(&cluster, &servers, arguments);
+        let headgate = Headgate::start(binary(), &servers, &options(&cluster, arguments)).unwrap();
         Self { cluster, headgate, servers }
     }
 
-    /// Ends Headgate, and starts it again with the state of the one before.
+    /// Ends Headgate, and starts it again with the state of the one before. It may have nobody to let in.
     pub(crate) fn start_again(&mut self, arguments: &[&str]) {
         self.headgate.kill();
-        self.headgate = before(&self.cluster, &self.servers, arguments);
+        let options = options(&self.cluster, arguments);
+        self.headgate = Headgate::launch(binary(), &self.servers, &options).unwrap();
     }
 
     pub(crate) async fn wait_for(&self, what: &str, so: impl AsyncFn() -> bool) {
@@ -70,8 +71,7 @@ impl Company {
     }
 }
 
-/// A Headgate before these servers of a cluster.
-fn before(cluster: &Cluster, servers: &[SocketAddr], arguments: &[&str]) -> Headgate {
+fn options(cluster: &Cluster, arguments: &[&str]) -> HeadgateOptions {
     let state = cluster.folder().join("headgate-state");
     let mut options = HeadgateOptions { state: Some(state), ..HeadgateOptions::default() }.failover();
     let own =
@@ -79,5 +79,5 @@ fn before(cluster: &Cluster, servers: &[SocketAddr], arguments: &[&str]) -> Head
     for argument in own.iter().chain(arguments) {
         options = options.argument(argument);
     }
-    Headgate::start(binary(), servers, &options).unwrap()
+    options
 }

@@ -4,7 +4,7 @@ use headgate::lab::{Account, Cluster, DATABASE, Flavor, Node};
 
 use crate::client::Options;
 use crate::company::Company;
-use crate::stage::{ask_console, follows, run};
+use crate::stage::{ask_console, follows, run, value};
 
 /// One address is enough for a failover as well.
 async fn found_ones_are_promoted(flavor: Flavor) {
@@ -32,6 +32,61 @@ async fn found_ones_are_promoted(flavor: Flavor) {
             follows(other, new).await && follows(primary, new).await
         })
         .await;
+}
+
+/// A server that was found is the primary and dies; Headgate starts again while only the one that people have named is up,
+/// and writable, as many servers start. Nobody is to write there.
+async fn a_found_primary_is_remembered(flavor: Flavor) {
+    let mut company = Company::start(flavor, |cluster| vec![cluster.primary().address()], &[]).await;
+    company
+        .wait_for("all take part", async || {
+            company.ask("SELECT silence_ms, phase FROM failover").await == ["3000: Healthy"]
+                && company.ask("SELECT COUNT(*) FROM servers WHERE role = 'replica'").await == ["2"]
+        })
+        .await;
+    let new = &company.cluster.replicas()[0];
+    let switchover = format!("SWITCHOVER TO '{}'", new.address());
+    let told = company.ask(&switchover).await;
+    assert!(told.iter().any(|line| line.contains("is the primary")), "{told:#?}\n{}", company.headgate.log());
+    company.headgate.kill();
+    for node in company.cluster.nodes() {
+        node.kill();
+    }
+    let old = company.cluster.primary();
+    old.start().await.unwrap();
+    let stop_following = match flavor {
+        Flavor::MySql => ["STOP REPLICA", "RESET REPLICA ALL", "SET GLOBAL read_only = 0"],
+        Flavor::MariaDb => ["STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL read_only = 0"],
+    };
+    for statement in stop_following {
+        old.sql(statement).await.unwrap();
+    }
+    company.start_again(&["--set=failover.hold=2s"]);
+    let Account { user, password } = company.cluster.accounts().app;
+    let client = Options::new(company.headgate.address(), user, password).schema(DATABASE).tls(false);
+    let refused = match client.login().await {
+        Ok(Ok(mut client)) => run(&mut client, "INSERT INTO notes VALUES (1)").await.is_err(),
+        _ => true,
+    };
+    assert!(refused, "a client wrote to the old primary\n{}", company.headgate.log());
+    company.cluster.replicas()[0].start().await.unwrap();
+    company.wait_for_primary(&company.cluster.replicas()[0]).await;
+    let mut client = client.login().await.unwrap().unwrap();
+    run(&mut client, "INSERT INTO notes VALUES (2)").await.unwrap();
+    assert_eq!(
+        value(company.cluster.primary(), "SELECT COUNT(*) FROM app.notes").await.as_deref(),
+        Some("0")
+    );
+}
+
+#[tokio::test]
+async fn mysql_found_is_remembered() {
+    a_found_primary_is_remembered(Flavor::MySql).await;
+}
+
+#[tokio::test]
+async fn mariadb_found_is_remembered() {
+    a_found_primary_is_remembered(Flavor::MariaDb).await;
 }
 
 #[tokio::test]
