@@ -317,6 +317,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_never_prepared_is_not_another_statement() {
+        let state = state();
+        let mut statements = Statements::default();
+        statements.add(3, prepared(&state, b"SELECT ?"));
+        assert_eq!((statements.resolve(LAST), statements.means_refused(LAST)), (3, false));
+        statements.refuse_last();
+        assert!(statements.means_refused(LAST) && !statements.means_refused(3));
+        statements.add(4, prepared(&state, b"SELECT ? + 1"));
+        assert_eq!((statements.resolve(LAST), statements.means_refused(LAST)), (4, false));
+    }
+
+    #[test]
     fn a_statement_is_bound_to_what_its_session_was() {
         let check = |change: Change<'_>, expected| {
             let mut state = state();

@@ -381,7 +381,7 @@ const fn refuses_set(error: u16) -> bool {
 mod tests {
     use super::super::view::Isolation;
     use super::*;
-    use crate::sql::{Class, Dialect, Name, TransactionKind, Unclear};
+    use crate::sql::{Class, Dialect, Name, Then, TransactionKind, Unclear};
     use crate::topology::ServerId;
     use crate::wire::session_track::Change;
 
@@ -453,6 +453,38 @@ mod tests {
         state.observe(Change::StateChanged);
         state.reset(StatusFlags::AUTOCOMMIT, 2, Instant::now());
         assert_eq!(state.view().changed, None);
+    }
+
+    /// A server's own 1213 ends the transaction and says nothing of flags: what follows may be committed by itself.
+    #[test]
+    fn an_error_in_a_transaction_leaves_open_whether_it_is() {
+        let (now, open) = (Instant::now(), StatusFlags(StatusFlags::AUTOCOMMIT.0 | 1));
+        let mut state = fresh(255);
+        state.begin(&Class::Data);
+        state.settle(end(open, Source::Primary, Touched::Wrote, now));
+        assert!(state.view().in_transaction && !state.view().maybe_open);
+        state.begin(&Class::Data);
+        let failed = End { error: Some(1213), ..end(StatusFlags(0), Source::Primary, Touched::Wrote, now) };
+        state.settle(failed);
+        let view = state.view();
+        assert!(view.in_transaction && view.maybe_open && !view.fate_unknown);
+        state.begin(&Class::Data);
+        state.settle(end(StatusFlags::AUTOCOMMIT, Source::Primary, Touched::Wrote, now));
+        assert!(!state.view().in_transaction && !state.view().maybe_open);
+    }
+
+    #[test]
+    fn a_text_of_several_that_fails_may_have_committed() {
+        let (now, open) = (Instant::now(), StatusFlags(StatusFlags::AUTOCOMMIT.0 | 1));
+        let commit = Class::Transaction(TransactionKind::Commit(Then::Nothing));
+        for error in [1146, PARSE_ERROR] {
+            let mut state = fresh(255);
+            state.begin(&Class::Data);
+            state.settle(end(open, Source::Primary, Touched::Wrote, now));
+            state.begin(&Class::Several([Class::Data, commit.clone(), Class::PlainRead].into()));
+            state.settle(End { error: Some(error), ..end(open, Source::Primary, Touched::Wrote, now) });
+            assert!(state.view().fate_unknown, "{error}");
+        }
     }
 
     #[test]
