@@ -162,7 +162,8 @@ async fn rows(stage: &Stage) {
 /// All pairs of one run, while replicas are broken and mended.
 async fn run_level(stage: &Stage, level: Level, pairs_in_all: u64, seed: u64) {
     rows(stage).await;
-    let headgate = stage.headgate(&[&level.argument()]).await;
+    // Replicas that fall so often are soon believed no more, and nobody would read from them.
+    let headgate = stage.headgate(&[&level.argument(), "--set=health.steady_for=20ms"]).await;
     let client = stage.through(&headgate);
     let tally = Arc::new(Tally::default());
     let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
