@@ -40,7 +40,9 @@ async fn start(flavor: Flavor) -> Cluster {
         .max_connections(400)
         // Nobody pulls the plug.
         .server_option("sync_binlog=0")
-        .server_option("innodb_flush_log_at_trx_commit=0")
+        // Processes are killed all the same, and must find what they knew of their relay logs.
+        .server_option("innodb_flush_log_at_trx_commit=2")
+        .server_option("relay_log_recovery=ON")
         .server_option("innodb_doublewrite=OFF");
     builder.start().await.unwrap()
 }
