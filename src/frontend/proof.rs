@@ -8,7 +8,7 @@ use super::patience::Patience;
 use crate::auth::Secret;
 use crate::backend::{BackendError, Connection, Credentials, Purpose};
 use crate::pooling::Mode;
-use crate::topology::{Flavor, Trouble};
+use crate::topology::Flavor;
 use crate::wire::login_request::LoginRequest;
 
 impl Candidate<'_> {
@@ -30,8 +30,7 @@ impl Candidate<'_> {
         let shared = &self.context.shared;
         let Err(error) = proven else { return false };
         let trouble = error.trouble();
-        let lost =
-            matches!(trouble, Trouble::Refused | Trouble::Unreachable | Trouble::Lost | Trouble::Silent);
+        let lost = trouble.is_loss();
         if lost {
             shared.troubles.report(self.primary, trouble);
         }

@@ -17,7 +17,7 @@ use crate::backend::{BackendError, Purpose, SERVER_LOST};
 use crate::runtime::clock;
 use crate::session::{Behind, Here, Hold};
 use crate::sql::{self, Class, Statement, TransactionKind};
-use crate::topology::{Health, NoPrimary, ServerId, Trouble};
+use crate::topology::{NoPrimary, ServerId, Trouble};
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::{HEADER, Header};
 use crate::wire::reply::Tracker;
@@ -229,15 +229,7 @@ impl Session {
         loop {
             let topology = Arc::clone(&self.lookout.borrow_and_update());
             // One that is merely late or full has ended this connection for a reason of its own.
-            let ails = topology.server(id).is_none_or(|server| {
-                matches!(
-                    server.health,
-                    Health::Down(_)
-                        | Health::Suspect(
-                            Trouble::Refused | Trouble::Unreachable | Trouble::Lost | Trouble::Silent
-                        )
-                )
-            });
+            let ails = topology.server(id).is_none_or(|server| server.health.may_be_lost());
             if gate.is_held() || topology.primary != Ok(id) || ails {
                 return true;
             }

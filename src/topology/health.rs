@@ -66,6 +66,12 @@ impl Trouble {
         }
     }
 
+    /// Whether it may mean that the server is lost, and not that it has no room, or a reason of its own.
+    #[must_use]
+    pub const fn is_loss(self) -> bool {
+        matches!(self, Self::Refused | Self::Unreachable | Self::Lost | Self::Silent)
+    }
+
     /// Whether it shows at once that nobody is served there.
     const fn is_conclusive(self) -> bool {
         matches!(self, Self::Refused | Self::LoginRefused)
@@ -113,6 +119,16 @@ impl Health {
             Self::Up => "up",
             Self::Suspect(_) => "suspect",
             Self::Down(_) => "down",
+        }
+    }
+
+    /// Whether the server is down, or may be lost.
+    #[must_use]
+    pub const fn may_be_lost(self) -> bool {
+        match self {
+            Self::Up => false,
+            Self::Suspect(trouble) => trouble.is_loss(),
+            Self::Down(_) => true,
         }
     }
 
