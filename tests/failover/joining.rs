@@ -52,7 +52,7 @@ async fn a_found_primary_is_remembered(flavor: Flavor) {
     for node in company.cluster.nodes() {
         node.kill();
     }
-    let old = company.cluster.primary();
+    let old = &company.cluster.nodes()[0];
     old.start().await.unwrap();
     let stop_following = match flavor {
         Flavor::MySql => ["STOP REPLICA", "RESET REPLICA ALL", "SET GLOBAL read_only = 0"],
@@ -73,8 +73,9 @@ async fn a_found_primary_is_remembered(flavor: Flavor) {
     company.wait_for_primary(&company.cluster.replicas()[0]).await;
     let mut client = client.login().await.unwrap().unwrap();
     run(&mut client, "INSERT INTO notes VALUES (2)").await.unwrap();
+    // The second row may be there already: the old primary comes back as a replica.
     assert_eq!(
-        value(company.cluster.primary(), "SELECT COUNT(*) FROM app.notes").await.as_deref(),
+        value(company.cluster.primary(), "SELECT COUNT(*) FROM app.notes WHERE id = 1").await.as_deref(),
         Some("0")
     );
 }
