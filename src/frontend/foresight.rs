@@ -27,11 +27,7 @@ impl Session {
         traces.sets_insert_id |= told_call;
         let said = text.map_or_else(Said::default, |text| self.said(text, traces));
         let stored_code = self.may_reach_stored_code(statement, text);
-        let unclear =
-            matches!(statement.class, Class::Other(_) | Class::Calls | Class::Bond(Bond::Executes(_)))
-                && !statement.looks_back;
-        let wants_insert_id =
-            traces.insert_id || stored_code || unclear || self.code_asks_insert_id(statement);
+        let wants_insert_id = traces.insert_id || self.may_run_what_asks_insert_id(statement, text);
         self.receive_before_lease().await?;
         if let Err(error) = self.lease().await {
             return Ok(Err(error));
@@ -93,29 +89,41 @@ impl Session {
         }
     }
 
+    /// Whether a statement, or stored code that it may run, could ask for LAST_INSERT_ID() without naming it.
+    pub(super) fn may_run_what_asks_insert_id(&self, statement: &Statement, text: Option<&[u8]>) -> bool {
+        let unclear = match statement.class {
+            // GET DIAGNOSTICS.
+            Class::Other(Unclear::Effects) => !statement.looks_back,
+            Class::Other(_) | Class::Calls | Class::Bond(Bond::Executes(_)) => true,
+            _ => false,
+        };
+        unclear || self.may_reach_stored_code(statement, text) || self.code_asks_insert_id(statement, text)
+    }
+
     /// Whether stored code that a statement may run could ask for LAST_INSERT_ID().
-    fn code_asks_insert_id(&self, statement: &Statement) -> bool {
-        let runs = matches!(
-            statement.class,
-            Class::Data | Class::PlainRead | Class::PrimaryRead(_) | Class::Inspect | Class::Several(_)
-        );
+    fn code_asks_insert_id(&self, statement: &Statement, text: Option<&[u8]>) -> bool {
         let asks = |facts: &Facts| facts.traps.as_ref().is_none_or(|traps| traps.asks_insert_id());
-        runs && self.login.state.insert_id() != 0 && self.topology.facts.as_deref().is_some_and(asks)
+        !matches!(statement.class, Class::Ddl | Class::Bond(_))
+            && self.login.state.insert_id() != 0
+            && self.topology.facts.as_deref().is_some_and(asks)
+            && self.may_run_stored_code(statement, text)
+    }
+
+    /// Whether a statement may run a trigger, or a function in a view. Functions that its own text calls are told by its class.
+    fn may_run_stored_code(&self, statement: &Statement, text: Option<&[u8]>) -> bool {
+        let mode = self.lex_mode();
+        match statement.class {
+            Class::Data | Class::PlainRead | Class::Several(_) | Class::Ddl | Class::Bond(_) => true,
+            Class::PrimaryRead(_) => text.is_none_or(|text| sql::may_name_tables(text, mode)),
+            Class::Inspect => !statement.only_looks_back,
+            _ => false,
+        }
     }
 
     /// Whether a statement may run stored code that leaves something behind which servers do not report.
     fn may_reach_stored_code(&self, statement: &Statement, text: Option<&[u8]>) -> bool {
         let class = &statement.class;
-        let runs = matches!(
-            class,
-            Class::Data
-                | Class::PlainRead
-                | Class::PrimaryRead(_)
-                | Class::Inspect
-                | Class::Several(_)
-                | Class::Ddl
-                | Class::Bond(_)
-        );
+        let runs = self.may_run_stored_code(statement, text);
         // Whose text stands elsewhere.
         let text = text.filter(|_| !matches!(class, Class::Bond(Bond::Executes(_))));
         let Some(facts) = self.topology.facts.as_deref().filter(|_| runs) else { return false };

@@ -152,13 +152,20 @@ impl Session {
 
     fn asks(&self, statement: &Statement, header: Header) -> Asks {
         let Some(text) = self.text(header) else {
-            return Asks { row_count: true, found_rows: true, diagnostics: true, ..Asks::default() };
+            return Asks {
+                row_count: true,
+                found_rows: true,
+                diagnostics: true,
+                insert_id: true,
+                ..Asks::default()
+            };
         };
         let mode = self.lex_mode();
-        let mut asks = Asks::default();
+        let insert_id =
+            sql::traces(text, mode).insert_id || self.may_run_what_asks_insert_id(statement, Some(text));
+        let mut asks = Asks { insert_id, ..Asks::default() };
         // What stands behind a semicolon asks about what stands before it.
         for token in Lexer::new(text, mode).take_while(|token| !token.is_symbol(b';')) {
-            asks.insert_id |= token.is_word(b"LAST_INSERT_ID") || token.is_word(b"IDENTITY");
             asks.last_gtid |= token.is_word(b"LAST_GTID");
             asks.row_count |= token.is_word(b"ROW_COUNT");
             asks.found_rows |= token.is_word(b"FOUND_ROWS");

@@ -1,8 +1,10 @@
 //! Sessions that share one connection to the primary: what one of them does to it, the next must not feel.
 
-use headgate::lab::Flavor;
+use std::time::Duration;
 
+use headgate::lab::Flavor;
 use headgate::wire::capabilities::Capabilities;
+use tokio::time::sleep;
 
 use crate::client::{Connection, Options, PLAIN_CLIENT, Param, Shape};
 use crate::headgate::Headgate;
@@ -254,6 +256,44 @@ async fn found_rows_are_its_own(flavor: Flavor) {
     scene.end().await;
 }
 
+/// ROW_COUNT() is asked for in a transaction, while code that asks for LAST_INSERT_ID() has just been found, so that
+/// statements are given the session's own first: that would leave another ROW_COUNT() behind.
+async fn row_counts_are_its_own(flavor: Flavor) {
+    let scene = Scene::begin(flavor, "counts").await;
+    let schema = scene.schema.clone();
+    let mut admin = root(cluster(flavor).await).connect().await.unwrap();
+    ok(&mut admin, &format!("CREATE TABLE {schema}.t (id INT AUTO_INCREMENT PRIMARY KEY, a INT)")).await;
+    let (mut one, mut other) = (scene.session().await, scene.session().await);
+    let function =
+        format!("CREATE FUNCTION {schema}.last_id() RETURNS BIGINT READS SQL DATA RETURN LAST_INSERT_ID()");
+    for (asks, answer) in [
+        ("SELECT ROW_COUNT(), @nothing", "\"2\", NULL"),
+        ("SELECT ROW_COUNT(), LAST_INSERT_ID()", "\"2\", \"1\""),
+        ("SELECT ROW_COUNT(), (SELECT MIN(id) FROM t)", "\"2\", \"1\""),
+        ("SHOW COUNT(*) WARNINGS", "\"0\""),
+        ("SELECT ROW_COUNT(), last_id()", "\"2\", \"1\""),
+    ] {
+        ok(&mut admin, &format!("DROP FUNCTION IF EXISTS {schema}.last_id")).await;
+        sleep(FACTS_READ).await;
+        ok(&mut one, "TRUNCATE TABLE t").await;
+        ok(&mut one, "INSERT INTO t (a) VALUES (1), (1)").await;
+        ok(&mut other, PING).await;
+        ok(&mut one, "BEGIN").await;
+        ok(&mut one, "UPDATE t SET a = a + 1").await;
+        ok(&mut admin, &function).await;
+        sleep(FACTS_READ).await;
+        assert_eq!(ok(&mut one, asks).await, answer, "{asks}");
+        ok(&mut one, "COMMIT").await;
+    }
+    for session in [one, other, admin] {
+        session.quit().await.unwrap();
+    }
+    scene.end().await;
+}
+
+/// Long enough for Headgate to read again what is defined.
+const FACTS_READ: Duration = Duration::from_millis(1_500);
+
 /// Who has an expired password gets in, and can set a new one.
 async fn expired_passwords_can_be_changed(flavor: Flavor) {
     let scene = Scene::begin(flavor, "expired").await;
@@ -377,6 +417,7 @@ on!(MySql on_mysql:
     triggers_that_fail_leak_nothing
     dropped_schemas_leave_sessions
     found_rows_are_its_own
+    row_counts_are_its_own
     expired_passwords_can_be_changed
 );
 
@@ -391,5 +432,6 @@ on!(MariaDb on_mariadb:
     triggers_that_fail_leak_nothing
     dropped_schemas_leave_sessions
     found_rows_are_its_own
+    row_counts_are_its_own
     expired_passwords_can_be_changed
 );
