@@ -69,6 +69,9 @@ async fn switch_over(stage: &Stage, from: &Node) {
     let to = stage.cluster.nodes().iter().find(|node| node.name() != from.name()).unwrap();
     let told = stage.console(&format!("SWITCHOVER TO '{}'", to.address())).await;
     let told = texts(&told.unwrap_or_else(|error| panic!("{error}\n{}", stage.headgate.log())));
+    if std::env::var_os("HEADGATE_SHOW").is_some() {
+        eprintln!("{}", told.join("\n"));
+    }
     let done = told.iter().any(|line| line.contains("is the primary"));
     assert!(done, "{told:#?}\n{}", stage.headgate.log());
 }

@@ -1,4 +1,7 @@
 //! Rounds of every kind of failure, at random moments, under 32 customers.
+//!
+//! `HEADGATE_ROUNDS=50` runs so many of each kind, `HEADGATE_FAULTS=SwitchedOver` that kind alone, and `HEADGATE_SHOW=1`
+//! prints what Headgate says of a switchover.
 
 use std::time::Duration;
 
@@ -84,11 +87,13 @@ impl Scene {
 async fn check(flavor: Flavor) {
     let short = std::env::var_os("HEADGATE_ROUNDS").is_none();
     let faults = if short { &ALL[..2] } else { &ALL[..] };
+    let wanted = std::env::var("HEADGATE_FAULTS").unwrap_or_default();
+    let faults = faults.iter().filter(|fault| format!("{fault:?}").contains(&wanted));
     let mut moments = Moments::seeded();
     let mut report = Report::default();
     let mut scene = Scene::open(flavor).await;
     for round in 0..rounds() {
-        for fault in faults {
+        for fault in faults.clone() {
             let kept_out = scene.round(*fault, moments.next(), &mut report).await;
             eprintln!("{flavor:?} {fault:?}: round {} done", round + 1);
             if kept_out {
