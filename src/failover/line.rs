@@ -22,6 +22,9 @@ const INSTANCE: &[u8] = b"_headgate_instance";
 /// Longer than any reply to an order.
 const LONGEST_REPLY: usize = 64 * 1024;
 
+/// Statements in one packet. Their replies fit into [`LONGEST_REPLY`].
+const MOST_AT_ONCE: usize = 500;
+
 /// A connection in the name of the control account.
 pub(super) async fn open(
     target: &Target,
@@ -104,6 +107,25 @@ impl Line {
         }
     }
 
+    /// Runs many statements that return no rows, in as few round trips as can be; those that fail with one of these errors
+    /// are passed over.
+    pub(super) async fn ask_all(&mut self, statements: &[String], fine: &[u16]) -> Result<(), Failure> {
+        let mut rest = statements;
+        while !rest.is_empty() {
+            let some = rest.get(..MOST_AT_ONCE).unwrap_or(rest);
+            let left = self.left()?;
+            let reply = self.connection.raw(&some.join("; "), LONGEST_REPLY, left).await.map_err(failure)?;
+            // The first error ends it: what stands behind has not been run.
+            let done = match outcome(&reply.unwrap_or_default()) {
+                (done, Some(error)) if fine.contains(&error.code) => done + 1,
+                (_, Some(error)) => return Err(Failure::Refused(error.to_string())),
+                (_, None) => some.len(),
+            };
+            rest = rest.get(done..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
     /// Has the server run a statement, unless the deadline has passed there when it comes to it: a connection that hangs
     /// may deliver it long after it was given up.
     ///
@@ -125,7 +147,7 @@ impl Line {
             Flavor::MariaDb => format!("EXECUTE IMMEDIATE {chosen}"),
         };
         let reply = self.connection.raw(&sql, LONGEST_REPLY, left).await.map_err(failure)?;
-        match error_in(&reply.unwrap_or_default()) {
+        match outcome(&reply.unwrap_or_default()).1 {
             Some(error) if !fine.contains(&error.code) => Err(Failure::Refused(error.to_string())),
             _ if clock::now() >= self.until => Err(Failure::TimedOut),
             _ => Ok(()),
@@ -163,15 +185,17 @@ pub(super) fn failure(error: BackendError) -> Failure {
     }
 }
 
-/// The error in the reply to statements without rows.
-fn error_in(mut reply: &[u8]) -> Option<ErrPacket> {
+/// How many statements without rows went well, and the error of the one behind them.
+fn outcome(mut reply: &[u8]) -> (usize, Option<ErrPacket>) {
+    let mut done = 0;
     while let Ok(Some((header, payload))) = split_packet(reply, LONGEST_REPLY) {
         if payload.first() == Some(&ERR) {
-            return ErrPacket::parse(payload).ok();
+            return (done, ErrPacket::parse(payload).ok());
         }
+        done += 1;
         reply = reply.get(HEADER + header.len..).unwrap_or_default();
     }
-    None
+    (done, None)
 }
 
 #[cfg(test)]
@@ -184,8 +208,8 @@ mod tests {
         let error = ErrPacket { code: 1205, state: *b"HY000", message: b"Lock wait timeout".to_vec() };
         let mut reply = Vec::new();
         put_packet(&mut reply, &mut 1, &[0, 0, 0, 2, 0, 0, 0]);
-        assert_eq!(error_in(&reply), None);
+        assert_eq!(outcome(&reply), (1, None));
         put_packet(&mut reply, &mut 2, &error.payload());
-        assert_eq!(error_in(&reply), Some(error));
+        assert_eq!(outcome(&reply), (1, Some(error)));
     }
 }

@@ -49,10 +49,9 @@ pub(super) async fn fence(office: &Office<'_>, line: &mut Line) -> Result<Done, 
 async fn send_away(office: &Office<'_>, line: &mut Line) -> Result<(), Failure> {
     let spared = [office.settings.control.user.as_str()];
     let all = line.ask(PROCESSES).await?;
-    for process in processes(&all, &spared) {
-        line.ask_unless(&format!("KILL {}", process.id), CANNOT_BE_ENDED).await?;
-    }
-    Ok(())
+    let kills: Vec<String> =
+        processes(&all, &spared).iter().map(|process| format!("KILL {}", process.id)).collect();
+    line.ask_all(&kills, CANNOT_BE_ENDED).await
 }
 
 /// Makes a server writable, and reads that back.
