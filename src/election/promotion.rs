@@ -73,13 +73,13 @@ impl Machine {
         let planned = matches!(self.kind(), Some(Kind::Switchover(_)));
         let restored = self.pursue(now, Goal::SemiSync, || Action::RestoreSemiSync { primary: source });
         let within = self.roster.get(source).and_then(|known| Some(known.report.as_ref()?.executed.clone()));
-        let (mut open, mut one_follows) = (false, false);
+        let mut open = false;
         for replica in self.repointable(source, planned) {
             let follow = || Action::Follow { replica, source, within: within.clone(), accept: None };
-            let progress = self.pursue(now, Goal::Follow(replica), follow);
-            open |= progress.is_open();
-            one_follows |= progress.is_done();
+            open |= self.pursue(now, Goal::Follow(replica), follow).is_open();
         }
+        let follows = |(server, _)| self.orders.progress(Goal::Follow(server)) == Some(&Progress::Done);
+        let one_follows = self.roster.others(Some(source)).any(follows);
         let waits = restored.is_open() || (open && !one_follows);
         if waits && !self.is_late(now) {
             return false;

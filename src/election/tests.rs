@@ -218,6 +218,31 @@ fn a_failover_goes_step_by_step() {
     assert_eq!(fixture.machine.primary(), Some(ServerId(1)));
 }
 
+/// Clients wait for the first replica that follows, and for nobody else: an old primary may take a second to stop waiting for
+/// acknowledgements.
+#[test]
+fn one_replica_that_follows_is_enough() {
+    let mut fixture = Fixture::healthy();
+    let wish = Event::Operator(Operator::Switchover { to: ServerId(1) });
+    let mut commands = fixture.machine.step(fixture.now, wish);
+    let mut done = Vec::new();
+    while !commands.is_empty() {
+        let command = commands.remove(0);
+        if !matches!(command.action, Action::Follow { replica: ServerId(0), .. }) {
+            commands.extend(fixture.answer(&command, obedient(&command.action)));
+        }
+        done.push(command.action);
+    }
+    let followed = |server| {
+        let follows =
+            |action: &Action| matches!(action, Action::Follow { replica, .. } if replica.0 == server);
+        done.iter().any(follows)
+    };
+    assert!(followed(0) && followed(2), "{done:?}");
+    assert!(done.contains(&Action::Publish { primary: ServerId(1) }), "{done:?}");
+    assert_eq!(fixture.machine.phase(), &Phase::Healthy);
+}
+
 /// A receiver that is restarted to see what it gets is stopped first. Should Headgate end then, the next run knows.
 #[test]
 fn what_is_stopped_to_be_restarted_is_saved_first() {
