@@ -152,7 +152,7 @@ impl BackendError {
                 ErrPacket::own(code, &state, &self.to_string())
             }
             // ER_USER_LIMIT_REACHED.
-            Self::Full { shortage: Shortage::User { .. } | Shortage::UserRefused { .. } } => {
+            Self::Full { shortage } if shortage.is_of_user() => {
                 ErrPacket::own(1226, b"42000", &self.to_string())
             }
             // ER_CON_COUNT_ERROR.

@@ -222,7 +222,9 @@ settings! {
             reload: Restart
         }
         /// Most connections of one user to one server, where `clients.users` says no other number; who needs another
-        /// waits. 0: only the server's own limit counts, of which users that wait get equal shares.
+        /// waits. 0: only the server's own limits count, of which users that wait get equal shares. What a server allows
+        /// an account (`max_user_connections`) is asked once a minute where sessions share connections
+        /// (`pool.mode = "transaction"`), and a tenth of it, at least one, is left to others in its name.
         max_connections_per_user: u32 {
             default: 0,
             range: 0..=100_000,

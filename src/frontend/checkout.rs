@@ -127,7 +127,9 @@ impl Session {
         let opened = async {
             let mut connection = Connection::open(&target, credentials, Purpose::Replica).await?;
             let defaults = Variables::of_login(&facts.defaults, ignores_space);
-            connection.level(&defaults, facts.generation, READY_LIMIT).await.map(|()| connection)
+            connection.level(&defaults, facts.generation, READY_LIMIT).await?;
+            context.pool.limits().learn(&self.login.user, &mut connection, READY_LIMIT).await?;
+            Ok::<_, BackendError>(connection)
         };
         let opened = opened.await;
         if let Some(refusal) = opened.as_ref().err().filter(|error| error.is_shortage()) {

@@ -139,6 +139,9 @@ impl Session {
         }
         (self.login.primary.pool, self.login.primary.own) = (Some(shelf), own);
         self.begin_anew().await?;
+        if !own && let Some(connection) = self.login.primary.held.as_mut() {
+            self.context.pool.limits().learn(&self.login.user, connection, LIMIT).await?;
+        }
         self.give_back(true).await
     }
 
@@ -296,7 +299,10 @@ impl Session {
             },
         };
         let mut connection = match self.open_primary().await {
-            Ok(connection) => connection,
+            Ok(mut connection) => {
+                self.context.pool.limits().learn(&self.login.user, &mut connection, LIMIT).await?;
+                connection
+            }
             Err(refusal) if refusal.is_shortage() => {
                 place.refused(&refusal);
                 return Ok(Err(refusal));

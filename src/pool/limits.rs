@@ -1,6 +1,7 @@
 //! How many connections a server may have from this process, over all workers.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use parking_lot::Mutex;
 use super::places::{Offer, Place, Places, Turn};
 use crate::backend::{BackendError, Connection};
 use crate::pooling::{Claim, Readiness, Shortage};
+use crate::runtime::clock;
 use crate::telemetry;
 use crate::topology::ServerId;
 
@@ -47,6 +49,9 @@ impl Default for Limits {
         }
     }
 }
+
+/// What holds for the account: its own limit, or else the one for all (sys_vars.cc, `Sys_var_max_user_conn`).
+const MAX_USER_CONNECTIONS: &str = "SELECT @@max_user_connections AS most";
 
 /// The places at every server, shared by all workers.
 #[derive(Debug)]
@@ -231,6 +236,33 @@ impl ServerLimits {
         self.servers.load().get(&id).map_or(0, |server| server.places.open())
     }
 
+    /// Asks the server how many connections the user of one may have, unless that was asked lately.
+    ///
+    /// # Errors
+    /// The connection is of no further use.
+    pub async fn learn(
+        &self,
+        user: &[u8],
+        connection: &mut Connection,
+        within: Duration,
+    ) -> Result<(), BackendError> {
+        let Ok(server) = self.server(connection.server()) else { return Ok(()) };
+        if !server.places.is_to_ask(user, clock::now()) {
+            return Ok(());
+        }
+        match connection.query(MAX_USER_CONNECTIONS, within).await {
+            Ok(answer) => {
+                let most =
+                    answer.value("most").and_then(|most| most.parse().ok()).and_then(NonZeroUsize::new);
+                server.places.told(user, most);
+                Ok(())
+            }
+            // Where its password has expired, for one. Then its refusals will tell.
+            Err(BackendError::Refused { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Counts a connection that could not be opened.
     pub fn failed(&self, id: ServerId) {
         if let Some(server) = self.servers.load().get(&id) {
@@ -338,7 +370,7 @@ mod tests {
     async fn a_user_waits_for_its_own_limit_alone() {
         let limits = limits(3, 8);
         let id = ServerId(1);
-        let one = Claim { most: std::num::NonZeroUsize::new(1), ..APP };
+        let one = Claim { most: NonZeroUsize::new(1), ..APP };
         let held = limits.place_now(id, one).unwrap();
         let turn = limits.queue(id, one, None).unwrap();
         assert!(limits.place_now(id, Claim { user: b"other", most: None }).is_ok());

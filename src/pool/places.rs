@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -144,6 +145,18 @@ impl Places {
         let mut line = self.line.lock();
         line.allowance.server = max_connections.or(line.allowance.server);
         line.apply(now);
+        self.hand_out(line);
+    }
+
+    /// Whether the server is to be asked how many connections a user may have. Whoever is told so asks.
+    pub(super) fn is_to_ask(&self, user: &[u8], now: Instant) -> bool {
+        self.line.lock().ledger.is_to_ask(user, now)
+    }
+
+    /// How many connections the server allows a user.
+    pub(super) fn told(self: &Arc<Self>, user: &[u8], most: Option<NonZeroUsize>) {
+        let mut line = self.line.lock();
+        line.ledger.told(user, most);
         self.hand_out(line);
     }
 

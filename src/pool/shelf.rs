@@ -358,10 +358,7 @@ impl Pool {
 
     /// The connection to a server that has been idle for longest, of those whose place would help.
     fn evict(&self, server: ServerId, claim: Claim<'_>, shortage: Shortage) -> Option<Connection> {
-        let helps = |key: &Key| match shortage {
-            Shortage::User { .. } | Shortage::UserRefused { .. } => *key.user == *claim.user,
-            Shortage::Server { .. } | Shortage::Refusing { .. } | Shortage::Room { .. } => true,
-        };
+        let helps = |key: &Key| !shortage.is_of_user() || *key.user == *claim.user;
         let shelves = self.shelves.lock();
         let oldest = |shelf: &Arc<Shelf>| shelf.idle.lock().iter().map(|idle| idle.since).min();
         let (_, shelf) = shelves

@@ -1,5 +1,6 @@
 //! How many connections a server is to be asked for.
 
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use crate::topology::fitting;
@@ -7,7 +8,7 @@ use crate::topology::fitting;
 /// After a refusal nothing more is asked for during this time; twice as long after the next one, and so on.
 const HOLD: Duration = Duration::from_millis(500);
 
-/// No longer than this.
+/// No longer than this. Where there is no connection at all, nobody can go on, and the next one is tried after [`HOLD`].
 const LONGEST_HOLD: Duration = Duration::from_secs(8);
 
 /// Then one more is tried each time this has passed.
@@ -39,10 +40,11 @@ impl Squeeze {
     /// A refusal while there were `taken` connections.
     #[must_use]
     pub fn after(before: Option<Self>, taken: usize, now: Instant) -> Self {
+        let longest = if taken == 0 { HOLD } else { LONGEST_HOLD };
         let hold = before.map_or(HOLD, |before| {
             // Those that were refused together are one refusal.
             let is_new = now.saturating_duration_since(before.since) >= before.hold;
-            if is_new { (before.hold * 2).min(LONGEST_HOLD) } else { before.hold }
+            if is_new { (before.hold * 2).min(longest) } else { before.hold }
         });
         Self { since: now, taken, hold }
     }
@@ -56,6 +58,13 @@ impl Squeeze {
         let steps = recovering.as_millis() / STEP.as_millis().max(1) + 1;
         self.taken.saturating_add(usize::try_from(steps).unwrap_or(usize::MAX))
     }
+}
+
+/// How many of the connections that a server allows a user are asked for: others may need one in its name.
+#[must_use]
+pub(super) fn fitting_user(most: NonZeroUsize) -> usize {
+    let most = most.get();
+    most.saturating_sub((most / 10).max(1)).max(1)
 }
 
 impl Allowance {
@@ -140,12 +149,14 @@ mod tests {
         assert_eq!((together.allows(start + ms(509)), together.allows(start + ms(510))), (3, 4));
         let second = Squeeze::after(Some(together), 3, start + ms(600));
         assert_eq!((second.allows(start + ms(1_599)), second.allows(start + ms(1_600))), (3, 4));
-        let mut last = second;
-        for _ in 0..10 {
-            let now = last.since + last.hold;
-            last = Squeeze::after(Some(last), 0, now);
+        for (taken, longest) in [(1, LONGEST_HOLD), (0, HOLD)] {
+            let mut last = second;
+            for _ in 0..10 {
+                let now = last.since + last.hold;
+                last = Squeeze::after(Some(last), taken, now);
+            }
+            assert_eq!(last.hold, longest);
+            assert_eq!(last.allows(last.since + longest), taken + 1, "one more is tried in the end");
         }
-        assert_eq!(last.hold, LONGEST_HOLD);
-        assert_eq!(last.allows(last.since + LONGEST_HOLD), 1, "one is tried in the end, whatever there is");
     }
 }

@@ -9,7 +9,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::allowance::Squeeze;
+use super::allowance::{Squeeze, fitting_user};
+use super::shortage::Shortage;
 
 /// Who has waited for this long is not passed over any more for a connection that another could use as it is.
 const PASSED_OVER: Duration = Duration::from_millis(50);
@@ -20,6 +21,9 @@ const OVERDUE: Duration = Duration::from_secs(1);
 /// What a server has refused a user is forgotten when it might have so many more than it wants.
 const EASED: usize = 8;
 
+/// After so long a server is asked again how many connections a user may have.
+const ASKED_EVERY: Duration = Duration::from_secs(60);
+
 /// Who wants a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim<'a> {
@@ -27,48 +31,6 @@ pub struct Claim<'a> {
     pub user: &'a [u8],
     /// Most places that it may have at one server; nothing where only the server's limit counts.
     pub most: Option<NonZeroUsize>,
-}
-
-/// Which limit leaves no place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Shortage {
-    /// All places at the server are taken.
-    #[error("all {limit} connections to the server are in use (pool.max_connections_per_server)")]
-    Server {
-        /// How many there are.
-        limit: usize,
-    },
-    /// The user has all places that it may have.
-    #[error(
-        "all {limit} connections to the server that its user may have are in use (pool.max_connections_per_user, \
-         clients.users)"
-    )]
-    User {
-        /// How many those are.
-        limit: usize,
-    },
-    /// The server has refused to take more.
-    #[error(
-        "the server takes no more than {limit} connections of Headgate's at the moment (its max_connections)"
-    )]
-    Refusing {
-        /// How many it has taken.
-        limit: usize,
-    },
-    /// The server has refused to take more of the user's.
-    #[error(
-        "the server takes no more than {limit} connections of its user's at the moment (its max_user_connections)"
-    )]
-    UserRefused {
-        /// How many it has taken.
-        limit: usize,
-    },
-    /// Too many wait already.
-    #[error("{limit} clients wait for a connection to the server already (pool.waiting_room)")]
-    Room {
-        /// How many may wait.
-        limit: usize,
-    },
 }
 
 /// Names somebody who waits.
@@ -106,6 +68,9 @@ pub struct Ledger {
 struct Account {
     taken: usize,
     most: Option<NonZeroUsize>,
+    /// `max_user_connections`, and when the server was asked for it.
+    servers: Option<NonZeroUsize>,
+    asked: Option<Instant>,
     /// The server has refused to take more.
     squeeze: Option<Squeeze>,
     /// What that leaves by now.
@@ -133,9 +98,13 @@ struct Rank {
 impl Account {
     fn shortage(&self) -> Option<Shortage> {
         let own = self.most.map(|most| (most.get(), Shortage::User { limit: most.get() }));
-        let servers = self.allowed.map(|limit| (limit, Shortage::UserRefused { limit }));
+        let servers = self.servers.map(|most| {
+            let limit = fitting_user(most);
+            (limit, Shortage::UserServer { limit, server: most.get() })
+        });
+        let refused = self.allowed.map(|limit| (limit, Shortage::UserRefused { limit }));
         let met = |(limit, _): &(usize, Shortage)| self.taken >= *limit;
-        own.filter(met).or_else(|| servers.filter(met)).map(|(_, shortage)| shortage)
+        [own, servers, refused].into_iter().flatten().find(met).map(|(_, shortage)| shortage)
     }
 
     fn first_waited(&self, now: Instant) -> Duration {
@@ -197,6 +166,24 @@ impl Ledger {
             (account.squeeze, account.allowed) = (Some(squeeze), Some(squeeze.allows(now)));
         });
         said
+    }
+
+    /// Whether the server is to be asked how many connections a user may have, which has some. Whoever is told so asks.
+    pub fn is_to_ask(&mut self, user: &[u8], now: Instant) -> bool {
+        let Some(account) = self.users.get_mut(user) else { return false };
+        let lately = |asked: Instant| now.saturating_duration_since(asked) < ASKED_EVERY;
+        let asks = !account.asked.is_some_and(lately);
+        if asks {
+            account.asked = Some(now);
+        }
+        asks
+    }
+
+    /// How many connections the server allows a user; nothing where it has no limit.
+    pub fn told(&mut self, user: &[u8], most: Option<NonZeroUsize>) {
+        let Some((user, _)) = self.users.get_key_value(user) else { return };
+        let user = Arc::clone(user);
+        self.change(&user, |account| account.servers = most);
     }
 
     /// Time has passed: what servers have refused is tried again little by little. `most`: so many connections are no
@@ -444,6 +431,27 @@ mod tests {
         fn waits(&self, user: &str) -> usize {
             self.line.iter().filter(|(_, waiter)| **waiter == *user.as_bytes()).count()
         }
+    }
+
+    #[test]
+    fn what_a_server_allows_a_user_is_not_used_up() {
+        let mut table = Table::new(100, 100, 0);
+        let minute = Duration::from_secs(60);
+        for (most, expected) in [(1, 1), (2, 1), (4, 3), (10, 9), (40, 36)] {
+            let user = format!("user {most}");
+            table.take(&user).unwrap();
+            assert!(table.ledger.is_to_ask(user.as_bytes(), table.start));
+            assert!(!table.ledger.is_to_ask(user.as_bytes(), table.start + minute / 2));
+            table.ledger.told(user.as_bytes(), NonZeroUsize::new(most));
+            let more = (0..).take_while(|_| table.take(&user).is_ok()).count();
+            assert_eq!(more + 1, expected, "{most}");
+            let shortage = Shortage::UserServer { limit: expected, server: most };
+            assert_eq!(table.ledger.shortage(user.as_bytes()), Some(shortage));
+            assert!(table.ledger.is_to_ask(user.as_bytes(), table.start + minute));
+        }
+        table.ledger.told(b"user 1", None);
+        assert_eq!(table.ledger.shortage(b"user 1"), None);
+        assert!(!table.ledger.is_to_ask(b"nobody", table.start));
     }
 
     #[test]

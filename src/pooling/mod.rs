@@ -4,10 +4,12 @@ mod allowance;
 mod fit;
 mod ledger;
 mod refill;
+mod shortage;
 mod users;
 
 pub use allowance::{Allowance, Squeeze};
 pub use fit::{Fit, Setting, choose};
-pub use ledger::{Claim, Ledger, Number, Offered, Shortage};
+pub use ledger::{Claim, Ledger, Number, Offered};
 pub use refill::{Readiness, Refill, Stock};
+pub use shortage::Shortage;
 pub use users::{By, Chosen, Mode, Rule, Users};

@@ -254,6 +254,43 @@ async fn small_servers_refuse_nobody(flavor: Flavor) {
     other.quit().await.unwrap();
 }
 
+/// Of the connections that an account may have at the server, one is left to others in its name, however many clients come.
+async fn an_accounts_limit_is_not_used_up(flavor: Flavor) {
+    let user = account(flavor, "limited").await;
+    let cluster = cluster(flavor).await;
+    let mut admin = root(cluster).connect().await.unwrap();
+    ok(&mut admin, &format!("ALTER USER {user} WITH MAX_USER_CONNECTIONS 4")).await;
+    let headgate = Headgate::start(cluster, &["--pool-mode", "transaction"]).await.unwrap();
+    // The first one finds out; of many that come first of all, some would be refused, and wait.
+    let first = options(headgate.address(), &user).connect().await.unwrap();
+    let mut clients = JoinSet::new();
+    for _ in 0..30 {
+        let options = options(headgate.address(), &user);
+        clients.spawn(async move {
+            let mut session = options.connect().await.unwrap();
+            for _ in 0..20 {
+                ok(&mut session, "BEGIN").await;
+                ok(&mut session, ASK).await;
+                ok(&mut session, "COMMIT").await;
+            }
+            session.quit().await.unwrap();
+        });
+    }
+    let direct = options(cluster.primary().address(), &user);
+    while !clients.is_empty() {
+        direct.connect().await.unwrap().quit().await.unwrap();
+        // What has left is gone from the server's count a moment later.
+        tokio::select! {
+            done = clients.join_next() => done.unwrap().unwrap(),
+            () = sleep(Duration::from_millis(50)) => {}
+        }
+    }
+    assert_eq!(headgate.metric("headgate_server_full_total").await, 0, "{}", headgate.log());
+    first.quit().await.unwrap();
+    headgate.stop().await.unwrap();
+    admin.quit().await.unwrap();
+}
+
 /// What the server refuses past the deadline is told as such.
 async fn refusals_of_servers_are_told_in_the_end(flavor: Flavor) {
     let user = account(flavor, "refused").await;
@@ -281,6 +318,7 @@ on!(MySql on_mysql:
     a_flood_keeps_nobody_else_waiting
     connections_are_kept_ready
     small_servers_refuse_nobody
+    an_accounts_limit_is_not_used_up
     refusals_of_servers_are_told_in_the_end
 );
 
@@ -288,5 +326,6 @@ on!(MariaDb on_mariadb:
     modes_by_user_and_listener
     users_have_limits_of_their_own
     connections_are_kept_ready
+    an_accounts_limit_is_not_used_up
     refusals_of_servers_are_told_in_the_end
 );

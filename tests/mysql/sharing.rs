@@ -217,7 +217,7 @@ async fn triggers_that_fail_leak_nothing(flavor: Flavor) {
         ok(&mut one, "INSERT INTO n VALUES (NULL)").await;
         assert_eq!(error_of(&mut one, "INSERT INTO t VALUES (1), (1)").await, 1062);
         ok(&mut one, then).await;
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        sleep(Duration::from_millis(300)).await;
         if let Some(error) = other.query("SELECT @@sort_buffer_size").await.unwrap().error {
             // The first one keeps its connection: then nothing can leak.
             assert_eq!(error.code, 1040, "{then}");
