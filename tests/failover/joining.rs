@@ -7,8 +7,8 @@ use crate::company::Company;
 use crate::stage::{ask_console, follows, run, value};
 
 /// One address is enough for a failover as well.
-async fn found_ones_are_promoted(flavor: Flavor) {
-    let company = Company::start(flavor, |cluster| vec![cluster.primary().address()], &[]).await;
+async fn found_ones_are_promoted(flavor: Flavor, flags: &[&str]) {
+    let company = Company::start(flavor, |cluster| vec![cluster.primary().address()], flags).await;
     let [primary, one, two] = company.cluster.nodes() else { panic!("three servers") };
     company
         .wait_for("all take part, and hear often", async || {
@@ -92,12 +92,19 @@ async fn mariadb_found_is_remembered() {
 
 #[tokio::test]
 async fn mysql_found() {
-    found_ones_are_promoted(Flavor::MySql).await;
+    found_ones_are_promoted(Flavor::MySql, &[]).await;
 }
 
 #[tokio::test]
 async fn mariadb_found() {
-    found_ones_are_promoted(Flavor::MariaDb).await;
+    found_ones_are_promoted(Flavor::MariaDb, &[]).await;
+}
+
+/// Workers with pools of their own.
+#[tokio::test]
+async fn mariadb_found_by_workers() {
+    let flags = ["--set=runtime.model=per-core", "--workers=2"];
+    found_ones_are_promoted(Flavor::MariaDb, &flags).await;
 }
 
 /// A server that is added takes part, and one that is removed does not any more.
