@@ -32,7 +32,9 @@ impl Session {
         if let Err(error) = self.lease().await {
             return Ok(Err(error));
         }
-        if self.login.state.hides_named() && !statement.looks_back {
+        let looks_back =
+            statement.looks_back || header.is_some_and(|header| self.asks_back(statement, header));
+        if self.login.state.hides_named() && !looks_back {
             // Beside what this statement does, it would have no name.
             self.flush_reports().await?;
         }
@@ -94,7 +96,9 @@ impl Session {
         let unclear = match statement.class {
             // GET DIAGNOSTICS.
             Class::Other(Unclear::Effects) => !statement.looks_back,
-            Class::Other(_) | Class::Calls | Class::Bond(Bond::Executes(_)) => true,
+            Class::Other(_) | Class::Calls => true,
+            // At EXECUTE it would come between a statement and the question about it.
+            Class::Bond(Bond::Prepares { .. } | Bond::Executes(_)) => true,
             _ => false,
         };
         unclear || self.may_reach_stored_code(statement, text) || self.code_asks_insert_id(statement, text)

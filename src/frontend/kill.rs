@@ -220,6 +220,9 @@ impl Session {
 
     /// Answers the command at the front of the inbox with an OK.
     pub(super) async fn tell_ok(&mut self) -> Result<(), Closing> {
+        // As after any OK; no connection knows of this one.
+        self.behind.row_count = 0;
+        self.asked_own = true;
         let mut seq = relay::discard_command(&mut self.client).await?;
         let mut out = Vec::new();
         put_packet(&mut out, &mut seq, &OkPacket::plain_payload(self.login.primary.status()));

@@ -59,9 +59,11 @@ impl Session {
     ) -> Result<bool, Closing> {
         // From now on connections are kept for such questions, for a while.
         self.looks_back = true;
-        if !self.login.primary.is_pooled() {
-            return Ok(true);
+        // Whoever waits for another primary finds out first that there is one.
+        if let Err(error) = self.enter_reign().await {
+            return self.refuse(&error).await.map(|()| false);
         }
+        let pooled = self.login.primary.is_pooled();
         let mut asks = self.asks(statement, header);
         let single = !matches!(statement.class, Class::Several(_));
         let copy = self.copied_warnings.clone().filter(|_| asks.diagnostics && !self.behind.clean);
@@ -72,29 +74,38 @@ impl Session {
         match copy {
             Some(_) if let Some(reply) = answer => return self.answer_from(&reply).await.map(|()| false),
             None if self.is_known_here(asks) && self.lease_again() => return Ok(true),
-            _ if asks.last_gtid => return self.refuse(&replica::gone()).await.map(|()| false),
-            _ if asks.diagnostics && !self.behind.clean => {
-                return self.refuse(&replica::gone()).await.map(|()| false);
-            }
+            _ if asks.last_gtid && pooled => return self.refuse_to_look_back().await,
+            _ if asks.diagnostics && !self.behind.clean => return self.refuse_to_look_back().await,
             _ => {}
         }
-        if asks.row_count && self.behind.row_count > 0 && single && self.splice_row_count(header) {
+        // What stays has the text that it was prepared with.
+        let may_splice = single && !self.executing.as_ref().is_some_and(|execution| execution.stays);
+        if asks.row_count && self.behind.row_count > 0 && may_splice && self.splice_row_count(header) {
             asks.row_count = false;
         }
-        let Some(made) = Recipe::of(self.behind, asks) else {
-            return self.refuse(&replica::gone()).await.map(|()| false);
-        };
+        let Some(made) = Recipe::of(self.behind, asks) else { return self.refuse_to_look_back().await };
         if let Err(error) = self.lease().await {
             return self.refuse(&error).await.map(|()| false);
         }
-        // It leaves another ROW_COUNT() behind, so it comes first.
+        // These leave other answers behind, so they come first.
+        if let Err(error) = self.address_execution().await? {
+            return self.refuse(&error).await.map(|()| false);
+        }
         self.carry_insert_id().await?;
         match self.make_answer(&made).await {
             Ok(()) => Ok(true),
             // The client's own settings (max_join_size, …) may forbid it.
-            Err(BackendError::Refused { .. }) => self.refuse(&replica::gone()).await.map(|()| false),
+            Err(BackendError::Refused { .. }) => self.refuse_to_look_back().await,
             Err(error) => Err(error.into()),
         }
+    }
+
+    async fn refuse_to_look_back(&mut self) -> Result<bool, Closing> {
+        if !self.login.primary.is_pooled() {
+            // From now on the session reads from the primary, so that running both again helps.
+            self.login.state.begin_unknown();
+        }
+        self.refuse(&replica::gone()).await.map(|()| false)
     }
 
     /// Whether the connection on which the statement before ran knows the answers. One that has to be given the session's
@@ -104,7 +115,18 @@ impl Session {
         let carries =
             asks.insert_id && self.login.primary.held().is_some_and(|held| held.insert_id != wanted);
         let Here { found_rows, diagnostics } = self.here;
-        !carries && (found_rows || !asks.found_rows) && (diagnostics || !asks.diagnostics)
+        !carries
+            && !self.is_to_move()
+            && (found_rows || !asks.found_rows)
+            && (diagnostics || !asks.diagnostics)
+    }
+
+    /// Whether the connection has to become what the session was for an execution to be prepared there.
+    fn is_to_move(&self) -> bool {
+        let state = &self.login.state;
+        self.executing.as_ref().is_some_and(|execution| {
+            self.statements.home(execution.id).is_none() && !state.still_binds(&execution.prepared)
+        })
     }
 
     /// Puts what is known of ROW_COUNT() into the text at the front of the inbox.
@@ -288,8 +310,10 @@ impl Recipe {
 fn finds(rows: u64) -> String {
     match rows {
         0 => "SELECT 1 FROM (SELECT 1) AS nothing WHERE FALSE".to_owned(),
+        // The session may have set sql_select_limit, which holds where no LIMIT stands.
         rows => format!(
-            "SELECT 1 FROM JSON_TABLE(CONCAT('[1', REPEAT(',1', {}), ']'), '$[*]' COLUMNS (a INT PATH '$')) AS ones",
+            "SELECT 1 FROM JSON_TABLE(CONCAT('[1', REPEAT(',1', {}), ']'), '$[*]' COLUMNS (a INT PATH '$')) AS ones \
+             LIMIT {rows}",
             rows - 1
         ),
     }

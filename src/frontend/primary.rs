@@ -235,8 +235,10 @@ impl Session {
             self.behind = Behind { clean: before.clean, found_rows: before.found_rows, ..self.behind };
         }
         let outlived = asks || keeps_diagnostics(&statement.class, self.traces, flavor);
-        self.here = had.after(&statement.class, outlived && !failed && warnings == 0);
-        if failed || warnings > 0 || !outlived {
+        self.here = had.after(&statement.class, shown, outlived && !failed && warnings == 0);
+        // Some of these clear the warnings and some do not.
+        let unsure = matches!(statement.class, Class::Several(_) | Class::Bond(_) | Class::Other(_));
+        if failed || warnings > 0 || !outlived || (unsure && !asks) {
             self.copied_warnings = None;
         }
     }

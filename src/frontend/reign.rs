@@ -335,6 +335,8 @@ impl Session {
                 | Class::Account
                 | Class::Transaction(TransactionKind::Begin)
         );
+        // On another server it would be about another statement.
+        let once = once && !statement.looks_back;
         let Some(header) = Header::read(&self.client.inbox).filter(|_| once) else { return false };
         let whole = !header.continues() && self.client.inbox.len() >= HEADER + header.len;
         // The client's file follows in the same stream.

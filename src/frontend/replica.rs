@@ -32,7 +32,12 @@ impl Session {
     /// Runs the command at the front of the inbox, a plain read or the beginning of a read-only transaction,
     /// on a replica. Gives the reason back where it must run on the primary after all; the client has then
     /// seen nothing of it.
-    pub(super) async fn on_replica(&mut self, id: ServerId, why: Reason) -> Result<Option<Reason>, Closing> {
+    pub(super) async fn on_replica(
+        &mut self,
+        id: ServerId,
+        statement: &Statement,
+        why: Reason,
+    ) -> Result<Option<Reason>, Closing> {
         let shelf = self.shelf(id);
         let mut connection = match self.ready(id, &shelf).await {
             Ok(connection) => connection,
@@ -59,7 +64,7 @@ impl Session {
                 // What was sent is what the inbox begins with.
                 relay::discard_command(&mut self.client).await?;
                 self.count(Target::Replica(id), why);
-                self.look_behind_read(&end);
+                self.look_behind_read(statement, &end);
                 let now = clock::now();
                 let (status, error, source) = (end.status, end.error, Source::Replica(id));
                 self.login.state.settle(End {
@@ -124,9 +129,9 @@ impl Session {
     }
 
     /// Notes what the client may ask about a read on a replica. The primary knows nothing of it.
-    fn look_behind_read(&mut self, end: &reply::End) {
+    fn look_behind_read(&mut self, statement: &Statement, end: &reply::End) {
         let clean = end.warnings == 0 && end.error.is_none();
-        let found_rows = Some(end.rows).filter(|_| end.error.is_none());
+        let found_rows = Some(end.rows).filter(|_| end.error.is_none() && !statement.finds_others);
         self.behind = Behind { row_count: -1, found_rows, clean };
         (self.asked_own, self.copied_warnings) = (true, None);
     }

@@ -10,6 +10,10 @@ use crate::runtime::clock;
 use crate::session::{Assignments, Here, Hold, State};
 use crate::topology::Flavor;
 use crate::wire::command::Command;
+use crate::wire::session_track::Change;
+
+/// By which LAST_INSERT_ID() is set.
+const OWN_VARIABLE: &str = "last_insert_id";
 
 /// What LAST_INSERT_ID() says, under a name of our own.
 const INSERT_ID: &str = "SELECT LAST_INSERT_ID() AS id";
@@ -31,20 +35,35 @@ impl Session {
         if self.login.state.has_inserted() {
             self.read_insert_id(INSERT_ID).await?;
         }
-        let wanted = self.login.state.insert_id();
-        let connection = self.login.primary.get()?;
-        if connection.insert_id != wanted {
-            let mut set = Assignments::default();
-            set.put("last_insert_id", &wanted.to_string());
-            // It reports the variable that it sets, and nothing else: what an ERR has hidden was flushed above.
-            connection.query(&set.sql().unwrap_or_default(), LIMIT).await?;
-            connection.insert_id = wanted;
-        }
+        self.set_insert_id().await?;
         if self.login.primary.flavor() == Flavor::MariaDb {
             // None of these names a table, so that the diagnostics are what they were.
             self.asked_own = asked_before;
             self.here = Here { found_rows: false, ..here };
         }
+        Ok(())
+    }
+
+    async fn set_insert_id(&mut self) -> Result<(), Closing> {
+        let LoggedIn { primary, state, .. } = &mut self.login;
+        let (connection, wanted) = (primary.get()?, state.insert_id());
+        if connection.insert_id == wanted {
+            return Ok(());
+        }
+        let mut set = Assignments::default();
+        set.put(OWN_VARIABLE, &wanted.to_string());
+        // It reports the variable that it sets, and what an ERR has hidden and could not be flushed before, as in a
+        // transaction on MariaDB.
+        let see = &mut |change: Change<'_>| {
+            if !matches!(change, Change::Variable { name, .. } if name == OWN_VARIABLE.as_bytes()) {
+                state.observe(change);
+            }
+        };
+        let sql = set.sql().unwrap_or_default();
+        connection.command_seeing(Command::Query, sql.as_bytes(), LIMIT, see).await?;
+        connection.insert_id = wanted;
+        state.settle_own();
+        state.reported_all();
         Ok(())
     }
 

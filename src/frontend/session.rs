@@ -197,7 +197,7 @@ impl Session {
             looks_back: false,
             asked_own: false,
             traces: Traces::default(),
-            here: Here::NOTHING,
+            here: Here::ALL,
             behind: Behind::NOTHING,
             copied_warnings: None,
             defaults: Variables::DEFAULT,

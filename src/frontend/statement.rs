@@ -70,14 +70,13 @@ impl Session {
         if statement.class == Class::Calls && pure && self.calls_only_pure(header) {
             statement.class = Class::PlainRead;
         }
+        let looks_back = statement.looks_back || self.asks_back(&statement, header);
         if statement.looks_back
             && let Some(lent) = self.lent.take()
         {
             return self.look_back(lent, &statement).await;
         }
         self.give_back_lent();
-        let looks_back =
-            statement.looks_back || (self.login.primary.is_pooled() && self.asks_back(&statement, header));
         if looks_back && !self.prepare_to_look_back(&statement, header).await? {
             return Ok(());
         }
@@ -96,7 +95,9 @@ impl Session {
         if decision.worth_waiting {
             decision = self.wait_for_freshness(&statement, header, decision).await;
         }
-        if decision.reason == Reason::LazyTransaction && !self.login.state.view().in_transaction {
+        // A read without tables begins none.
+        let begins = decision.reason == Reason::LazyTransaction && !self.login.state.view().in_transaction;
+        if begins && self.text(header).is_none_or(|text| sql::may_name_tables(text, self.lex_mode())) {
             // The client is told that its transaction is open, so it is: it takes no snapshot yet.
             if self.ask_primary("BEGIN").await?.is_err() {
                 return self.query_on_primary(&statement, Reason::AutocommitOff, Shape::Results).await;
@@ -116,13 +117,15 @@ impl Session {
         let Target::Replica(first) = decision.target else {
             return self.without_replica(statement, decision.target, decision.reason).await;
         };
-        let Some(mut reason) = self.on_replica(first, decision.reason).await? else { return Ok(()) };
+        let Some(mut reason) = self.on_replica(first, statement, decision.reason).await? else {
+            return Ok(());
+        };
         let retries = &self.context.shared.counters.retries;
         retries.increment(1);
         if reason == Reason::ReplicaFailed {
             let second = self.decide(statement, header, Some(first));
             match second.target {
-                Target::Replica(id) => match self.on_replica(id, second.reason).await? {
+                Target::Replica(id) => match self.on_replica(id, statement, second.reason).await? {
                     None => return Ok(()),
                     Some(fallback) => reason = fallback,
                 },

@@ -31,10 +31,18 @@ impl Here {
     /// Nothing of it.
     pub const NOTHING: Self = Self { found_rows: false, diagnostics: false };
 
+    /// All of it: a connection on which nothing has run yet.
+    pub const ALL: Self = Self { found_rows: true, diagnostics: true };
+
     /// After a statement of this class. `self`: what the connection had before it.
     #[must_use]
-    pub fn after(self, class: &Class, keeps_diagnostics: bool) -> Self {
-        let finds = matches!(class, Class::PlainRead | Class::PrimaryRead(_) | Class::Calls);
+    pub fn after(self, class: &Class, shown: Shown, keeps_diagnostics: bool) -> Self {
+        let finds = match class {
+            Class::PlainRead | Class::PrimaryRead(_) | Class::Calls => true,
+            // RETURNING.
+            Class::Data => !shown.failed && shown.affected.is_none(),
+            _ => false,
+        };
         Self { found_rows: self.found_rows || finds, diagnostics: self.diagnostics || !keeps_diagnostics }
     }
 }
@@ -75,8 +83,7 @@ impl Behind {
             | Class::SetCharset
             | Class::SetAutocommit
             | Class::SetTransaction
-            | Class::Transaction(_)
-            | Class::Ddl => self.found_rows,
+            | Class::Transaction(_) => self.found_rows,
             _ => None,
         };
         let stays = keeps_diagnostics(class, traces, flavor) && !self.clean;
@@ -120,9 +127,11 @@ mod tests {
         check(commit, Shown { affected: Some(0), ..result }, 0, Some(7), true);
         let counted = Traces { counts_rows: true, ..Traces::default() };
         assert_eq!(before.after(&Class::PlainRead, counted, result, Flavor::MySql).found_rows, None);
-        assert!(Here::NOTHING.after(&Class::PlainRead, false).found_rows);
-        assert!(!Here::NOTHING.after(&Class::Data, false).found_rows);
-        assert!(!Here::NOTHING.after(&Class::SetAutocommit, true).diagnostics);
+        let shown = |affected| Shown { failed: false, affected, rows: 1, warnings: 0 };
+        assert!(Here::NOTHING.after(&Class::PlainRead, shown(None), false).found_rows);
+        assert!(Here::NOTHING.after(&Class::Data, shown(None), false).found_rows, "RETURNING");
+        assert!(!Here::NOTHING.after(&Class::Data, shown(Some(1)), false).found_rows);
+        assert!(!Here::NOTHING.after(&Class::SetAutocommit, shown(Some(0)), true).diagnostics);
         let tables = Traces { tables: true, ..Traces::default() };
         assert!(before.after(&Class::PlainRead, tables, result, Flavor::MariaDb).clean);
         assert!(!before.after(&Class::PlainRead, Traces::default(), result, Flavor::MariaDb).clean);

@@ -2,6 +2,7 @@
 //! statements prepared by text, handlers, XA transactions.
 
 use super::class::{ends, is_readable, known, one, other, without_end};
+use super::found::Scan;
 use super::lexer::{Kind, Lexer, Token};
 use super::scan::{Begin, scan};
 use super::traces::traces;
@@ -11,16 +12,16 @@ use super::{Bond, Class, LexMode, Name, Statement, TableName, Traces, Unclear};
 
 /// After CREATE or DROP, where TEMPORARY stands among the first words.
 pub(super) fn temporary(verb: &[u8], mut lexer: Lexer<'_>, mode: LexMode) -> Statement {
-    let bond = match verb {
+    let found = match verb {
         b"CREATE" => creates(&mut lexer, mode),
-        b"DROP" => drops(&mut lexer),
+        b"DROP" => drops(&mut lexer).map(|bond| known(Class::Bond(bond))),
         _ => None,
     };
-    bond.map_or_else(|| other(Unclear::TemporaryTable), |bond| known(Class::Bond(bond)))
+    found.unwrap_or_else(|| other(Unclear::TemporaryTable))
 }
 
 /// `[OR REPLACE] TEMPORARY TABLE [IF NOT EXISTS] name …`
-fn creates(lexer: &mut Lexer<'_>, mode: LexMode) -> Option<Bond> {
+fn creates(lexer: &mut Lexer<'_>, mode: LexMode) -> Option<Statement> {
     if word(lexer, b"OR") {
         word(lexer, b"REPLACE").then_some(())?;
     }
@@ -29,18 +30,20 @@ fn creates(lexer: &mut Lexer<'_>, mode: LexMode) -> Option<Bond> {
         (word(lexer, b"NOT") && word(lexer, b"EXISTS")).then_some(())?;
     }
     let table = table(lexer)?;
-    let selects = selects(lexer.clone(), mode).ok()?;
-    Some(Bond::CreatesTemporary { table, selects })
+    let query = selects(lexer.clone(), mode).ok()?;
+    let looks_back = query.as_ref().is_some_and(|query| query.looks_back);
+    let bond = Bond::CreatesTemporary { table, selects: query.is_some() };
+    Some(Statement { looks_back, ..known(Class::Bond(bond)) })
 }
 
-/// Whether a table is filled by a query. An error where that may do more than read: it calls a function that is not
-/// built in, or cannot be understood.
-pub(super) fn selects(mut lexer: Lexer<'_>, mode: LexMode) -> Result<bool, Unclear> {
+/// What a walk over the query finds that fills a table; nothing where there is none. An error where it may do more than
+/// read: it calls a function that is not built in, or cannot be understood.
+pub(super) fn selects(mut lexer: Lexer<'_>, mode: LexMode) -> Result<Option<Scan>, Unclear> {
     const QUERIES: [&[u8]; 4] = [b"SELECT", b"WITH", b"VALUES", b"TABLE"];
     /// Of WITH PARSER, WITH SYSTEM VERSIONING, VALUES LESS THAN, VALUES IN.
     const NO_QUERIES: [&[u8]; 4] = [b"PARSER", b"SYSTEM", b"LESS", b"IN"];
     let query = loop {
-        let Some(token) = lexer.next() else { return Ok(false) };
+        let Some(token) = lexer.next() else { return Ok(None) };
         let is_query = QUERIES.iter().any(|query| token.is_word(query));
         let next = lexer.clone().next();
         if is_query && !next.is_some_and(|next| NO_QUERIES.iter().any(|word| next.is_word(word))) {
@@ -55,7 +58,7 @@ pub(super) fn selects(mut lexer: Lexer<'_>, mode: LexMode) -> Result<bool, Uncle
     let found = scan(lexer, mode, begin, &mut ());
     match found.unclear_or_function() {
         Some(why) => Err(why),
-        None => Ok(true),
+        None => Ok(Some(found)),
     }
 }
 

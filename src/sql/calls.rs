@@ -19,7 +19,8 @@ pub fn mentions(text: &[u8], mode: LexMode, mut known: impl FnMut(&[u8]) -> bool
 
 /// Whether a read may name a table, and so a view, and with that whatever functions the view calls.
 pub fn may_name_tables(text: &[u8], mode: LexMode) -> bool {
-    !is_readable(text, mode) || mentions(text, mode, |name| Word::of(name).names_tables())
+    !is_readable(text, mode)
+        || mentions(text, mode, |name| Word::of(name).names_tables() || name.eq_ignore_ascii_case(b"TABLE"))
 }
 
 /// Whether every function that a [`Class::Calls`] calls and that is not built in is one for which `pure`

@@ -2,8 +2,9 @@
 
 use super::bond::{bond, selects, temporary};
 use super::comment::hints;
+use super::found::Scan;
 use super::lexer::{Kind, Lexer, Token};
-use super::scan::{Begin, Scan, scan};
+use super::scan::{Begin, scan};
 use super::several::several;
 use super::show::inspect;
 use super::transaction::transaction;
@@ -144,7 +145,8 @@ pub(super) fn read(found: Scan) -> Statement {
     };
     let reads = matches!(class, Class::PrimaryRead(_));
     let only_looks_back = reads && found.only_looks_back();
-    Statement { looks_back: found.looks_back, only_looks_back, ..Statement::of(class) }
+    let Scan { looks_back, finds_others, .. } = found;
+    Statement { looks_back, only_looks_back, finds_others, ..Statement::of(class) }
 }
 
 /// A statement that begins with WITH reads unless it updates or deletes.
@@ -199,7 +201,10 @@ fn definition(verb: &[u8], lexer: Lexer<'_>, mode: LexMode) -> Statement {
             let mut behind = lexer;
             behind.by_ref().find(|token| token.is_word(b"TABLE"));
             match selects(behind, mode) {
-                Ok(_) => known(Class::Ddl),
+                Ok(query) => {
+                    let looks_back = query.is_some_and(|query| query.looks_back);
+                    Statement { looks_back, ..known(Class::Ddl) }
+                }
                 Err(why) => other(why),
             }
         }

@@ -13,6 +13,7 @@ mod class;
 mod comment;
 mod describe;
 mod digest;
+mod found;
 mod lexer;
 mod mode;
 mod normal;

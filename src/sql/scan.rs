@@ -1,57 +1,11 @@
 //! One walk over a statement's tokens: what keeps it from being a plain read, and what keeps its effects
 //! from being known.
 
+use super::found::Scan;
 use super::lexer::{Kind, Lexer, Token};
 use super::optimizer;
 use super::words::Word;
 use super::{LexMode, NotPlain, Unclear};
-
-/// What a walk found.
-#[derive(Debug, Default)]
-pub(super) struct Scan {
-    pub(super) not_plain: Option<NotPlain>,
-    pub(super) unclear: Option<Unclear>,
-    pub(super) looks_back: bool,
-    /// It asks for something that is not about the statement before.
-    beside: bool,
-    /// System variables read, and those of them that are about the statement before.
-    system_variables: u32,
-    back_variables: u32,
-    pub(super) user_variable: bool,
-    pub(super) into: bool,
-    assigns: bool,
-    /// It calls a function that is not built in, or may not be.
-    pub(super) function: bool,
-}
-
-impl Scan {
-    /// Whether a user variable may have been assigned in the text.
-    pub(super) fn assigns_user_variable(&self) -> bool {
-        self.user_variable && self.assigns
-    }
-
-    /// Whether every value it asks for is about the statement before.
-    pub(super) fn only_looks_back(&self) -> bool {
-        self.looks_back && !self.beside && self.system_variables == self.back_variables
-    }
-
-    /// Why its effects are not known, if a stored function is as unclear as anything.
-    pub(super) fn unclear_or_function(&self) -> Option<Unclear> {
-        self.unclear.or(self.function.then_some(Unclear::Function))
-    }
-
-    fn not_plain(&mut self, why: NotPlain) {
-        self.beside |= why != NotPlain::SystemVariable;
-        // What no hint may overrule outweighs what one may.
-        if self.not_plain.is_none_or(|known| known.yields_to_hint() && !why.yields_to_hint()) {
-            self.not_plain = Some(why);
-        }
-    }
-
-    fn unclear(&mut self, why: Unclear) {
-        self.unclear.get_or_insert(why);
-    }
-}
 
 /// What the next name would be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +60,7 @@ pub(super) fn scan<'a>(lexer: Lexer<'a>, mode: LexMode, begin: Begin, calls: &mu
         place: if begin == Begin::Any { Place::Any } else { Place::Table },
         depth: 0,
         with: 0,
+        limit: false,
         found: Scan::default(),
         calls,
     };
@@ -155,6 +110,8 @@ struct Walk<'a, 'c, C> {
     depth: u32,
     /// The depths at which a WITH names its tables, as bits: after a comma there another name follows.
     with: u64,
+    /// The number behind LIMIT stands here: an offset, where a comma follows.
+    limit: bool,
     found: Scan,
     calls: &'c mut C,
 }
@@ -195,6 +152,7 @@ impl<'a, C: Calls<'a>> Walk<'a, '_, C> {
             b'(' => self.depth += 1,
             b')' => self.closing(next),
             b',' => {
+                self.found.finds_others |= self.limit;
                 if self.with & bit(self.depth) != 0 {
                     self.place = Place::Table;
                 }
@@ -228,6 +186,7 @@ impl<'a, C: Calls<'a>> Walk<'a, '_, C> {
     /// over.
     fn closing(&mut self, next: Option<Token<'a>>) {
         self.before = Before::Closing;
+        self.limit = false;
         if self.depth == 0 {
             self.with = 0;
             return;
@@ -256,6 +215,10 @@ impl<'a, C: Calls<'a>> Walk<'a, '_, C> {
             self.found.looks_back |=
                 place == Place::Variable || next.is_some_and(|next| next.is_symbol(b'('));
             self.found.back_variables += u32::from(place == Place::Variable);
+        }
+        if word.counts() {
+            self.limit = token.is_word(b"LIMIT");
+            self.found.finds_others |= !self.limit;
         }
         if place == Place::Table && token.is_word(b"RECURSIVE") {
             self.place = Place::Table;

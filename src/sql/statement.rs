@@ -10,6 +10,8 @@ pub struct Statement {
     pub looks_back: bool,
     /// It does so and asks for nothing else, so that another server than the session's own may answer it.
     pub only_looks_back: bool,
+    /// It finds other rows than it shows, so that FOUND_ROWS() does not follow from its reply.
+    pub finds_others: bool,
     /// What its comments ask of Headgate.
     pub hints: Hints,
 }
@@ -22,7 +24,7 @@ impl Statement {
 
     /// A statement of this class without hints.
     pub const fn of(class: Class) -> Self {
-        Self { class, looks_back: false, only_looks_back: false, hints: Hints::NONE }
+        Self { class, looks_back: false, only_looks_back: false, finds_others: false, hints: Hints::NONE }
     }
 
     pub fn is_plain_read(&self) -> bool {

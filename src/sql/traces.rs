@@ -79,7 +79,8 @@ pub fn traces(text: &[u8], mode: LexMode) -> Traces {
         if before.is_none() {
             found.inserts_values = token.is_word(b"INSERT") || token.is_word(b"REPLACE");
         }
-        found.inserts_values &= !token.is_word(b"SELECT") && !token.is_word(b"RETURNING");
+        found.inserts_values &=
+            [&b"SELECT"[..], b"TABLE", b"RETURNING"].iter().all(|word| !token.is_word(word));
         // What MariaDB's RETURNING inserts is in no OK, nor what LOAD DATA does.
         found.sets_insert_id |= token.is_word(b"RETURNING") || (before.is_none() && token.is_word(b"LOAD"));
         if touching && token.is_word(b"LAST_INSERT_ID") {

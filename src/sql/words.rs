@@ -42,6 +42,8 @@ const HEAD: u32 = 1 << 11;
 const ENDS_HEAD: u32 = 1 << 12;
 /// Tables follow.
 const TABLES: u32 = 1 << 13;
+/// What follows or stands on both sides makes FOUND_ROWS() another number than that of the rows.
+const COUNTS: u32 = 1 << 15;
 
 impl Word {
     /// What is known of this word, in any case. An unknown word is an ordinary name.
@@ -113,6 +115,10 @@ impl Word {
 
     pub(super) fn names_tables(self) -> bool {
         self.0 & TABLES != 0
+    }
+
+    pub(super) fn counts(self) -> bool {
+        self.0 & COUNTS != 0
     }
 
     pub(super) fn looks_back(self) -> bool {
@@ -188,7 +194,7 @@ const fn hash(word: &[u8]) -> usize {
     ((folded ^ len as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 53) as usize
 }
 
-const LISTS: [(&str, u32); 18] = [
+const LISTS: [(&str, u32); 19] = [
     (PLAIN_GRAMMAR, GRAMMAR),
     (RESERVED_WORDS, RESERVED),
     (PLAIN_FUNCTIONS, PLAIN_CALL | CALL),
@@ -206,6 +212,7 @@ const LISTS: [(&str, u32); 18] = [
     ("SELECT SET VALUES", ENDS_HEAD),
     ("FROM", TABLES),
     ("FOUND_ROWS ROW_COUNT WARNING_COUNT ERROR_COUNT", LOOKS_BACK),
+    ("OFFSET UNION INTERSECT EXCEPT LIMIT", COUNTS),
     ("CHAR DECIMAL FLOAT DOUBLE VARCHAR NCHAR", OPENS),
 ];
 

@@ -51,6 +51,7 @@ mod kill;
 mod kill_race;
 mod leaks;
 mod login;
+mod looking_back;
 mod pools;
 mod prepared;
 mod prepared_edges;
