@@ -52,18 +52,25 @@ impl Session {
         }
         let mut set = Assignments::default();
         set.put(OWN_VARIABLE, &wanted.to_string());
-        // It reports the variable that it sets, and what an ERR has hidden and could not be flushed before, as in a
+        // It reports the variable that it sets, and with it what an ERR has hidden and could not be flushed before, as in a
         // transaction on MariaDB.
+        let hidden = state.view().unreported;
+        if hidden {
+            state.expect_hidden();
+        }
         let see = &mut |change: Change<'_>| {
-            if !matches!(change, Change::Variable { name, .. } if name == OWN_VARIABLE.as_bytes()) {
+            let own = matches!(change, Change::Variable { name, .. } if name == OWN_VARIABLE.as_bytes());
+            if hidden && !own {
                 state.observe(change);
             }
         };
         let sql = set.sql().unwrap_or_default();
         connection.command_seeing(Command::Query, sql.as_bytes(), LIMIT, see).await?;
         connection.insert_id = wanted;
-        state.settle_own();
-        state.reported_all();
+        if hidden {
+            state.settle_own();
+            state.reported_all();
+        }
         Ok(())
     }
 
