@@ -3,6 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
+use super::prepared::Execution;
 use super::session::{Closing, Session};
 use crate::session::{Changed, Hold, Said};
 use crate::sql::{self, Bond, Class, Leaves, Statement, Traces, Unclear};
@@ -59,6 +60,12 @@ impl Session {
 
     /// What a text says that can be carried or asked about.
     fn said(&self, text: &[u8], traces: Traces) -> Said {
+        let is_bound = |execution: &Execution| self.login.state.still_binds(&execution.prepared);
+        let says = traces.user_variables || traces.takes_lock;
+        if !says || !self.executing.as_ref().is_none_or(is_bound) {
+            // The session's character sets are not those in which it was written.
+            return Said::default();
+        }
         let mode = self.lex_mode();
         Said {
             literals: if traces.user_variables { sql::literals(text, mode) } else { None },

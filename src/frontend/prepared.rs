@@ -16,7 +16,7 @@ use super::statement::{LONGEST_READ, TextOf};
 use crate::routing::Reason;
 use crate::routing::read_only::Holder;
 use crate::session::{Prepared, Statements, Touched};
-use crate::sql::{Class, Statement};
+use crate::sql::{Class, Statement, Unclear};
 use crate::wire::capabilities::Capabilities;
 use crate::wire::command::Command;
 use crate::wire::cursor::Cursor;
@@ -81,11 +81,12 @@ impl Session {
             self.forget_where_it_ran();
             return Ok(());
         };
-        let harmless = text.is_some() && may_run_unread(&statement.class);
+        // What tells where connections are shared would be read in its text.
+        let harmless = !pooled && text.is_some() && may_run_unread(&statement.class);
         let id = called.unwrap_or(made.id);
         match text {
             Some(text) => {
-                let prepared = self.login.state.prepared(statement, text, made);
+                let prepared = self.login.state.prepared(statement, text, self.lex_mode(), made);
                 self.statements.add(id, prepared);
             }
             None => self.statements.add_unknown(id),
@@ -153,9 +154,11 @@ impl Session {
         if ground == Ground::Any || self.login.primary.is_pooled() {
             self.executing = Some(Execution { id, prepared: Arc::clone(&prepared), stays });
         }
+        let elsewhere = self.login.state.ties_elsewhere(&prepared).then(unfollowed);
+        let statement = elsewhere.as_ref().unwrap_or(&prepared.statement);
         let served = match ground {
-            Ground::Any => self.run_statement(prepared.statement.clone(), header).await,
-            Ground::Primary | Ground::Home => self.at_home(byte, header, told, &prepared.statement).await,
+            Ground::Any => self.run_statement(statement.clone(), header).await,
+            Ground::Primary | Ground::Home => self.at_home(byte, header, told, statement).await,
         };
         self.executing = None;
         self.statements.let_go(id);
@@ -314,6 +317,11 @@ impl Session {
     pub(super) fn prepared_text(&self, header: Header) -> Option<&[u8]> {
         self.client.inbox.get(HEADER + 1..HEADER + header.len).filter(|_| header.len <= LONGEST_READ)
     }
+}
+
+/// A statement whose bonds have names that are not followed.
+const fn unfollowed() -> Statement {
+    Statement::of(Class::Other(Unclear::TemporaryTable))
 }
 
 /// Whether a statement of this class may run unread, and change nothing that its reply does not tell.

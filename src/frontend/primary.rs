@@ -107,11 +107,13 @@ impl Session {
         if errand.touched == Touched::Wrote
             && let Some(error) = self.ambiguity()
         {
+            self.login.state.sent_nothing();
             self.refuse(&error).await?;
             return Ok(Ran::Answered(None));
         }
         self.receive_before_lease().await?;
         if let Err(error) = self.lease().await {
+            self.login.state.sent_nothing();
             self.refuse(&error).await?;
             if self.doomed {
                 return Err(Closing::Told("what the session had was lost with its primary"));

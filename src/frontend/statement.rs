@@ -292,11 +292,14 @@ impl Session {
     }
 
     pub(super) fn lex_mode(&self) -> LexMode {
-        let mode = match &self.topology.facts {
+        if let Some(execution) = &self.executing {
+            // The server has read it, and does not read it again as the session is by now.
+            return execution.prepared.mode;
+        }
+        match &self.topology.facts {
             Some(facts) => self.login.state.lex_mode(facts),
             None => LexMode::new("", "", sql::Dialect::MySql),
-        };
-        LexMode { parameters: self.executing.is_some(), ..mode }
+        }
     }
 
     /// The monitor looks again, and connections opened under other accounts or defaults are let go.

@@ -44,7 +44,7 @@ impl Squeeze {
         let hold = before.map_or(HOLD, |before| {
             // Those that were refused together are one refusal.
             let is_new = now.saturating_duration_since(before.since) >= before.hold;
-            if is_new { (before.hold * 2).min(longest) } else { before.hold }
+            (if is_new { before.hold * 2 } else { before.hold }).min(longest)
         });
         Self { since: now, taken, hold }
     }
@@ -139,6 +139,15 @@ mod tests {
             assert_eq!(allowance.by(start + ms(at)), expected, "after {at} ms");
         }
         assert_eq!(allowance.squeeze, None);
+    }
+
+    #[test]
+    fn who_has_nothing_left_waits_no_longer_than_the_first_time() {
+        let start = start();
+        let long = Squeeze { since: start, taken: 1, hold: LONGEST_HOLD };
+        let within = Squeeze::after(Some(long), 0, start + ms(10));
+        assert_eq!(within.hold, HOLD);
+        assert_eq!(within.allows(within.since + HOLD), 1);
     }
 
     #[test]

@@ -199,11 +199,11 @@ pub fn only_names(names: Answer) -> Definitions {
 /// Triggers, routines and views: the schema, what is theirs alone in it, and the name by which statements reach them,
 /// which for a trigger is that of its table.
 const CODE: &str = "SELECT TRIGGER_SCHEMA AS home, TRIGGER_NAME AS own, EVENT_OBJECT_TABLE AS name, \
-                    ACTION_STATEMENT AS body FROM information_schema.TRIGGERS \
+                    ACTION_STATEMENT AS body, SQL_MODE AS mode FROM information_schema.TRIGGERS \
                     WHERE TRIGGER_SCHEMA NOT IN ('sys','mysql') \
-                    UNION ALL SELECT ROUTINE_SCHEMA, ROUTINE_TYPE, ROUTINE_NAME, ROUTINE_DEFINITION \
+                    UNION ALL SELECT ROUTINE_SCHEMA, ROUTINE_TYPE, ROUTINE_NAME, ROUTINE_DEFINITION, SQL_MODE \
                     FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA NOT IN ('sys','mysql') \
-                    UNION ALL SELECT TABLE_SCHEMA, 'VIEW', TABLE_NAME, NULLIF(VIEW_DEFINITION, '') \
+                    UNION ALL SELECT TABLE_SCHEMA, 'VIEW', TABLE_NAME, NULLIF(VIEW_DEFINITION, ''), '' \
                     FROM information_schema.VIEWS \
                     WHERE TABLE_SCHEMA NOT IN ('sys','mysql','information_schema','performance_schema')";
 
@@ -214,14 +214,14 @@ pub fn suspicious_code() -> String {
     format!(
         "SELECT name FROM ({CODE}) AS code WHERE body IS NULL OR UPPER(CAST(body AS CHAR)) REGEXP \
          'LOCK|ROLE|TRANSACTION|DIAGNOSTICS|NEXTVAL|SETVAL|FOUND_ROWS|SESSION_TRACK|VALUE|@|PREPARE|EXECUTE|FLUSH|XA|BACKUP|\
-         GROUP_REPLICATION|RESOURCE|HANDLER|TEMPORARY|LAST_INSERT_ID|IDENTITY|/' LIMIT 1"
+         GROUP_REPLICATION|RESOURCE|HANDLER|TEMPORARY|RENAME|LAST_INSERT_ID|IDENTITY|/' LIMIT 1"
     )
 }
 
 /// The fingerprint of all of it.
 #[must_use]
 pub fn stored_code_fingerprint() -> String {
-    fingerprint("body", &["home", "own", "name", "body"], &format!("({CODE}) AS code"))
+    fingerprint("body", &["home", "own", "name", "body", "mode"], &format!("({CODE}) AS code"))
 }
 
 /// All of it.
@@ -229,7 +229,7 @@ pub fn stored_code_fingerprint() -> String {
 pub fn stored_code() -> String {
     let limit = MOST_BODIES + 1;
     format!(
-        "SELECT name, IF(LENGTH(body) <= {LONGEST_BODY}, body, NULL) AS body FROM ({CODE}) AS code LIMIT {limit}"
+        "SELECT name, IF(LENGTH(body) <= {LONGEST_BODY}, body, NULL) AS body, mode FROM ({CODE}) AS code LIMIT {limit}"
     )
 }
 
@@ -238,7 +238,9 @@ pub fn stored_code() -> String {
 pub fn read_stored_code(answer: Answer) -> Option<Vec<StoredCode>> {
     let code = |row: Row| {
         let mut values = row.into_iter();
-        Some(StoredCode { name: values.next()??, body: values.next().flatten() })
+        let (name, body) = (values.next()??, values.next().flatten());
+        // Views are rendered in the usual one.
+        Some(StoredCode { name, body, sql_mode: values.next().flatten().unwrap_or_default() })
     };
     let all = u64::try_from(answer.rows.len()).is_ok_and(|rows| rows <= MOST_BODIES);
     all.then(|| answer.rows.into_iter().filter_map(code).collect())

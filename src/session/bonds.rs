@@ -57,6 +57,7 @@ impl Bonds {
             Bond::Executes(name) if !self.is_simple(name) => return Err(Lost),
             Bond::Deallocates(name) => self.going = Some(Going::Prepared(name.clone())),
             Bond::OpensHandler(name) => put(&mut self.handlers, name.clone())?,
+            Bond::ClosesHandler(name) if !name.as_bytes().is_ascii() => {}
             Bond::ClosesHandler(name) => self.going = Some(Going::Handler(name.clone())),
             Bond::BeginsXa => self.in_xa = true,
             Bond::EndsXa => self.going = Some(Going::Xa),
@@ -76,12 +77,18 @@ impl Bonds {
     }
 
     fn drop_temporary(&mut self, tables: &[TableName], schema: Option<&[u8]>) {
-        self.going = Some(Going::Temporary(tables.iter().map(|table| whole(table, schema)).collect()));
+        // In another character set other bytes have the same name, and the same bytes another.
+        let is_certain = |table: &(Option<Box<[u8]>>, Name)| {
+            let (schema, name) = table;
+            name.as_bytes().is_ascii() && schema.as_ref().is_none_or(|schema| schema.is_ascii())
+        };
+        let tables = tables.iter().map(|table| whole(table, schema)).filter(is_certain).collect();
+        self.going = Some(Going::Temporary(tables));
     }
 
     /// Whatever was about to be let go of was not.
     pub(super) fn begin_other(&mut self) {
-        self.going = None;
+        self.settle(false);
     }
 
     /// The statement has ended.
@@ -195,6 +202,10 @@ mod tests {
         check(&[create, ("DROP TEMPORARY TABLE T", true)], Some(Hold::TemporaryTable));
         check(&[create, ("DROP TEMPORARY TABLE other.t", true)], Some(Hold::TemporaryTable));
         check(&[("CREATE TEMPORARY TABLE t (a INT)", false)], Some(Hold::TemporaryTable));
+        let foreign = ("CREATE TEMPORARY TABLE `\u{e9}` (a INT)", true);
+        check(&[foreign, ("DROP TEMPORARY TABLE `\u{e9}`", true)], Some(Hold::TemporaryTable));
+        let foreign = ("HANDLER t OPEN AS `\u{e9}`", true);
+        check(&[foreign, ("HANDLER `\u{e9}` CLOSE", true)], Some(Hold::Handler));
         check(&[("LOCK TABLES t READ", true), ("UNLOCK TABLES", true)], None);
         check(&[("LOCK TABLES t READ", true), ("UNLOCK TABLES", false)], Some(Hold::TablesLocked));
         let prepare = ("PREPARE s FROM 'SELECT 1'", true);

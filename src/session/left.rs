@@ -247,6 +247,11 @@ impl State {
 }
 
 impl Left {
+    /// What a statement was about to let go of, or to set, it does not.
+    pub(super) fn begin_nothing(&mut self) {
+        (self.releases, self.ends, self.assigning) = (false, false, None);
+    }
+
     fn take_locks(&mut self, names: Option<Vec<Box<[u8]>>>) {
         self.named_lock = true;
         self.locks = self.locks.take().zip(names).and_then(|(mut known, names)| {

@@ -80,6 +80,8 @@ impl State {
             Class::SetNames { .. } | Class::SetCharset | Class::SetVariables(_) | Class::SetAutocommit => {
                 self.pin(Changed::Statement);
             }
+            // Which it renames is not told.
+            Class::Ddl if self.view.temporary_tables => self.pin(Changed::Statement),
             class => {
                 let (named, may_end) = (self.named, self.may_end);
                 self.begin_one(class);
@@ -134,6 +136,15 @@ impl State {
     /// A question of our own is about to be sent, whose OK reports what the ERR before has hidden.
     pub fn expect_hidden(&mut self) {
         self.named = self.told;
+    }
+
+    /// What was about to be sent was not: no answer that comes is an answer to it.
+    pub fn sent_nothing(&mut self) {
+        self.charsets.settle(false);
+        self.bonds.begin_other();
+        self.left.begin_nothing();
+        self.awaited.clear();
+        (self.named, self.uses_schema, self.may_open) = (false, false, true);
     }
 
     /// COM_INIT_DB is about to be sent.

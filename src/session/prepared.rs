@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::state::State;
 use super::variables::Variables;
-use crate::sql::Statement;
+use crate::sql::{Class, LexMode, Statement};
 use crate::wire::execute::LAST;
 use crate::wire::prepared::Prepared as Made;
 
@@ -20,6 +20,8 @@ pub struct Prepared {
     pub parameters: u16,
     /// How many columns its result has, as the client was told.
     pub columns: u16,
+    /// How its text is read, whatever mode the session has set since.
+    pub mode: LexMode,
     /// What the session was then. Texts are bound to it, and keep it whatever the session does later (HAZARDS 5).
     bound: Bound,
 }
@@ -109,9 +111,22 @@ const MAX_STATEMENTS: usize = 4096;
 impl State {
     /// A statement as this session has it prepared now.
     #[must_use]
-    pub fn prepared(&self, statement: Statement, text: Box<[u8]>, made: Made) -> Prepared {
+    pub fn prepared(&self, statement: Statement, text: Box<[u8]>, mode: LexMode, made: Made) -> Prepared {
         let Made { parameters, columns, .. } = made;
-        Prepared { statement, text, parameters, columns, bound: self.bound() }
+        let mode = LexMode { parameters: true, ..mode };
+        Prepared { statement, text, parameters, columns, mode, bound: self.bound() }
+    }
+
+    /// Whether a statement may tie, or let go of, tables of another schema than the present one: a name without a schema
+    /// means what it meant when it was prepared.
+    #[must_use]
+    pub fn ties_elsewhere(&self, prepared: &Prepared) -> bool {
+        let ties = match prepared.statement.class {
+            Class::Bond(_) => true,
+            Class::Ddl => self.view().temporary_tables,
+            _ => false,
+        };
+        ties && prepared.schema() != self.schema()
     }
 
     /// Whether the session still is what it was when the statement was prepared. Character sets that are not
@@ -298,7 +313,7 @@ impl Statements {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::Class;
+    use crate::sql::{Dialect, classify};
     use crate::topology::Collations;
     use crate::wire::session_track::Change;
     use crate::wire::status::StatusFlags;
@@ -309,11 +324,12 @@ mod tests {
     }
 
     fn prepared(state: &State, text: &[u8]) -> Prepared {
-        state.prepared(
-            Statement::of(Class::PlainRead),
-            text.into(),
-            Made { id: 7, columns: 1, parameters: 1 },
-        )
+        let made = Made { id: 7, columns: 1, parameters: 1 };
+        state.prepared(Statement::of(Class::PlainRead), text.into(), mode(), made)
+    }
+
+    fn mode() -> LexMode {
+        LexMode::usual(Dialect::MySql, 0)
     }
 
     #[test]
@@ -341,6 +357,27 @@ mod tests {
         check(Change::Variable { name: b"sql_mode", value: b"ANSI" }, false);
         check(Change::Variable { name: b"wait_timeout", value: b"7" }, true);
         check(Change::Schema(b"app"), true);
+    }
+
+    #[test]
+    fn what_is_tied_in_another_schema_is_told() {
+        let check = |state: &State, text: &str, expected| {
+            let made = Made { id: 7, columns: 0, parameters: 0 };
+            let statement = classify(text.as_bytes(), mode());
+            let prepared = state.prepared(statement, text.as_bytes().into(), mode(), made);
+            assert!(!state.ties_elsewhere(&prepared), "{text}");
+            let mut state = state.clone();
+            state.observe(Change::Schema(b"other"));
+            assert_eq!(state.ties_elsewhere(&prepared), expected, "{text}");
+        };
+        let mut state = state();
+        let create = "CREATE TEMPORARY TABLE t (a INT)";
+        check(&state, create, true);
+        check(&state, "HANDLER t OPEN", true);
+        check(&state, "DROP TABLE t", false);
+        check(&state, "INSERT INTO t VALUES (1)", false);
+        state.begin(&classify(create.as_bytes(), mode()).class);
+        check(&state, "DROP TABLE t", true);
     }
 
     #[test]

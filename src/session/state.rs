@@ -379,9 +379,10 @@ const fn refuses_set(error: u16) -> bool {
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "any moment serves as a beginning")]
 mod tests {
+    use super::super::left::Said;
     use super::super::view::Isolation;
     use super::*;
-    use crate::sql::{Class, Dialect, Name, Then, TransactionKind, Unclear};
+    use crate::sql::{Class, Dialect, Name, Then, TransactionKind, Unclear, classify, literals, traces};
     use crate::topology::ServerId;
     use crate::wire::session_track::Change;
 
@@ -453,6 +454,59 @@ mod tests {
         state.observe(Change::StateChanged);
         state.reset(StatusFlags::AUTOCOMMIT, 2, Instant::now());
         assert_eq!(state.view().changed, None);
+    }
+
+    #[test]
+    fn what_was_never_sent_lets_go_of_nothing() {
+        let (now, mode) = (Instant::now(), LexMode::usual(Dialect::MySql, 0));
+        let check = |before: &[&str], unsent: &str, expected: Hold| {
+            let mut state = fresh(255);
+            let begin = |state: &mut State, text: &str| {
+                let (statement, traces) = (classify(text.as_bytes(), mode), traces(text.as_bytes(), mode));
+                let literals = literals(text.as_bytes(), mode);
+                state.begin_traces(&statement, traces, Said { literals, locks: None }, false);
+                state.begin(&statement.class);
+            };
+            for text in before {
+                begin(&mut state, text);
+                state.settle(end(StatusFlags(2), Source::Primary, Touched::Wrote, now));
+            }
+            begin(&mut state, unsent);
+            state.sent_nothing();
+            // A ping.
+            state.settle(end(StatusFlags(2), Source::Primary, Touched::Nothing, now));
+            assert_eq!(state.hold(StatusFlags(2)), Some(expected), "{unsent}");
+            assert_eq!(state.user_variables(), &UserVariables::NONE, "{unsent}");
+        };
+        let create = "CREATE TEMPORARY TABLE t (a INT)";
+        check(&[create], "DROP TEMPORARY TABLE t", Hold::TemporaryTable);
+        check(&[create], "SET @a = 1", Hold::TemporaryTable);
+        check(&["LOCK TABLES t READ"], "UNLOCK TABLES", Hold::TablesLocked);
+        check(&["SELECT GET_LOCK('a', 0)"], "DO RELEASE_ALL_LOCKS()", Hold::NamedLock);
+        // The statement of that name is still the one before.
+        let mut state = fresh(255);
+        for (text, sent) in [("PREPARE s FROM 'CALL p()'", true), ("PREPARE s FROM 'SELECT 1'", false)] {
+            state.begin(&classify(text.as_bytes(), mode).class);
+            if !sent {
+                state.sent_nothing();
+            }
+            state.settle(end(StatusFlags(2), Source::Primary, Touched::Nothing, now));
+        }
+        state.begin(&classify(b"EXECUTE s", mode).class);
+        assert_eq!(state.view().changed, Some(Changed::Statement));
+    }
+
+    #[test]
+    fn several_statements_may_rename_a_temporary_table() {
+        let mode = LexMode::usual(Dialect::MySql, 0);
+        let check = |before: &str, expected| {
+            let mut state = fresh(255);
+            state.begin(&classify(before.as_bytes(), mode).class);
+            state.begin(&classify(b"SELECT 1; ALTER TABLE t RENAME TO u", mode).class);
+            assert_eq!(state.view().changed, expected, "{before}");
+        };
+        check("CREATE TEMPORARY TABLE t (a INT)", Some(Changed::Statement));
+        check("SELECT 1", None);
     }
 
     /// A server's own 1213 ends the transaction and says nothing of flags: what follows may be committed by itself.

@@ -158,9 +158,16 @@ pub(super) fn bond(verb: &[u8], rest: Lexer<'_>, mode: LexMode) -> Option<Bond> 
     }
 }
 
-/// The names of statements are the same in any case.
+/// The names of statements are the same in any case. By which collation others are compared, the server knows: `é` and
+/// `É` are one there, and on MySQL a blank at the end is none.
 fn folded(token: Token<'_>) -> Option<Name> {
-    Name::new(&name(token)?.as_bytes().to_ascii_lowercase())
+    let name = name(token).filter(is_plain)?;
+    Name::new(&name.as_bytes().to_ascii_lowercase())
+}
+
+/// Whether a name is the same to the server as it is to us, whatever the character sets.
+fn is_plain(name: &Name) -> bool {
+    name.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.'))
 }
 
 /// `name FROM 'text' | @variable`
@@ -241,7 +248,8 @@ pub fn lock_names(text: &[u8], mode: LexMode) -> Option<Vec<Box<[u8]>>> {
         }
         lexer.next().filter(|token| token.is_symbol(b'('))?;
         let name = lexer.next().filter(|name| name.kind == Kind::Text && name.text.starts_with(b"'"))?;
-        name.content().filter(|name| name.len() <= LONGEST_LOCK)?;
+        // In another character set the same bytes would ask about another lock.
+        name.content().filter(|name| name.len() <= LONGEST_LOCK && name.is_ascii())?;
         lexer.clone().next().filter(|token| token.is_symbol(b','))?;
         names.push(name.text.into());
     }
@@ -253,7 +261,7 @@ pub fn lock_names(text: &[u8], mode: LexMode) -> Option<Vec<Box<[u8]>>> {
 pub struct Literal {
     /// In lower case, without quotes.
     pub name: Box<[u8]>,
-    /// A number, NULL, TRUE, FALSE, or a string in its quotes.
+    /// A number, TRUE, FALSE, or a string in its quotes.
     pub value: Box<[u8]>,
     pub is_string: bool,
 }
@@ -285,7 +293,7 @@ pub fn literals(text: &[u8], mode: LexMode) -> Option<Vec<Literal>> {
 
 /// `name = value`, after the `@`.
 fn literal(lexer: &mut Lexer<'_>) -> Option<Literal> {
-    let name = name(lexer.next()?).filter(|name| name.as_bytes().is_ascii())?;
+    let name = name(lexer.next()?).filter(is_plain)?;
     let mut sign = lexer.next()?;
     if sign.is_symbol(b':') {
         sign = lexer.next()?;
@@ -298,7 +306,8 @@ fn literal(lexer: &mut Lexer<'_>) -> Option<Literal> {
         token = lexer.next().filter(|number| number.kind == Kind::Number)?;
     }
     let is_string = token.kind == Kind::Text && token.text.starts_with(b"'") && token.content().is_some();
-    let is_word = [&b"NULL"[..], b"TRUE", b"FALSE"].iter().any(|word| token.is_word(word));
+    // A variable that is set to NULL has the type that it had before, if it had one.
+    let is_word = token.is_word(b"TRUE") || token.is_word(b"FALSE");
     (is_string || is_word || token.kind == Kind::Number).then_some(())?;
     value.extend_from_slice(token.text);
     let name = name.as_bytes().to_ascii_lowercase().into();
@@ -373,6 +382,9 @@ mod tests {
         };
         check("CREATE TEMPORARY TABLE t AS SELECT f(1)");
         check("CREATE TEMPORARY SEQUENCE s");
+        check("PREPARE `\u{e9}` FROM 'SELECT 1'");
+        check("EXECUTE \u{e9}");
+        check("DEALLOCATE PREPARE `a `");
         check("CREATE TEMPORARY TABLE `a``b` (a INT)");
         check("DROP TEMPORARY TABLE a b");
         check("DROP TEMPORARY SEQUENCE s");
@@ -414,8 +426,8 @@ mod tests {
             assert_eq!(found, expected.map(|pairs| pairs.iter().map(owned).collect()), "{text}");
         };
         check("SET @A = 1", Some(&[("a", "1")]));
-        check("set @a:=-1.5e3, @`b c`='x y';", Some(&[("a", "-1.5e3"), ("b c", "'x y'")]));
-        check("SET @a = NULL, sql_mode = CONCAT('A', 'B'), @b = 0x41", Some(&[("a", "NULL"), ("b", "0x41")]));
+        check("set @a:=-1.5e3, @`B.c$`='x y';", Some(&[("a", "-1.5e3"), ("b.c$", "'x y'")]));
+        check("SET @a = 1, sql_mode = CONCAT('A', 'B'), @b = 0x41", Some(&[("a", "1"), ("b", "0x41")]));
         check("SET @@session.sql_mode = '', @a = TRUE", Some(&[("a", "TRUE")]));
         check("SET sql_mode = ''", Some(&[]));
         check("SET @a = 1 + 1", None);
@@ -428,6 +440,11 @@ mod tests {
         check("SET @a = _utf8mb4'a'", None);
         check("SET @a = 'a' COLLATE utf8mb4_bin", None);
         check("SET @\u{e4} = 1", None);
+        check("SET @a = NULL", None);
+        // The same as @a on MySQL.
+        check("SET @`a ` = 1", None);
+        let ansi = LexMode { ansi_quotes: true, ..mode() };
+        assert_eq!(literals(b"SET @\"a`b\" = 1", ansi), None);
         check("SELECT 1", None);
     }
 
@@ -443,6 +460,7 @@ mod tests {
         check("SELECT GET_LOCK(?, 1)", None);
         check("SELECT GET_LOCK(CONCAT('a', 'b'), 1)", None);
         check("SELECT GET_LOCK('a' 'b', 1)", None);
+        check("SELECT GET_LOCK('\u{e4}', 1)", None);
         check("SELECT GET_LOCK('a''b', 1)", None);
         check("SELECT 1", None);
         check("SELECT GET_LOCK('a', 1) /*!99999 , GET_LOCK('b', 1) /* */ */", None);

@@ -83,7 +83,7 @@ pub fn traces(text: &[u8], mode: LexMode) -> Traces {
             [&b"SELECT"[..], b"TABLE", b"RETURNING"].iter().all(|word| !token.is_word(word));
         // What MariaDB's RETURNING inserts is in no OK, nor what LOAD DATA does.
         found.sets_insert_id |= token.is_word(b"RETURNING") || (before.is_none() && token.is_word(b"LOAD"));
-        if touching && token.is_word(b"LAST_INSERT_ID") {
+        if touching && is_name(token, b"LAST_INSERT_ID") {
             let mut inside = tokens.clone().skip(1);
             found.sets_insert_id |= !inside.next().is_some_and(|inside| inside.is_symbol(b')'));
         }
@@ -97,7 +97,14 @@ pub fn traces(text: &[u8], mode: LexMode) -> Traces {
         found.last_gtid |= token.is_word(b"LAST_GTID");
         words += usize::from(!token.is_symbol(b';'));
         match token.kind {
-            Kind::Word => word(token, next, &mut found),
+            Kind::Word => word(token.text, next, &mut found),
+            // In quotes too it is a built-in function before a parenthesis, and a variable after `@@`.
+            Kind::QuotedName if touching || found.system_variables => {
+                let name = token.content().unwrap_or_default();
+                if Trace::of(name).is_some_and(Trace::is_function) {
+                    word(name, next, &mut found);
+                }
+            }
             Kind::Symbol(b'@') => {
                 let system = [before, next].into_iter().flatten().any(|beside| beside.is_symbol(b'@'));
                 found.user_variables |= !system;
@@ -131,7 +138,7 @@ pub enum Leaves {
 /// What a body of stored code may leave behind once it has run. Unreported are a named lock, a
 /// user variable that a SELECT sets, a role, characteristics of the next transaction, other trackers, the last value of
 /// a sequence, a statement prepared by text, locked tables. `SET @a = …` is reported, and so are session variables, but
-/// for `SET @@a = …` on MariaDB.
+/// for `SET @@a = …` on MariaDB. RENAME may give a temporary table of the session another name.
 pub fn leaves_traces(body: &[u8], mode: LexMode) -> Leaves {
     const WORDS: [&[u8]; 17] = [
         b"GET_LOCK",
@@ -154,7 +161,8 @@ pub fn leaves_traces(body: &[u8], mode: LexMode) -> Leaves {
     ];
     let (mut variable, mut assigns, mut temporary) = (false, false, false);
     let mut before = None::<Token<'_>>;
-    for token in Lexer::new(body, mode) {
+    let mut tokens = Lexer::new(body, mode).peekable();
+    while let Some(token) = tokens.next() {
         let after = |word| before.is_some_and(|before| before.is_word(word));
         match token.kind {
             Kind::Word => {
@@ -169,7 +177,13 @@ pub fn leaves_traces(body: &[u8], mode: LexMode) -> Leaves {
                     return Leaves::Unreported;
                 }
                 assigns |= token.is_word(b"INTO");
-                temporary |= token.is_word(b"TEMPORARY");
+                temporary |= token.is_word(b"TEMPORARY") || token.is_word(b"RENAME");
+            }
+            Kind::QuotedName => {
+                let called = tokens.peek().is_some_and(|next| next.is_symbol(b'('));
+                if called && WORDS.iter().any(|word| is_name(token, word)) {
+                    return Leaves::Unreported;
+                }
             }
             Kind::Symbol(b'@') => {
                 let system = before.is_some_and(|before| before.is_symbol(b'@'));
@@ -201,10 +215,15 @@ pub fn is_plain_call(text: &[u8], mode: LexMode) -> bool {
         })
 }
 
-fn word(token: Token<'_>, next: Option<Token<'_>>, found: &mut Traces) {
-    let Some(trace) = TRACES.iter().find(|(word, _)| token.is_word(word)).map(|(_, trace)| *trace) else {
-        return;
-    };
+/// Whether it is this name, in quotes or not.
+fn is_name(token: Token<'_>, name: &[u8]) -> bool {
+    let is_quoted = token.kind == Kind::QuotedName;
+    token.is_word(name)
+        || (is_quoted && token.content().is_some_and(|quoted| quoted.eq_ignore_ascii_case(name)))
+}
+
+fn word(text: &[u8], next: Option<Token<'_>>, found: &mut Traces) {
+    let Some(trace) = Trace::of(text) else { return };
     let called = next.is_some_and(|next| next.is_symbol(b'('));
     match trace {
         Trace::TakesLock => found.takes_lock |= called,
@@ -235,6 +254,25 @@ enum Trace {
     FindsOthers,
     Tables,
     Defines,
+}
+
+impl Trace {
+    fn of(text: &[u8]) -> Option<Self> {
+        TRACES.iter().find(|(word, _)| text.eq_ignore_ascii_case(word)).map(|(_, trace)| *trace)
+    }
+
+    /// Whether it stands for a function or a variable, and not for a keyword.
+    const fn is_function(self) -> bool {
+        matches!(
+            self,
+            Self::TakesLock
+                | Self::ReleasesLocks
+                | Self::ReleasesLock
+                | Self::Connection
+                | Self::Sequence
+                | Self::InsertId
+        )
+    }
 }
 
 const TRACES: [(&[u8], Trace); 27] = [
@@ -279,6 +317,9 @@ mod tests {
         };
         check("SET NEW.a = 1, @seen = 1", Leaves::Unnamed);
         check("CREATE TEMPORARY TABLE t (a INT)", Leaves::Unnamed);
+        check("ALTER TABLE t RENAME TO u", Leaves::Unnamed);
+        check("DO `get_lock`('a', 0)", Leaves::Unreported);
+        check("SELECT `lock`, `role` FROM t", Leaves::Named);
         check("BEGIN INSERT INTO log SELECT * FROM t; RETURN 1; END", Leaves::Named);
         check("DO get_lock('a', 0)", Leaves::Unreported);
         check("SELECT a INTO @x FROM t", Leaves::Unreported);
@@ -334,6 +375,12 @@ mod tests {
             Traces { insert_id: true, sets_insert_id: true, ..none },
         );
         check("SELECT GET_LOCK('a', 1)", Traces { takes_lock: true, ..none });
+        check("CALL p(`Get_Lock`('a', 1))", Traces { takes_lock: true, ..none });
+        check("CALL p(`last_insert_id`(5))", Traces { insert_id: true, sets_insert_id: true, ..none });
+        check("CALL p(`connection_id` ())", Traces { connection: true, ..none });
+        check("SELECT @@`identity`", Traces { insert_id: true, system_variables: true, ..none });
+        check("SELECT `identity`, `get_lock` FROM t", Traces { tables: true, ..none });
+        check("CREATE TABLE `event`(a INT)", Traces { tables: true, ..none });
         check("DO RELEASE_ALL_LOCKS();", Traces { releases_locks: true, ..none });
         check("SELECT IF(0, RELEASE_ALL_LOCKS(), 1)", none);
         check("SELECT RELEASE_LOCK('a')", Traces { releases_lock: true, ..none });

@@ -15,6 +15,14 @@ pub struct StoredCode {
     pub name: String,
     /// Its text; nothing where it may not be seen.
     pub body: Option<String>,
+    /// The `sql_mode` it is read in.
+    pub sql_mode: String,
+}
+
+impl StoredCode {
+    fn mode(&self, dialect: Dialect) -> LexMode {
+        LexMode::new(&self.sql_mode, "utf8mb4", dialect)
+    }
 }
 
 /// What is known of all stored code: names by which a statement may reach code that leaves something behind, in lower
@@ -29,19 +37,19 @@ impl Traps {
     /// Follows who reaches whom.
     #[must_use]
     pub fn new(code: &[StoredCode], dialect: Dialect) -> Self {
-        // Whatever mode a body was written in: a word more is a trap more, and a string in double quotes is none.
-        let mode = LexMode { charset_safe: true, ..LexMode::new("", "utf8mb4", dialect) };
         let mut traps = Self::default();
         let own = |code: &StoredCode| {
-            let leaves = |body: &String| sql::leaves_traces(body.as_bytes(), mode);
+            let leaves = |body: &String| sql::leaves_traces(body.as_bytes(), code.mode(dialect));
             code.body.as_ref().map_or(Leaves::Unreported, leaves)
         };
-        let names = |body: &String| {
-            sql::mentions(body.as_bytes(), mode, |name| {
-                name.eq_ignore_ascii_case(b"LAST_INSERT_ID") || name.eq_ignore_ascii_case(b"IDENTITY")
+        let asks = |code: &StoredCode| {
+            code.body.as_ref().is_none_or(|body| {
+                sql::mentions(body.as_bytes(), code.mode(dialect), |name| {
+                    name.eq_ignore_ascii_case(b"LAST_INSERT_ID") || name.eq_ignore_ascii_case(b"IDENTITY")
+                })
             })
         };
-        traps.asks_insert_id = code.iter().any(|code| code.body.as_ref().is_none_or(names));
+        traps.asks_insert_id = code.iter().any(asks);
         let mut found = false;
         for code in code {
             found |= traps.add(&code.name, own(code));
@@ -49,7 +57,7 @@ impl Traps {
         while std::mem::take(&mut found) {
             for code in code {
                 let body = code.body.as_deref().unwrap_or_default().as_bytes();
-                let reached = traps.reached(body, mode);
+                let reached = traps.reached(body, code.mode(dialect));
                 found |= traps.add(&code.name, reached);
             }
         }
@@ -109,7 +117,11 @@ mod tests {
     use super::*;
 
     fn code(name: &str, body: Option<&str>) -> StoredCode {
-        StoredCode { name: name.to_owned(), body: body.map(str::to_owned) }
+        code_in("", name, body)
+    }
+
+    fn code_in(sql_mode: &str, name: &str, body: Option<&str>) -> StoredCode {
+        StoredCode { name: name.to_owned(), body: body.map(str::to_owned), sql_mode: sql_mode.to_owned() }
     }
 
     #[test]
@@ -123,17 +135,23 @@ mod tests {
                 code("counts", Some("SET NEW.a = 'GET_LOCK', @seen = 1")),
                 code("stock", Some("INSERT INTO counts VALUES (NEW.id)")),
                 code("customers", Some("INSERT INTO log VALUES (NEW.id)")),
+                code("quoted", Some("DO `get_lock`('a', 0)")),
+                code_in("REAL_AS_FLOAT,ANSI_QUOTES", "ansi", Some(r#"DO "get_lock"('a', 0)"#)),
+                code_in("ANSI_QUOTES", "calls_ansi", Some(r#"CALL "audit"(1)"#)),
+                code_in("NO_BACKSLASH_ESCAPES", "slashes", Some(r"SELECT '\', GET_LOCK('a', 0), '\'")),
+                code("text", Some(r#"SELECT "audit", 'it\'s'"#)),
             ],
             Dialect::MySql,
         );
         let mode = LexMode { charset_safe: true, ..LexMode::new("", "utf8mb4", Dialect::MySql) };
         let check =
             |text: &str, expected| assert_eq!(traps.reached(text.as_bytes(), mode), expected, "{text}");
-        for name in ["orders", "AUDIT", "helper", "hidden", "é"] {
+        for name in ["orders", "AUDIT", "helper", "hidden", "é", "quoted", "ansi", "calls_ansi", "slashes"] {
             check(&format!("INSERT INTO {name} VALUES (1)"), Leaves::Unreported);
         }
         check("INSERT INTO stock VALUES (1)", Leaves::Unnamed);
         check("INSERT INTO customers VALUES (1)", Leaves::Named);
+        check("INSERT INTO text VALUES (1)", Leaves::Named);
         assert!(Traps::new(&[], Dialect::MariaDb).is_empty());
         assert_eq!(Traps::default().reached("INSERT INTO é".as_bytes(), mode), Leaves::Named);
     }

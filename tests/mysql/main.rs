@@ -50,6 +50,7 @@ mod interloper;
 mod kill;
 mod kill_race;
 mod leaks;
+mod leaks_of_names;
 mod login;
 mod looking_back;
 mod pools;

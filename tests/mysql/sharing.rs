@@ -15,30 +15,34 @@ const ONE: &[&str] =
     &["--pool-mode", "transaction", "--max-connections-per-server", "1", "--pool-wait-timeout", "2s"];
 
 /// Headgate, and a schema of the test's own.
-struct Scene {
+pub(crate) struct Scene {
     headgate: Headgate,
-    schema: String,
+    pub(crate) schema: String,
     flavor: Flavor,
 }
 
 impl Scene {
     async fn begin(flavor: Flavor, name: &str) -> Self {
+        Self::begin_with(flavor, name, ONE).await
+    }
+
+    pub(crate) async fn begin_with(flavor: Flavor, name: &str, flags: &[&str]) -> Self {
         let cluster = cluster(flavor).await;
         let schema = format!("d_sharing_{name}");
         let mut admin = root(cluster).connect().await.unwrap();
         ok(&mut admin, &format!("DROP DATABASE IF EXISTS {schema}")).await;
         ok(&mut admin, &format!("CREATE DATABASE {schema}")).await;
         admin.quit().await.unwrap();
-        Self { headgate: Headgate::start(cluster, ONE).await.unwrap(), schema, flavor }
+        Self { headgate: Headgate::start(cluster, flags).await.unwrap(), schema, flavor }
     }
 
-    async fn session(&self) -> Connection {
+    pub(crate) async fn session(&self) -> Connection {
         let (user, password) = SCRIPT_USER;
         let options = Options::new(self.headgate.address(), user, password).tls(true);
         options.schema(&self.schema).connect().await.unwrap()
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         assert!(self.headgate.stop().await.unwrap().success());
     }
 }
@@ -164,7 +168,7 @@ async fn bonds_end(flavor: Flavor) {
 }
 
 /// On the primary, and nothing is left to be asked about.
-const PING: &str = "/* headgate: primary */ SELECT 1 FROM (SELECT 1) AS one";
+pub(crate) const PING: &str = "/* headgate: primary */ SELECT 1 FROM (SELECT 1) AS one";
 
 /// User variables go with their session, and nowhere else.
 async fn user_variables_are_carried(flavor: Flavor) {
@@ -180,7 +184,7 @@ async fn user_variables_are_carried(flavor: Flavor) {
         assert_eq!(ok(&mut one, all).await, its);
     }
     // Where both have the same names, one connection serves both.
-    ok(&mut other, "SET @tenant = -7, @name = NULL").await;
+    ok(&mut other, "SET @tenant = -7, @name = ''").await;
     let before = ok(&mut other, "SELECT @tenant, @name").await;
     ok(&mut one, "SET @tenant = 43").await;
     assert_eq!(ok(&mut other, "SELECT @tenant, @name").await, before);
@@ -296,7 +300,7 @@ async fn row_counts_are_its_own(flavor: Flavor) {
 }
 
 /// Long enough for Headgate to read again what is defined.
-const FACTS_READ: Duration = Duration::from_millis(1_500);
+pub(crate) const FACTS_READ: Duration = Duration::from_millis(1_500);
 
 /// Who has an expired password gets in, and can set a new one.
 async fn expired_passwords_can_be_changed(flavor: Flavor) {
