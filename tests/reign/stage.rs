@@ -20,6 +20,11 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn start(flavor: Flavor, arguments: &[&str]) -> Self {
+        Self::start_with(flavor, "outlive", arguments).await
+    }
+
+    /// The same where `failover.sessions` says what becomes of sessions.
+    pub(crate) async fn start_with(flavor: Flavor, sessions: &str, arguments: &[&str]) -> Self {
         let builder = Cluster::builder(flavor)
             .performance_schema(false)
             .server_option("sync_binlog=0")
@@ -29,7 +34,7 @@ impl Stage {
         cluster.primary().sql("CREATE TABLE app.t (n INT PRIMARY KEY, who VARCHAR(20))").await.unwrap();
         cluster.wait_caught_up(PATIENCE).await.unwrap();
         let servers: Vec<_> = cluster.nodes().iter().map(Node::address).collect();
-        let mut options = HeadgateOptions::default().argument("--failover-sessions=outlive");
+        let mut options = HeadgateOptions::default().argument(format!("--failover-sessions={sessions}"));
         for argument in arguments {
             options = options.argument(argument);
         }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use headgate::lab::Flavor;
 use headgate::wire::command::Command;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
-use crate::client::Connection;
+use crate::client::{Connection, Shape};
 use crate::stage::{Stage, run, value};
 
 async fn kill_and_promote(stage: &Stage) {
@@ -99,6 +99,37 @@ async fn refusal(flavor: Flavor) {
     assert!(stage.cluster.primary().sql("SELECT n FROM app.t").await.unwrap().is_empty());
 }
 
+/// Two servers take writes, so that Headgate refuses them itself: what a statement was about to let go of is still there.
+async fn refused_here(flavor: Flavor) {
+    let pool = ["--pool-mode=transaction", "--max-connections-per-server=1", "--pool-wait-timeout=500ms"];
+    // Those that outlive their primary wait for the next one instead.
+    let stage = Stage::start_with(flavor, "close", &pool).await;
+    let mut tied = stage.client().connect().await.unwrap();
+    let mut other = stage.client().connect().await.unwrap();
+    run(&mut tied, "CREATE TEMPORARY TABLE mine (n INT)").await;
+    let word = if flavor == Flavor::MySql { "REPLICA" } else { "SLAVE" };
+    for replica in stage.cluster.replicas() {
+        replica.sql(format!("STOP {word}")).await.unwrap();
+        replica.sql(format!("RESET {word} ALL")).await.unwrap();
+    }
+    let second = &stage.cluster.replicas()[0];
+    second.sql("SET GLOBAL read_only = OFF").await.unwrap();
+    let end = Instant::now() + crate::stage::PATIENCE;
+    while fails(&mut tied, "REPLACE INTO t VALUES (1, 'tied')").await != Some(1290) {
+        assert!(Instant::now() < end, "two servers take writes, and nobody minds");
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(fails(&mut tied, "DROP TEMPORARY TABLE mine").await, Some(1290));
+    tied.command(&[Command::Ping as u8], Shape::Query).await.unwrap();
+    second.sql("SET GLOBAL read_only = ON").await.unwrap();
+    while fails(&mut tied, "REPLACE INTO t VALUES (1, 'tied')").await.is_some() {
+        assert!(Instant::now() < end, "one server takes writes, and nobody may");
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(fails(&mut other, "SELECT 1 FROM t FOR UPDATE").await, Some(1040));
+    assert_eq!(value(&mut tied, "SELECT COUNT(*) FROM mine").await, "0");
+}
+
 /// A long execution is cut in the middle: its rest is no command, whatever is in it.
 async fn rest(flavor: Flavor) {
     let stage = Stage::start(flavor, &[]).await;
@@ -140,6 +171,7 @@ macro_rules! on_both {
 
 on_both! {
     ties: what_is_lost_is_told_on_mysql, what_is_lost_is_told_on_mariadb;
+    refused_here: what_is_refused_lets_go_of_nothing_on_mysql, what_is_refused_lets_go_of_nothing_on_mariadb;
     refusal: who_is_tied_hears_the_refusal_on_mysql, who_is_tied_hears_the_refusal_on_mariadb;
     rest: the_rest_of_a_cut_command_is_none_on_mysql, the_rest_of_a_cut_command_is_none_on_mariadb;
 }
