@@ -10,6 +10,7 @@ use headgate::wire::frame::{HEADER, Header};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::select;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -108,6 +109,9 @@ async fn until_split(connection: &mut Connection, headgate: &Headgate) {
     .await;
 }
 
+/// By which the first statement is told from the second, while the first still ends.
+const PARTS: [&str; 2] = ["numbers d", "numbers e"];
+
 async fn ends_a_statement(flavor: Flavor) {
     let cluster = quiet_cluster(flavor).await;
     let (user, stranger) = ("kill_query", "kill_stranger");
@@ -124,12 +128,17 @@ async fn ends_a_statement(flavor: Flavor) {
         let theirs: u64 = value(&mut victim, "SELECT CONNECTION_ID()").await.parse().unwrap();
         until_split(&mut victim, &headgate).await;
         let mut victims = JoinSet::new();
+        let (ended, mut ends) = mpsc::unbounded_channel();
         victims.spawn(async move {
-            let replies = [ask(&mut victim, statement).await, ask(&mut victim, statement).await];
+            let mut replies = Vec::new();
+            for part in PARTS {
+                replies.push(ask(&mut victim, &statement.replace(PARTS[0], part)).await);
+                ended.send(()).unwrap();
+            }
             (victim, replies)
         });
-        for id in [ours, theirs] {
-            until_running(cluster, user, "numbers d", on_replica).await;
+        for (id, part) in [ours, theirs].into_iter().zip(PARTS) {
+            until_running(cluster, user, part, on_replica).await;
             // Somebody else's may not be ended, and the server says so.
             let refused = ask(&mut other, &format!("KILL QUERY {ours}")).await.error.unwrap();
             assert_eq!(
@@ -137,16 +146,12 @@ async fn ends_a_statement(flavor: Flavor) {
                 (1095, format!("You are not owner of thread {ours}").into())
             );
             assert_eq!(code(&ask(&mut killer, &format!("KILL QUERY {id}")).await), None);
-            becomes("it has ended", async || {
-                // The second one begins as soon as the first has ended, so the first is known by its time.
-                running(cluster, user, "numbers d").await == [0, 0] || id == ours
-            })
-            .await;
+            timeout(PATIENCE, ends.recv()).await.expect("it ends");
         }
         let (mut victim, replies) = victims.join_next().await.unwrap().unwrap();
-        assert_eq!(replies.each_ref().map(code), [Some(INTERRUPTED); 2], "{statement}");
+        assert_eq!(replies.iter().map(code).collect::<Vec<_>>(), [Some(INTERRUPTED); 2], "{statement}");
         // It did not run again anywhere, and the session goes on.
-        assert_eq!(running(cluster, user, "numbers d").await, [0, 0]);
+        assert_eq!(running(cluster, user, "numbers").await, [0, 0]);
         assert_eq!(value(&mut victim, "SELECT COUNT(*) FROM numbers").await, "1296");
         // Nothing runs: nothing happens.
         assert_eq!(code(&ask(&mut killer, &format!("KILL QUERY {ours}")).await), None);

@@ -262,7 +262,8 @@ async fn an_accounts_limit_is_not_used_up(flavor: Flavor) {
     ok(&mut admin, &format!("ALTER USER {user} WITH MAX_USER_CONNECTIONS 4")).await;
     let headgate = Headgate::start(cluster, &["--pool-mode", "transaction"]).await.unwrap();
     // The first one finds out; of many that come first of all, some would be refused, and wait.
-    let first = options(headgate.address(), &user).connect().await.unwrap();
+    let mut first = options(headgate.address(), &user).connect().await.unwrap();
+    ok(&mut first, ASK).await;
     let mut clients = JoinSet::new();
     for _ in 0..30 {
         let options = options(headgate.address(), &user);
