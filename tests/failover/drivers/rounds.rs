@@ -15,6 +15,9 @@ use crate::bank;
 use crate::crash::{BY_NAME, comes_back};
 use crate::stage::{Stage, rounds};
 
+/// For so long clients wait for a primary (`failover.hold`).
+const HOLD: Duration = Duration::from_secs(10);
+
 /// Customers of each driver, 32 in all.
 const CUSTOMERS: [u64; 5] = [7, 7, 6, 6, 6];
 
@@ -105,8 +108,9 @@ async fn check(flavor: Flavor) {
     }
     scene.close().await;
     eprintln!("{}", report.table(flavor));
+    // How long it takes is measured by many rounds with nothing beside them; here, that nobody had to give up waiting.
     for (fault, worst) in report.worst() {
-        assert!(worst < fault.worst() * 2, "{fault:?}: {worst:?} without writes");
+        assert!(worst < (fault.worst() * 2).max(HOLD), "{fault:?}: {worst:?} without writes");
     }
     let before = report.errors(None);
     let promised = |error: &str| error.contains(" | 1213 | ") && error.contains("begin it again");
