@@ -27,15 +27,13 @@ impl Session {
         let told_call = text.is_some_and(|text| self.is_told_call(statement, text));
         traces.sets_insert_id |= told_call;
         let said = text.map_or_else(Said::default, |text| self.said(text, traces));
-        let stored_code = self.may_reach_stored_code(statement, text);
-        let wants_insert_id = traces.insert_id || self.may_run_what_asks_insert_id(statement, text);
+        let stored_code = self.may_reach_stored_code(statement, text, traces);
+        let wants_insert_id = self.wants_insert_id(statement, traces, stored_code);
         self.receive_before_lease().await?;
         if let Err(error) = self.lease().await {
             return Ok(Err(error));
         }
-        let looks_back =
-            statement.looks_back || header.is_some_and(|header| self.asks_back(statement, header));
-        if self.login.state.hides_named() && !looks_back {
+        if self.login.state.hides_named() && !header.is_some_and(|header| self.asks_back(statement, header)) {
             // Beside what this statement does, it would have no name.
             self.flush_reports().await?;
         }
@@ -98,8 +96,9 @@ impl Session {
         }
     }
 
-    /// Whether a statement, or stored code that it may run, could ask for LAST_INSERT_ID() without naming it.
-    pub(super) fn may_run_what_asks_insert_id(&self, statement: &Statement, text: Option<&[u8]>) -> bool {
+    /// Whether a statement, or stored code that it may run, could ask for LAST_INSERT_ID(). `stored_code`: what
+    /// [`Self::may_reach_stored_code`] says of it.
+    pub(super) fn wants_insert_id(&self, statement: &Statement, traces: Traces, stored_code: bool) -> bool {
         let unclear = match statement.class {
             // GET DIAGNOSTICS.
             Class::Other(Unclear::Effects) => !statement.looks_back,
@@ -108,33 +107,27 @@ impl Session {
             Class::Bond(Bond::Prepares { .. } | Bond::Executes(_)) => true,
             _ => false,
         };
-        unclear || self.may_reach_stored_code(statement, text) || self.code_asks_insert_id(statement, text)
+        traces.insert_id || stored_code || unclear || self.code_asks_insert_id(statement, traces)
     }
 
     /// Whether stored code that a statement may run could ask for LAST_INSERT_ID().
-    fn code_asks_insert_id(&self, statement: &Statement, text: Option<&[u8]>) -> bool {
+    fn code_asks_insert_id(&self, statement: &Statement, traces: Traces) -> bool {
         let asks = |facts: &Facts| facts.traps.as_ref().is_none_or(|traps| traps.asks_insert_id());
         !matches!(statement.class, Class::Ddl | Class::Bond(_))
             && self.login.state.insert_id() != 0
             && self.topology.facts.as_deref().is_some_and(asks)
-            && self.may_run_stored_code(statement, text)
-    }
-
-    /// Whether a statement may run a trigger, or a function in a view. Functions that its own text calls are told by its class.
-    fn may_run_stored_code(&self, statement: &Statement, text: Option<&[u8]>) -> bool {
-        let mode = self.lex_mode();
-        match statement.class {
-            Class::Data | Class::PlainRead | Class::Several(_) | Class::Ddl | Class::Bond(_) => true,
-            Class::PrimaryRead(_) => text.is_none_or(|text| sql::may_name_tables(text, mode)),
-            Class::Inspect => !statement.only_looks_back,
-            _ => false,
-        }
+            && may_run_stored_code(statement, traces)
     }
 
     /// Whether a statement may run stored code that leaves something behind which servers do not report.
-    fn may_reach_stored_code(&self, statement: &Statement, text: Option<&[u8]>) -> bool {
+    pub(super) fn may_reach_stored_code(
+        &self,
+        statement: &Statement,
+        text: Option<&[u8]>,
+        traces: Traces,
+    ) -> bool {
         let class = &statement.class;
-        let runs = self.may_run_stored_code(statement, text);
+        let runs = may_run_stored_code(statement, traces);
         // Whose text stands elsewhere.
         let text = text.filter(|_| !matches!(class, Class::Bond(Bond::Executes(_))));
         let Some(facts) = self.topology.facts.as_deref().filter(|_| runs) else { return false };
@@ -156,6 +149,16 @@ impl Session {
             }
             (None, None) => true,
         }
+    }
+}
+
+/// Whether a statement may run a trigger, or a function in a view. Functions that its own text calls are told by its class.
+const fn may_run_stored_code(statement: &Statement, traces: Traces) -> bool {
+    match statement.class {
+        Class::Data | Class::PlainRead | Class::Several(_) | Class::Ddl | Class::Bond(_) => true,
+        Class::PrimaryRead(_) => traces.tables,
+        Class::Inspect => !statement.only_looks_back,
+        _ => false,
     }
 }
 

@@ -157,7 +157,7 @@ impl Session {
         Ok(())
     }
 
-    /// Whether a statement that is no read asks about the one before.
+    /// Whether a statement asks about the one before, be it no read.
     pub(super) fn asks_back(&self, statement: &Statement, header: Header) -> bool {
         let sets = matches!(
             statement.class,
@@ -168,8 +168,8 @@ impl Session {
                 | Class::PrimaryRead(_)
         );
         let is_back = |name: &[u8]| BACK.iter().any(|word| name.eq_ignore_ascii_case(word));
-        let text = if sets { self.text(header) } else { None };
-        text.is_some_and(|text| sql::mentions(text, self.lex_mode(), is_back))
+        let text = if sets && !statement.looks_back { self.text(header) } else { None };
+        statement.looks_back || text.is_some_and(|text| sql::mentions(text, self.lex_mode(), is_back))
     }
 
     fn asks(&self, statement: &Statement, header: Header) -> Asks {
@@ -183,8 +183,9 @@ impl Session {
             };
         };
         let mode = self.lex_mode();
-        let insert_id =
-            sql::traces(text, mode).insert_id || self.may_run_what_asks_insert_id(statement, Some(text));
+        let traces = sql::traces(text, mode);
+        let stored_code = self.may_reach_stored_code(statement, Some(text), traces);
+        let insert_id = self.wants_insert_id(statement, traces, stored_code);
         let mut asks = Asks { insert_id, ..Asks::default() };
         // What stands behind a semicolon asks about what stands before it.
         for token in Lexer::new(text, mode).take_while(|token| !token.is_symbol(b';')) {

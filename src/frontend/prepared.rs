@@ -211,8 +211,7 @@ impl Session {
         if self.read_only.is_some() && !self.command_in_read_only(byte).await? {
             return self.drop_sent_ahead(id).await;
         }
-        let looks_back = statement.looks_back || self.asks_back(statement, header);
-        if looks_back && !self.prepare_to_look_back(statement, header).await? {
+        if self.asks_back(statement, header) && !self.prepare_to_look_back(statement, header).await? {
             return self.drop_sent_ahead(id).await;
         }
         let shape = self.execution_shape(byte, header).await?;

@@ -70,7 +70,7 @@ impl Session {
         if statement.class == Class::Calls && pure && self.calls_only_pure(header) {
             statement.class = Class::PlainRead;
         }
-        let looks_back = statement.looks_back || self.asks_back(&statement, header);
+        let looks_back = self.asks_back(&statement, header);
         if statement.looks_back
             && let Some(lent) = self.lent.take()
         {
@@ -97,7 +97,7 @@ impl Session {
         }
         // A read without tables begins none.
         let begins = decision.reason == Reason::LazyTransaction && !self.login.state.view().in_transaction;
-        if begins && self.text(header).is_none_or(|text| sql::may_name_tables(text, self.lex_mode())) {
+        if begins && self.text(header).is_none_or(|text| sql::traces(text, self.lex_mode()).tables) {
             // The client is told that its transaction is open, so it is: it takes no snapshot yet.
             if self.ask_primary("BEGIN").await?.is_err() {
                 return self.query_on_primary(&statement, Reason::AutocommitOff, Shape::Results).await;

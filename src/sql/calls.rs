@@ -3,7 +3,6 @@
 use super::class::{First, is_readable, read, without_end};
 use super::lexer::{Kind, Lexer, Token};
 use super::scan::{Begin, scan};
-use super::words::Word;
 use super::{Class, LexMode};
 
 /// Whether a plain read names something for which `known` answers true, such as a view.
@@ -15,12 +14,6 @@ pub fn mentions(text: &[u8], mode: LexMode, mut known: impl FnMut(&[u8]) -> bool
         Kind::Word | Kind::ForeignWord | Kind::QuotedName => token.content().is_none_or(&mut known),
         _ => false,
     })
-}
-
-/// Whether a read may name a table, and so a view, and with that whatever functions the view calls.
-pub fn may_name_tables(text: &[u8], mode: LexMode) -> bool {
-    !is_readable(text, mode)
-        || mentions(text, mode, |name| Word::of(name).names_tables() || name.eq_ignore_ascii_case(b"TABLE"))
 }
 
 /// Whether every function that a [`Class::Calls`] calls and that is not built in is one for which `pure`

@@ -37,7 +37,7 @@ mod tests;
 
 pub use body::{LONGEST_BODY, Read, function_reads, view_reads};
 pub use bond::{Literal, Temporaries, literals, lock_names};
-pub use calls::{calls, may_name_tables, mentions};
+pub use calls::{calls, mentions};
 pub use class::classify;
 pub use comment::duration;
 pub use digest::{Digest, LONGEST_NORMALIZED, digest, normalize};

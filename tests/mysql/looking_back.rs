@@ -173,7 +173,6 @@ async fn answers_are_right_or_none(flavor: Flavor) {
                 interloper.leave().await.unwrap();
             }
             known += usize::from(answered.is_ok());
-            eprintln!("{} {flavor:?} {case:?}: {answered:?}", mode.len());
             if answered != expected && answered != Err(GONE) {
                 wrong.push(format!("{mode:?} {case:?}: {answered:?} instead of {expected:?}"));
             }
