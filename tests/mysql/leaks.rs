@@ -17,7 +17,7 @@ const ROUNDS: u32 = 400;
 /// In one of so many rounds the other session waits until the first one has not asked about its error for a while.
 const PATIENT: u32 = 20;
 
-async fn as_root(flavor: Flavor, statements: &[String]) {
+pub(crate) async fn as_root(flavor: Flavor, statements: &[String]) {
     let mut admin = root(cluster(flavor).await).connect().await.unwrap();
     for sql in statements {
         ok(&mut admin, sql).await;

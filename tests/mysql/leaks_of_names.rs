@@ -6,7 +6,7 @@ use headgate::wire::command::Command;
 use tokio::time::sleep;
 
 use crate::client::{Connection, Shape};
-use crate::servers::{cluster, root};
+use crate::leaks::as_root;
 use crate::sharing::{FACTS_READ, PING, Scene, error_of, ok};
 
 /// One connection a server, for which nobody waits long.
@@ -34,14 +34,6 @@ async fn prepare(connection: &mut Connection, text: &[u8]) -> u32 {
 async fn execute(connection: &mut Connection, id: u32) {
     let reply = connection.execute(id, 0, &[], &[]).await.unwrap();
     assert!(reply.error.is_none(), "{:?}", reply.error);
-}
-
-async fn as_root(flavor: Flavor, statements: &[String]) {
-    let mut admin = root(cluster(flavor).await).connect().await.unwrap();
-    for sql in statements {
-        ok(&mut admin, sql).await;
-    }
-    admin.quit().await.unwrap();
 }
 
 /// Statements after which the server has something under a name that means another thing to it than to a reader.
