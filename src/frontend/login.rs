@@ -16,7 +16,7 @@ use super::lease::Lease;
 use super::reach::Spot;
 use super::roster::Newcomer;
 use super::session::LoggedIn;
-use super::settling::{reign, settled, time_to_settle};
+use super::settling::{outdated, reign, settled, time_to_settle};
 use crate::auth::client_side::Failure;
 use crate::auth::server_side::{Exchange, FAST_OK, Setup, Shown, Step};
 use crate::auth::throttle::Attempt;
@@ -285,6 +285,9 @@ impl Candidate<'_> {
         );
         if primary.sandboxed {
             state.begin_expired();
+        }
+        if let Some(aged) = outdated(self.context, self.facts) {
+            state.define(aged);
         }
         let own = shared.live.load().preferences.get(&*request.user).copied().unwrap_or_default();
         let preferences = own.or(self.entrance.reads);

@@ -42,6 +42,7 @@ mod reign;
 mod relay;
 mod replica;
 mod replication;
+mod reset;
 mod return_lease;
 mod roster;
 mod serve;

@@ -1,7 +1,5 @@
 //! What runs on the session's own connection to the primary.
 
-use std::time::Duration;
-
 use super::errand::Errand;
 use super::freshness::{self, Report};
 use super::reach::Spot;
@@ -15,16 +13,13 @@ use super::vigil::Alarm;
 use crate::backend::{BackendError, SERVER_LOST};
 use crate::routing::Target;
 use crate::runtime::clock;
-use crate::session::{
-    Abandoned, Behind, Changed, End, Here, Hold, Shown, Source, Touched, keeps_diagnostics,
-};
+use crate::session::{Abandoned, Behind, End, Here, Shown, Source, Touched, keeps_diagnostics};
 use crate::sql::{Class, Traces};
 use crate::topology::{Mark, Trouble};
 use crate::wire::command::Command;
 use crate::wire::err::ErrPacket;
 use crate::wire::frame::{HEADER, Header};
 use crate::wire::reply::{self, Shape, Tracker};
-use crate::wire::session_track::Wish;
 
 /// ER_QUERY_INTERRUPTED.
 pub(super) const INTERRUPTED: u16 = 1317;
@@ -351,43 +346,6 @@ impl Session {
             true => Ok(()),
             false => Err(Closing::Told("a reply was torn")),
         }
-    }
-
-    /// COM_RESET_CONNECTION: the server's trackers go with everything else, so they are set again before
-    /// the client goes on.
-    pub(super) async fn reset(&mut self) -> Result<(), Closing> {
-        self.give_back_lent();
-        self.on_primary(Errand::command(Shape::Results, Touched::Wrote)).await?;
-        let limit = self.context.shared.limits().connect_timeout;
-        // Where it was refused a connection, nothing was reset.
-        let Some(primary) = self.login.primary.held() else { return Ok(()) };
-        self.statements.clear();
-        primary.was_reset(limit).await?;
-        let generation = self.topology.facts.as_ref().map_or(0, |facts| facts.generation);
-        self.login.state.reset(primary.status, generation, clock::now());
-        self.choose_schema_again(limit).await?;
-        self.begin_anew().await?;
-        if self.login.form.wish == Wish::Everything {
-            self.login.form.wish = Wish::Defaults;
-        }
-        Ok(())
-    }
-
-    /// A connection that others will have too is as after a login, where the schema decides what a reset leaves to the
-    /// server.
-    async fn choose_schema_again(&mut self, limit: Duration) -> Result<(), Closing> {
-        let LoggedIn { primary, state, .. } = &mut self.login;
-        if primary.is_pooled()
-            && let Some(connection) = primary.held()
-        {
-            connection.schema = state.schema().map(Into::into);
-            match connection.choose_schema_again(limit).await {
-                // It is gone, and yet the current one here.
-                Err(BackendError::Refused { .. }) => state.hold_for(Hold::Changed(Changed::NotCarried)),
-                chosen => chosen?,
-            }
-        }
-        Ok(())
     }
 }
 

@@ -305,11 +305,12 @@ impl Session {
     /// The monitor looks again, and connections opened under other accounts or defaults are let go.
     fn something_changed(&self, statement: &Statement) {
         let shared = &self.context.shared;
-        shared.changed.send_modify(|count| *count += 1);
-        shared.learned.forget();
         if statement.ages_pools() {
+            // What the monitor asks from here on is asked later.
             self.context.pool.limits().age(clock::now());
         }
+        shared.changed.send_modify(|count| *count += 1);
+        shared.learned.forget();
     }
 }
 

@@ -56,18 +56,20 @@ impl Prober {
         let mut status_due = clock::now();
         let mut defaults_due = status_due;
         let mut defaults = std::collections::BTreeMap::new();
+        let mut defaults_asked = status_due;
         let mut knows_facts = false;
         let mut reading = Reading::default();
         let mut word = None;
         loop {
-            let now = clock::now();
             let changed = self.changed.has_changed().unwrap_or(false);
             if changed {
                 self.changed.mark_unchanged();
             }
+            // What is changed from here on makes another round.
+            let now = clock::now();
             let asked = async {
                 if changed || now >= defaults_due {
-                    defaults = self.ask_defaults(&mut connection).await?;
+                    (defaults, defaults_asked) = (self.ask_defaults(&mut connection).await?, now);
                     word = Some(self.ask_who(&mut connection).await?);
                     defaults_due = now + self.settings.defaults_every;
                     knows_facts = false;
@@ -85,7 +87,10 @@ impl Prober {
                 }
                 let is_primary = self.topology.borrow().primary == Ok(self.target.server);
                 if is_primary && !knows_facts {
-                    let facts = self.ask_facts(&mut connection, defaults.clone(), &mut reading).await?;
+                    if defaults_asked < now {
+                        (defaults, defaults_asked) = (self.ask_defaults(&mut connection).await?, now);
+                    }
+                    let facts = self.ask_facts(&mut connection, now, defaults.clone(), &mut reading).await?;
                     self.tell(Seen::Facts(Box::new(facts))).await;
                     knows_facts = true;
                 }
@@ -175,10 +180,10 @@ impl Prober {
     async fn ask_facts(
         &self,
         connection: &mut Connection,
+        asked: Instant,
         defaults: std::collections::BTreeMap<String, String>,
         reading: &mut Reading,
     ) -> Result<Facts, BackendError> {
-        let asked = clock::now();
         let settings = self.ask(connection, queries::FACTS).await?;
         let collations = self.ask(connection, queries::COLLATIONS).await?;
         let grants = self.ask(connection, queries::GRANTS).await?;

@@ -6,6 +6,7 @@
 //! - [`frozen`]: replicas that stand still in the middle of a read;
 //! - [`share`]: how many reads the replicas serve;
 //! - [`oracle`]: what Headgate knows of a session is what the server knows;
+//! - [`set_global`]: a client that changes a default and begins anew has what it has set;
 //! - [`every_variable`]: that again, of every variable that can be set, where reads run on replicas and where statements
 //!   move between connections to the primary.
 //!
@@ -23,6 +24,7 @@ mod fresh;
 mod frozen;
 mod guard;
 mod oracle;
+mod set_global;
 mod settable;
 mod share;
 mod stage;
