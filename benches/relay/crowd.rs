@@ -1,4 +1,4 @@
-//! Many clients from one thread: point selects, each client one statement at a time.
+//! Many clients from one thread: point selects, or statements that wait at the server, each client one at a time.
 //!
 //! sysbench gives every client a thread, so that with thousands of them the machine is busy with the clients. Here a
 //! client costs one read and one write a statement, as many as it must. What share of the machine they take all the
@@ -23,9 +23,31 @@ use super::meter::Meter;
 use super::options::{Options, Protocol};
 use super::sysbench::ROWS;
 
-/// One load: a protocol and a number of clients.
+/// What the clients of a crowd ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    Point(Protocol),
+    /// [`WAITING`], as text: the connections are busy, and the processors are not.
+    Wait,
+}
+
+impl Work {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Point(protocol) => protocol.name(),
+            Self::Wait => "waits",
+        }
+    }
+}
+
+/// Point selects in the protocols that are wanted.
+pub(crate) fn points(options: &Options) -> Vec<Work> {
+    options.protocols().into_iter().map(Work::Point).collect()
+}
+
+/// One load: what is asked for, and a number of clients.
 pub(crate) struct Load {
-    pub(crate) protocol: Protocol,
+    pub(crate) work: Work,
     pub(crate) clients: u32,
     /// By contestant, in the order of the field.
     pub(crate) figures: Vec<Figures>,
@@ -46,23 +68,28 @@ pub(crate) struct Figures {
     pub(crate) crowd: Vec<f64>,
 }
 
-pub(crate) fn measure(field: &Field, cluster: &Cluster, options: &Options) -> Result<Vec<Load>> {
+pub(crate) fn measure(
+    field: &Field,
+    cluster: &Cluster,
+    options: &Options,
+    works: &[Work],
+) -> Result<Vec<Load>> {
     let mut loads: Vec<Load> = Vec::new();
-    for protocol in options.protocols() {
+    for &work in works {
         for &clients in &options.crowd {
             let figures = vec![Figures::default(); field.contestants.len()];
-            loads.push(Load { protocol, clients, figures });
+            loads.push(Load { work, clients, figures });
         }
     }
     for round in 0..options.rounds() {
         eprintln!("a crowd of clients, round {} of {}", round + 1, options.rounds());
         for (index, contestant) in field.order(round) {
             for load in &mut loads {
-                let (protocol, clients) = (load.protocol, load.clients);
+                let (work, clients) = (load.work, load.clients);
                 let Some(figures) = load.figures.get_mut(index) else { continue };
-                figures.add(contestant, cluster, protocol, clients, options.seconds()).with_context(
-                    || format!("{}, {clients} clients, {}", contestant.kind.name(), protocol.name()),
-                )?;
+                figures.add(contestant, cluster, work, clients, options.seconds()).with_context(|| {
+                    format!("{}, {clients} clients, {}", contestant.kind.name(), work.name())
+                })?;
             }
         }
     }
@@ -74,11 +101,11 @@ impl Figures {
         &mut self,
         contestant: &Contestant,
         cluster: &Cluster,
-        protocol: Protocol,
+        work: Work,
         clients: u32,
         seconds: u32,
     ) -> Result<()> {
-        let crowd = Crowd::gather(contestant.address, cluster, protocol, clients)?;
+        let crowd = Crowd::gather(contestant.address, cluster, work, clients)?;
         let books = Books::of(contestant, cluster);
         let run = crowd.run(&books, Duration::from_secs(seconds.into()))?;
         self.rate.push(run.answers / run.seconds);
@@ -91,9 +118,9 @@ impl Figures {
     }
 }
 
-/// Of the loads of a protocol the one with the fewest clients.
-pub(crate) fn fewest(loads: &[Load], protocol: Protocol) -> Option<&Load> {
-    loads.iter().filter(|load| load.protocol == protocol).min_by_key(|load| load.clients)
+/// Of the loads of one kind that with the fewest clients.
+pub(crate) fn fewest(loads: &[Load], work: Work) -> Option<&Load> {
+    loads.iter().filter(|load| load.work == work).min_by_key(|load| load.clients)
 }
 
 /// Whose processor time is read.
@@ -147,15 +174,18 @@ struct Tally {
 }
 
 impl Crowd {
-    fn gather(to: SocketAddr, cluster: &Cluster, protocol: Protocol, clients: u32) -> Result<Self> {
+    fn gather(to: SocketAddr, cluster: &Cluster, work: Work, clients: u32) -> Result<Self> {
         let asker = |number: u32| {
             let mut client = Client::connect(to, cluster.accounts().app, DATABASE)
                 .with_context(|| format!("client {number}"))?;
-            let prepared = match protocol {
-                Protocol::Text => None,
-                Protocol::Binary => Some(client.prepare("SELECT c FROM sbtest1 WHERE id=?")?),
+            let asks = match work {
+                Work::Point(Protocol::Text) => Asks::Text,
+                Work::Point(Protocol::Binary) => {
+                    Asks::Prepared(client.prepare("SELECT c FROM sbtest1 WHERE id=?")?)
+                }
+                Work::Wait => Asks::Wait,
             };
-            Ok(Asker { stream: client.into_stream()?, prepared, draw: Draw::of(number) })
+            Ok(Asker { stream: client.into_stream()?, asks, draw: Draw::of(number) })
         };
         (1..=clients).map(asker).collect::<Result<_>>().map(Self)
     }
@@ -205,23 +235,31 @@ impl Run {
     }
 }
 
+/// What a client sends.
+#[derive(Clone, Copy)]
+enum Asks {
+    Text,
+    /// This statement, in the binary protocol.
+    Prepared(u32),
+    Wait,
+}
+
 /// One client.
 struct Asker {
     stream: std::net::TcpStream,
-    /// The id of its statement, in the binary protocol.
-    prepared: Option<u32>,
+    asks: Asks,
     draw: Draw,
 }
 
 impl Asker {
     /// Asks until the run is over.
     async fn ask(self, tally: Rc<Tally>) -> Result<()> {
-        let Self { stream, prepared, mut draw } = self;
+        let Self { stream, asks, mut draw } = self;
         let mut stream = TcpStream::from_std(stream)?;
         let mut command = Vec::new();
         let mut room = vec![0; ROOM];
         while !tally.over.get() {
-            put_command(&mut command, prepared, draw.next() % ROWS + 1);
+            put_command(&mut command, asks, draw.next() % ROWS + 1);
             let begun = Instant::now();
             stream.write_all(&command).await?;
             let mut filled = 0;
@@ -237,11 +275,12 @@ impl Asker {
     }
 }
 
-fn put_command(out: &mut Vec<u8>, prepared: Option<u32>, row: u32) {
-    let payload = match prepared {
-        None => format!("\x03SELECT c FROM sbtest1 WHERE id={row}").into_bytes(),
+fn put_command(out: &mut Vec<u8>, asks: Asks, row: u32) {
+    let payload = match asks {
+        Asks::Text => format!("\x03SELECT c FROM sbtest1 WHERE id={row}").into_bytes(),
+        Asks::Wait => format!("\x03{WAITING}").into_bytes(),
         // COM_STMT_EXECUTE without a cursor: no parameter is NULL, and the one there is is an INT.
-        Some(id) => {
+        Asks::Prepared(id) => {
             [&[0x17], &id.to_le_bytes()[..], &[0, 1, 0, 0, 0, 0, 1, 3, 0], &row.to_le_bytes()].concat()
         }
     };
@@ -284,6 +323,9 @@ impl Draw {
         self.0
     }
 }
+
+/// Two milliseconds: 20 connections serve at most 10,000 of them a second, a part of what two cores can do.
+const WAITING: &str = "SELECT SLEEP(0.002)";
 
 /// More than a reply takes, so that one read empties the socket.
 const ROOM: usize = 1024;

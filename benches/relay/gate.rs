@@ -37,11 +37,13 @@ impl Gate {
     /// Thousands of clients that share a few connections do not pay for being many.
     pub(crate) fn crowd(&mut self, field: &Field, loads: &[crowd::Load]) {
         for load in loads {
-            let fewest = crowd::fewest(loads, load.protocol).filter(|fewest| fewest.clients < load.clients);
+            let fewest = crowd::fewest(loads, load.work).filter(|fewest| fewest.clients < load.clients);
             for kind in [Kind::Shared, Kind::SharedOne] {
                 let Some(shared) = figures(field, &load.figures, kind) else { continue };
-                let named = format!("{}, {} clients, {}", kind.name(), load.clients, load.protocol.name());
-                let haproxy = figures(field, &load.figures, Kind::Haproxy);
+                let named = format!("{}, {} clients, {}", kind.name(), load.clients, load.work.name());
+                // Where statements wait, HAProxy's clients have connections enough to wait all at once.
+                let haproxy =
+                    figures(field, &load.figures, Kind::Haproxy).filter(|_| load.work != crowd::Work::Wait);
                 if let Some(ratio) = haproxy.and_then(|haproxy| ratio(&shared.proxy, &haproxy.proxy)) {
                     let text =
                         format!("{named}: CPU a point select {ratio:.2} × HAProxy's, at most {CROWD_CPU}");

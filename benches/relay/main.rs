@@ -12,7 +12,7 @@
 //! servers paying for it and Headgate's own process, which says nothing about the relay.
 //!
 //! Point selects by sysbench in the text and the binary protocol; the same by a crowd of clients that cost little
-//! themselves; 100 MB results in small and large rows, read by a client that looks at packet headers only; 2,000 idle
+//! themselves, and a crowd whose statements wait at the server and cost nothing there; 100 MB results in small and large rows, read by a client that looks at packet headers only; 2,000 idle
 //! clients. The last lines say whether what is asked of the relay holds; the exit status is 1 where it does not.
 
 #![allow(clippy::disallowed_methods, reason = "measuring needs the real clock")]
@@ -82,7 +82,12 @@ fn run(options: &Options) -> Result<bool> {
         gate.point(&field, &figures);
     }
     if options.wants(options::Test::Crowd) {
-        let figures = crowd::measure(&field, &cluster, options)?;
+        let figures = crowd::measure(&field, &cluster, options, &crowd::points(options))?;
+        println!("{}", report::crowd(&field, &figures));
+        gate.crowd(&field, &figures);
+    }
+    if options.wants(options::Test::Waits) {
+        let figures = crowd::measure(&field, &cluster, options, &[crowd::Work::Wait])?;
         println!("{}", report::crowd(&field, &figures));
         gate.crowd(&field, &figures);
     }

@@ -28,7 +28,7 @@ pub(crate) struct Options {
     /// Another build of headgate, which takes part beside this one.
     #[arg(long)]
     pub(crate) beside: Option<PathBuf>,
-    /// Only these: names of contestants, of tests (point, crowd, bulk, idle), of protocols (text, binary).
+    /// Only these: names of contestants, of tests (point, crowd, waits, bulk, idle), of protocols (text, binary).
     only: Vec<String>,
     /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
@@ -40,13 +40,19 @@ pub(crate) struct Options {
 pub(crate) enum Test {
     Point,
     Crowd,
+    Waits,
     Bulk,
     Idle,
 }
 
 impl Test {
-    const ALL: [(&'static str, Self); 4] =
-        [("point", Self::Point), ("crowd", Self::Crowd), ("bulk", Self::Bulk), ("idle", Self::Idle)];
+    const ALL: [(&'static str, Self); 5] = [
+        ("point", Self::Point),
+        ("crowd", Self::Crowd),
+        ("waits", Self::Waits),
+        ("bulk", Self::Bulk),
+        ("idle", Self::Idle),
+    ];
 }
 
 /// How statements are sent.

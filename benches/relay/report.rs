@@ -69,7 +69,7 @@ pub(crate) fn point(field: &Field, loads: &[point::Load]) -> String {
 
 pub(crate) fn crowd(field: &Field, loads: &[crowd::Load]) -> String {
     let mut table = Table::new(&[
-        "a crowd's point selects",
+        "a crowd of clients",
         "clients",
         "a second",
         "× fewest",
@@ -84,9 +84,9 @@ pub(crate) fn crowd(field: &Field, loads: &[crowd::Load]) -> String {
         let reference = field.index(Kind::Haproxy).and_then(|index| load.figures.get(index));
         for (index, (name, figures)) in field.names().iter().zip(&load.figures).enumerate() {
             let of = |values: &[f64]| median(values.iter().copied());
-            let fewest = crowd::fewest(loads, load.protocol).and_then(|load| load.figures.get(index));
+            let fewest = crowd::fewest(loads, load.work).and_then(|load| load.figures.get(index));
             table.row([
-                format!("{name} {}", load.protocol.name()),
+                format!("{name} {}", load.work.name()),
                 load.clients.to_string(),
                 number(of(&figures.rate), 0),
                 number(fewest.and_then(|fewest| ratio(&figures.rate, &fewest.rate)), 2),
