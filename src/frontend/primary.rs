@@ -225,7 +225,7 @@ impl Session {
             return;
         };
         let before = self.behind;
-        self.behind = before.after(&statement.class, self.traces, shown, flavor);
+        self.behind = before.after(statement, self.traces, shown, flavor);
         // Who asks for the diagnostics leaves them as they are.
         let asks = statement.looks_back && matches!(statement.class, Class::Inspect | Class::Other(_));
         if asks && !failed {

@@ -3,7 +3,7 @@
 //! Measured on MySQL 9.7 and MariaDB 10.11: ROW_COUNT() follows from the reply always, FOUND_ROWS() where a SELECT has no
 //! OFFSET, no UNION and no SQL_CALC_FOUND_ROWS.
 
-use crate::sql::{Class, Traces};
+use crate::sql::{Class, Statement, Traces};
 use crate::topology::Flavor;
 
 /// How the statement before has ended.
@@ -64,9 +64,10 @@ impl Behind {
     /// Of a new session.
     pub const NOTHING: Self = Self { row_count: 0, found_rows: Some(0), clean: true };
 
-    /// After a statement of this class.
+    /// After this statement.
     #[must_use]
-    pub fn after(self, class: &Class, traces: Traces, shown: Shown, flavor: Flavor) -> Self {
+    pub fn after(self, statement: &Statement, traces: Traces, shown: Shown, flavor: Flavor) -> Self {
+        let class = &statement.class;
         let row_count = match shown.affected {
             Some(rows) if !shown.failed => i64::try_from(rows).unwrap_or(i64::MAX),
             _ => -1,
@@ -74,7 +75,7 @@ impl Behind {
         let found_rows = match class {
             _ if shown.failed => None,
             Class::PlainRead | Class::PrimaryRead(_) | Class::Calls => {
-                let told = shown.affected.is_none() && !traces.counts_rows && !traces.finds_others;
+                let told = shown.affected.is_none() && !traces.counts_rows && !statement.finds_others;
                 told.then_some(shown.rows)
             }
             Class::Data if traces.inserts_values => self.found_rows,
@@ -116,8 +117,9 @@ mod tests {
         let changed = Shown { affected: Some(2), ..result };
         let before = Behind { row_count: 9, found_rows: Some(7), clean: false };
         let check = |class: Class, shown, row_count, found_rows, clean| {
-            let after = before.after(&class, Traces::default(), shown, Flavor::MySql);
-            assert_eq!(after, Behind { row_count, found_rows, clean }, "{class:?}");
+            let statement = Statement::of(class);
+            let after = before.after(&statement, Traces::default(), shown, Flavor::MySql);
+            assert_eq!(after, Behind { row_count, found_rows, clean }, "{statement:?}");
         };
         check(Class::PlainRead, result, -1, Some(3), true);
         check(Class::Data, changed, 2, None, true);
@@ -126,14 +128,17 @@ mod tests {
         let commit = Class::Transaction(TransactionKind::Commit(Then::Nothing));
         check(commit, Shown { affected: Some(0), ..result }, 0, Some(7), true);
         let counted = Traces { counts_rows: true, ..Traces::default() };
-        assert_eq!(before.after(&Class::PlainRead, counted, result, Flavor::MySql).found_rows, None);
+        let read = Statement::of(Class::PlainRead);
+        assert_eq!(before.after(&read, counted, result, Flavor::MySql).found_rows, None);
+        let union = Statement { finds_others: true, ..read.clone() };
+        assert_eq!(before.after(&union, Traces::default(), result, Flavor::MySql).found_rows, None);
         let shown = |affected| Shown { failed: false, affected, rows: 1, warnings: 0 };
         assert!(Here::NOTHING.after(&Class::PlainRead, shown(None), false).found_rows);
         assert!(Here::NOTHING.after(&Class::Data, shown(None), false).found_rows, "RETURNING");
         assert!(!Here::NOTHING.after(&Class::Data, shown(Some(1)), false).found_rows);
         assert!(!Here::NOTHING.after(&Class::SetAutocommit, shown(Some(0)), true).diagnostics);
         let tables = Traces { tables: true, ..Traces::default() };
-        assert!(before.after(&Class::PlainRead, tables, result, Flavor::MariaDb).clean);
-        assert!(!before.after(&Class::PlainRead, Traces::default(), result, Flavor::MariaDb).clean);
+        assert!(before.after(&read, tables, result, Flavor::MariaDb).clean);
+        assert!(!before.after(&read, Traces::default(), result, Flavor::MariaDb).clean);
     }
 }

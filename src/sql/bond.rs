@@ -191,12 +191,7 @@ fn is_simple(text: &[u8], mode: LexMode) -> bool {
     }
     let statement = one(text, mode);
     let marks = traces(text, mode);
-    let plain = Traces {
-        inserts_values: marks.inserts_values,
-        tables: marks.tables,
-        finds_others: marks.finds_others,
-        ..Traces::default()
-    };
+    let plain = Traces { inserts_values: marks.inserts_values, tables: marks.tables, ..Traces::default() };
     matches!(statement.class, Class::PlainRead | Class::Data) && !statement.looks_back && marks == plain
 }
 

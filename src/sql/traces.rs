@@ -38,8 +38,6 @@ pub struct Traces {
     pub tables: bool,
     /// It may define stored code.
     pub defines: bool,
-    /// It finds other rows than it shows: OFFSET, UNION and their like.
-    pub finds_others: bool,
 }
 
 impl Traces {
@@ -55,7 +53,6 @@ impl Traces {
         insert_id: true,
         sets_insert_id: true,
         counts_rows: true,
-        finds_others: true,
         inserts_values: false,
         system_variables: true,
         last_gtid: true,
@@ -86,10 +83,6 @@ pub fn traces(text: &[u8], mode: LexMode) -> Traces {
         if touching && is_name(token, b"LAST_INSERT_ID") {
             let mut inside = tokens.clone().skip(1);
             found.sets_insert_id |= !inside.next().is_some_and(|inside| inside.is_symbol(b')'));
-        }
-        if token.is_word(b"LIMIT") {
-            // LIMIT offset, rows
-            found.finds_others |= tokens.clone().nth(1).is_some_and(|behind| behind.is_symbol(b','));
         }
         found.assigns |= token.is_symbol(b':')
             || (token.is_word(b"INTO") && next.is_some_and(|next| next.is_symbol(b'@')))
@@ -235,7 +228,6 @@ fn word(text: &[u8], next: Option<Token<'_>>, found: &mut Traces) {
         Trace::Value => found.sequences |= next.is_some_and(|next| next.is_word(b"FOR")),
         Trace::InsertId => found.insert_id = true,
         Trace::CountsRows => found.counts_rows = true,
-        Trace::FindsOthers => found.finds_others = true,
         Trace::Tables => found.tables = true,
         Trace::Defines => found.defines = true,
     }
@@ -251,7 +243,6 @@ enum Trace {
     Value,
     InsertId,
     CountsRows,
-    FindsOthers,
     Tables,
     Defines,
 }
@@ -275,7 +266,7 @@ impl Trace {
     }
 }
 
-const TRACES: [(&[u8], Trace); 27] = [
+const TRACES: [(&[u8], Trace); 23] = [
     (b"TRIGGER", Trace::Defines),
     (b"FUNCTION", Trace::Defines),
     (b"PROCEDURE", Trace::Defines),
@@ -284,10 +275,6 @@ const TRACES: [(&[u8], Trace); 27] = [
     (b"VIEW", Trace::Defines),
     (b"FROM", Trace::Tables),
     (b"TABLE", Trace::Tables),
-    (b"OFFSET", Trace::FindsOthers),
-    (b"UNION", Trace::FindsOthers),
-    (b"INTERSECT", Trace::FindsOthers),
-    (b"EXCEPT", Trace::FindsOthers),
     (b"LAST_INSERT_ID", Trace::InsertId),
     (b"IDENTITY", Trace::InsertId),
     (b"INSERT_ID", Trace::InsertId),
@@ -395,8 +382,6 @@ mod tests {
         check("SELECT connection_id()", Traces { connection: true, ..none });
         check("SELECT SQL_CALC_FOUND_ROWS a FROM t", Traces { counts_rows: true, tables: true, ..none });
         check("SELECT a FROM t LIMIT 3", Traces { tables: true, ..none });
-        check("SELECT a FROM t LIMIT 1, 3", Traces { finds_others: true, tables: true, ..none });
-        check("SELECT a FROM t LIMIT 3 OFFSET 1", Traces { finds_others: true, tables: true, ..none });
         check("SELECT 'a", Traces::ALL);
     }
 }

@@ -661,3 +661,20 @@ fn mentioned_names() {
     }
     assert!(mentions(b"SELECT * FROM \"v\"", ANSI, view));
 }
+
+#[test]
+fn finding_other_rows_than_are_shown() {
+    let found = |text: &str| classify(text.as_bytes(), MODE).finds_others;
+    for text in [
+        "SELECT a FROM t LIMIT 1, 3",
+        "SELECT a FROM t LIMIT 3 OFFSET 1",
+        "(SELECT 1) UNION (SELECT 2)",
+        "WITH c AS (SELECT 1) SELECT * FROM c EXCEPT SELECT 2",
+        "SELECT f(a) FROM t LIMIT 3 OFFSET 1",
+    ] {
+        assert!(found(text), "{text}");
+    }
+    for text in ["SELECT a, b FROM t LIMIT 3", "SELECT a FROM t WHERE b IN (1, 2)"] {
+        assert!(!found(text), "{text}");
+    }
+}
