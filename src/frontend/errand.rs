@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::routing::Reason;
 use crate::session::{Abandoned, Touched};
 use crate::sql::{Class, Statement, TransactionKind};
+use crate::wire::command::Command;
 use crate::wire::reply::Shape;
 
 /// A command for the primary.
@@ -24,8 +25,8 @@ pub(super) struct Errand<'a> {
     pub(super) limit: Option<Duration>,
     /// What the client is to call the statement that it prepares.
     pub(super) called: Option<u32>,
-    /// It is a ping.
-    pub(super) pings: bool,
+    /// The command, where it neither is nor runs a statement.
+    pub(super) command: Option<Command>,
     /// It stays in the inbox until it is done, so that it can be sent again.
     pub(super) stands: bool,
     /// It was sent before, to a server that was lost.
@@ -44,7 +45,7 @@ impl Errand<'_> {
             abandoned,
             limit: None,
             called: None,
-            pings: false,
+            command: None,
             stands: false,
             sent_before: false,
         }
@@ -55,7 +56,7 @@ impl Errand<'_> {
     pub(super) fn may_run_again(&self, autocommit: bool) -> bool {
         let reads = |statement: &Statement| statement.class == Class::PlainRead;
         let harmless = self.shape == Shape::Prepare || self.statement.is_some_and(reads) || self.begins();
-        self.stands && !self.sent_before && (self.pings || (harmless && autocommit))
+        self.stands && !self.sent_before && (self.command == Some(Command::Ping) || (harmless && autocommit))
     }
 
     /// Whether it begins a transaction, and commits the one that is open.

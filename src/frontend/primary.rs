@@ -13,7 +13,10 @@ use super::vigil::Alarm;
 use crate::backend::{BackendError, SERVER_LOST};
 use crate::routing::Target;
 use crate::runtime::clock;
-use crate::session::{Abandoned, Behind, End, Here, Shown, Source, Touched, keeps_diagnostics};
+use crate::session::{
+    Abandoned, Behind, End, Here, Shown, Source, Touched, joins_diagnostics, keeps_diagnostics,
+    outlives_questions,
+};
 use crate::sql::{Class, Traces};
 use crate::topology::{Mark, Trouble};
 use crate::wire::command::Command;
@@ -31,14 +34,13 @@ impl Session {
     /// Relays a command that neither is nor runs a statement.
     pub(super) async fn relay_command(&mut self, byte: u8, shape: Shape) -> Result<(), Closing> {
         let command = Command::of(byte);
-        // These two leave the warnings of the statement before them where they are.
-        if !matches!(command, Some(Command::Ping | Command::Statistics)) {
+        if !command.is_some_and(outlives_questions) {
             self.give_back_lent();
         }
         let touched = self.foresee(command);
         let pings = command == Some(Command::Ping);
         let stands = pings && self.client.inbox.len() > HEADER && self.may_stand_outside();
-        self.on_primary(Errand { pings, stands, ..Errand::command(shape, touched) }).await
+        self.on_primary(Errand { command, stands, ..Errand::command(shape, touched) }).await
     }
 
     /// Notes what such a command may do.
@@ -218,10 +220,19 @@ impl Session {
         let had = if std::mem::take(&mut self.asked_own) { Here::NOTHING } else { self.here };
         let flavor = self.login.primary.flavor();
         let Some(statement) = errand.statement else {
+            self.behind = self.behind.after_command(errand.command, shown, flavor);
+            if errand.command.is_some_and(outlives_questions) {
+                self.here = had;
+                // Wherever those are that it joins.
+                if joins_diagnostics(errand.command, failed, flavor) {
+                    self.copied_warnings = None;
+                    self.give_back_lent();
+                }
+                return;
+            }
             self.traces = Traces::default();
             self.here = Here { diagnostics: true, ..had };
             self.copied_warnings = None;
-            self.behind = Behind::after_command(shown);
             return;
         };
         let before = self.behind;

@@ -8,6 +8,7 @@ use std::task::Poll;
 use super::checkout::READY_LIMIT;
 use super::errand::Errand;
 use super::lent::Lent;
+use super::own::LIMIT;
 use super::prepared::Execution;
 use super::primary::{INTERRUPTED, QUERY_TIMEOUT, too_long};
 use super::reach::Spot;
@@ -22,6 +23,7 @@ use crate::session::{Behind, End, Source, Touched};
 use crate::sql::{Class, Statement};
 use crate::topology::{ServerId, Trouble};
 use crate::wire::capabilities::Capabilities;
+use crate::wire::command::Command;
 use crate::wire::err::ErrPacket;
 use crate::wire::execute;
 use crate::wire::reply::{self, Shape, Tracker};
@@ -298,6 +300,11 @@ impl Session {
             return self.refuse(&gone()).await;
         };
         self.count(Target::Replica(id), Reason::PlainRead);
+        if self.behind.row_count == 0 && connection.command(Command::Ping, &[], LIMIT).await.is_err() {
+            return self.refuse(&gone()).await;
+        }
+        // What comes next is a result, or a ping, which does not ask.
+        self.behind.row_count = -1;
         let sent = self.send_standing(&mut connection).await;
         if matches!(sent, Ok(false)) {
             return self.refuse(&gone()).await;

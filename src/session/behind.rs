@@ -5,6 +5,7 @@
 
 use crate::sql::{Class, Statement, Traces};
 use crate::topology::Flavor;
+use crate::wire::command::Command;
 
 /// How the statement before has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,11 +92,40 @@ impl Behind {
         Self { row_count, found_rows, clean: !stays && !shown.failed && shown.warnings == 0 }
     }
 
-    /// After a command that is no statement: nothing follows from it.
+    /// After a command that neither is nor runs a statement.
     #[must_use]
-    pub const fn after_command(shown: Shown) -> Self {
-        Self { row_count: 0, found_rows: None, clean: !shown.failed && shown.warnings == 0 }
+    pub fn after_command(self, command: Option<Command>, shown: Shown, flavor: Flavor) -> Self {
+        let row_count = match command {
+            _ if shown.failed => -1,
+            // Its reply is no OK.
+            Some(Command::Statistics) => self.row_count,
+            // An EOF.
+            Some(Command::SetOption | Command::FieldList) => -1,
+            _ => 0,
+        };
+        if command.is_some_and(outlives_questions) {
+            return Self {
+                row_count,
+                clean: self.clean && !joins_diagnostics(command, shown.failed, flavor),
+                ..self
+            };
+        }
+        Self { row_count, found_rows: None, clean: !shown.failed && shown.warnings == 0 }
     }
+}
+
+/// Whether what a session may ask about the statement before, but for ROW_COUNT(), is after this command what it was.
+#[must_use]
+pub const fn outlives_questions(command: Command) -> bool {
+    use Command::{FieldList, InitDb, Ping, SetOption, Statistics, StmtReset};
+    matches!(command, Ping | Statistics | SetOption | InitDb | FieldList | StmtReset)
+}
+
+/// Whether such a command has added an error or a warning to those that there were: MySQL warns that COM_FIELD_LIST is
+/// out of use, and does not count that in the reply.
+#[must_use]
+pub fn joins_diagnostics(command: Option<Command>, failed: bool, flavor: Flavor) -> bool {
+    failed || (command == Some(Command::FieldList) && flavor == Flavor::MySql)
 }
 
 /// Whether the warnings of the statement before outlive one of this kind: on MariaDB, where it names no table.
@@ -140,5 +170,29 @@ mod tests {
         let tables = Traces { tables: true, ..Traces::default() };
         assert!(before.after(&read, tables, result, Flavor::MariaDb).clean);
         assert!(!before.after(&read, Traces::default(), result, Flavor::MariaDb).clean);
+    }
+
+    #[test]
+    fn commands_leave_what_may_be_asked() {
+        let before = Behind { row_count: 9, found_rows: Some(7), clean: false };
+        let ok = Shown { failed: false, affected: Some(0), rows: 0, warnings: 3 };
+        let check = |before: Behind, command, shown, row_count, clean| {
+            let after = before.after_command(Some(command), shown, Flavor::MySql);
+            assert_eq!(after, Behind { row_count, clean, ..before }, "{command:?}");
+        };
+        for command in [Command::Ping, Command::InitDb, Command::StmtReset] {
+            check(before, command, ok, 0, false);
+            check(Behind { clean: true, ..before }, command, ok, 0, true);
+            check(Behind { clean: true, ..before }, command, Shown { failed: true, ..ok }, -1, false);
+        }
+        check(before, Command::Statistics, ok, 9, false);
+        check(before, Command::SetOption, ok, -1, false);
+        check(Behind { clean: true, ..before }, Command::FieldList, ok, -1, false);
+        let listed =
+            Behind { clean: true, ..before }.after_command(Some(Command::FieldList), ok, Flavor::MariaDb);
+        assert!(listed.clean);
+        let reset =
+            before.after_command(Some(Command::ResetConnection), Shown { warnings: 0, ..ok }, Flavor::MySql);
+        assert_eq!(reset, Behind { row_count: 0, found_rows: None, clean: true });
     }
 }

@@ -16,7 +16,7 @@ mod variables;
 mod view;
 
 pub use abandoned::Abandoned;
-pub use behind::{Behind, Here, Shown, keeps_diagnostics};
+pub use behind::{Behind, Here, Shown, joins_diagnostics, keeps_diagnostics, outlives_questions};
 pub use charset::ReadBack;
 pub use hold::Hold;
 pub use left::Said;

@@ -2,37 +2,37 @@
 //! connection, or 1235, and never another.
 
 use headgate::lab::{Cluster, Flavor};
+use headgate::wire::command::Command;
 
-use crate::client::{Connection, Options};
+use crate::client::{Connection, Options, Reply, Shape};
 use crate::headgate::Headgate;
 use crate::interloper::Interloper;
 use crate::servers::{SCRIPT_USER, cluster, root};
 
-/// Statements, of which the last is the question. `prepare NAME: SQL` and `execute NAME` are commands of the binary
-/// protocol, `ping` is one.
+/// Statements, of which the last is the question. [`send`] says what stands for commands that are none.
 const CASES: &[&[&str]] = &[
     // Prepared under other settings, so that another connection has to prepare it anew, or it runs at home.
     &[
-        "prepare logs: INSERT INTO log VALUES (ROW_COUNT())",
+        "<prepare>INSERT INTO log VALUES (ROW_COUNT())",
         "SET time_zone = '+05:00'",
         "INSERT INTO n (a) VALUES (1), (2)",
-        "execute logs",
+        "<execute>",
         "SELECT n FROM log",
     ],
     &[
-        "prepare asks: SELECT ROW_COUNT()",
+        "<prepare>SELECT ROW_COUNT()",
         "SET time_zone = '+05:00'",
         "BEGIN",
         "UPDATE t SET b = b + 1 WHERE a < 3",
-        "execute asks",
+        "<execute>",
     ],
-    &["prepare asks: SELECT ROW_COUNT()", "INSERT INTO n (a) VALUES (1), (2)", "execute asks"],
+    &["<prepare>SELECT ROW_COUNT()", "INSERT INTO n (a) VALUES (1), (2)", "<execute>"],
     &[
-        "prepare asks: SELECT ROW_COUNT()",
+        "<prepare>SELECT ROW_COUNT()",
         "BEGIN",
-        "USE <schema>",
+        "USE d_looking_back",
         "UPDATE t SET b = b + 1 WHERE a < 3",
-        "execute asks",
+        "<execute>",
     ],
     // By text.
     &[
@@ -62,13 +62,13 @@ const CASES: &[&[&str]] = &[
     &["SELECT a FROM t LIMIT 2", "DO FOUND_ROWS()", "SELECT FOUND_ROWS()"],
     // With something in between.
     &["SELECT a FROM t", "COMMIT", "SELECT FOUND_ROWS()"],
-    &["SELECT a FROM t", "USE <schema>", "SELECT FOUND_ROWS()"],
+    &["SELECT a FROM t", "USE d_looking_back", "SELECT FOUND_ROWS()"],
     &["SELECT a FROM t", "SET NAMES utf8mb4", "SELECT FOUND_ROWS()"],
     &["SELECT a FROM t LIMIT 3 OFFSET 1", "COMMIT", "SELECT FOUND_ROWS()"],
     &["SELECT a FROM t LIMIT 1, 2", "COMMIT", "SELECT FOUND_ROWS()"],
     &["(SELECT a FROM t LIMIT 1) UNION ALL SELECT 1 LIMIT 1", "COMMIT", "SELECT FOUND_ROWS()"],
     &["SET sql_select_limit = 2", "SELECT a FROM t LIMIT 3", "COMMIT", "SELECT FOUND_ROWS()"],
-    &["UPDATE t SET b = b + 1 WHERE a < 3", "ping", "SELECT ROW_COUNT()"],
+    &["UPDATE t SET b = b + 1 WHERE a < 3", "<ping>", "SELECT ROW_COUNT()"],
     // In characters that have to be asked for first.
     &["SET character_set_results = NULL", "UPDATE t SET b = 7 WHERE a < 3", "SELECT ROW_COUNT() AS `é`"],
     // Text that is not read.
@@ -80,11 +80,55 @@ const CASES: &[&[&str]] = &[
     ],
 ];
 
+/// What may be asked about, and the question.
+const QUESTIONS: &[(&[&str], &str)] = &[
+    (&["SELECT a + 'x' FROM t"], "SHOW WARNINGS"),
+    (&["SELECT a + 'x' FROM t"], "SELECT @@warning_count"),
+    (&["BEGIN", "SELECT a + 'x' FROM t"], "SHOW WARNINGS"),
+    // After an error, reads of the session stay on the primary.
+    (&["INSERT INTO t VALUES (1, 1)", "SELECT CAST('12x' AS SIGNED)"], "SHOW WARNINGS"),
+    (&["INSERT INTO t VALUES (1, 1)"], "SHOW ERRORS"),
+    (&["UPDATE t SET b = b + 1 WHERE a < 3"], "SELECT ROW_COUNT()"),
+    (&["SELECT a FROM t LIMIT 3"], "SELECT FOUND_ROWS()"),
+    (&["BEGIN", "SELECT a FROM t LIMIT 3 OFFSET 1"], "SELECT FOUND_ROWS()"),
+];
+
+/// Commands that are no statements and may come between the two.
+const COMMANDS: &[&str] = &[
+    "<ping>",
+    "<statistics>",
+    "<option>",
+    "<schema>d_looking_back",
+    "<schema>nowhere",
+    "<fields>t",
+    "<reset>",
+    "<prepare>SELECT 1",
+    "<prepare>SELECT nothing FROM nowhere",
+    "<close>",
+    "<restart>",
+];
+
+/// [`CASES`], and every question with every command before it.
+fn cases() -> Vec<Vec<String>> {
+    let own = |case: &[&str]| -> Vec<String> { case.iter().map(|text| (*text).to_owned()).collect() };
+    let mut cases: Vec<_> = CASES.iter().map(|case| own(case)).collect();
+    for (about, question) in QUESTIONS {
+        cases.extend(
+            COMMANDS
+                .iter()
+                .map(|command| own(&[&["<prepare>SELECT 2"], *about, &[*command, *question]].concat())),
+        );
+    }
+    cases
+}
+
 /// How Headgate is started.
 const MODES: &[&[&str]] = &[
     &[],
     &["--pool-mode", "transaction", "--max-connections-per-server", "1", "--pool-wait-timeout", "250ms"],
 ];
+
+const SCHEMA: &str = "d_looking_back";
 
 /// ER_NOT_SUPPORTED_YET: what is not known any more.
 const GONE: u16 = 1235;
@@ -92,39 +136,58 @@ const GONE: u16 = 1235;
 /// ER_PARSE_ERROR: the other family alone has this statement.
 const NO_SUCH_STATEMENT: u16 = 1064;
 
-/// What the last statement of a case is answered; an error's number where one fails.
+/// Sends a statement, or what stands for a command in the binary protocol. `prepared`: the statement prepared last.
+async fn send(connection: &mut Connection, text: &str, prepared: &mut u32) -> Reply {
+    let reply = match text.split_once('>') {
+        Some(("<prepare", sql)) => {
+            let reply = connection.prepare(sql.as_bytes()).await;
+            *prepared = reply.as_ref().ok().and_then(|reply| reply.statement).unwrap_or(*prepared);
+            reply
+        }
+        Some(("<execute", _)) => connection.execute(*prepared, 0, &[], &[]).await,
+        Some(("<close", _)) => connection.statement_command(Command::StmtClose, *prepared).await,
+        Some(("<restart", _)) => connection.statement_command(Command::StmtReset, *prepared).await,
+        Some(("<ping", _)) => connection.command(&[Command::Ping as u8], Shape::Query).await,
+        Some(("<statistics", _)) => connection.command(&[Command::Statistics as u8], Shape::Text).await,
+        Some(("<option", _)) => connection.command(&[Command::SetOption as u8, 0, 0], Shape::Query).await,
+        Some(("<reset", _)) => connection.command(&[Command::ResetConnection as u8], Shape::Query).await,
+        Some(("<schema", name)) => {
+            connection.command(&[&[Command::InitDb as u8], name.as_bytes()].concat(), Shape::Query).await
+        }
+        Some(("<fields", table)) => {
+            let pattern = [&[Command::FieldList as u8], table.as_bytes(), &[0]].concat();
+            connection.command(&pattern, Shape::Fields).await
+        }
+        _ => connection.query(text).await,
+    };
+    reply.unwrap()
+}
+
+/// What the last statement of a case is answered; an error's number where it fails.
 async fn answer(
-    case: &[&str],
-    schema: &str,
+    case: &[String],
     connection: &mut Connection,
     mut interloper: Option<&mut Interloper>,
 ) -> Result<Vec<String>, u16> {
     let mut prepared = 0;
-    let mut rows = Vec::new();
-    for statement in case {
+    let mut answer = Ok(Vec::new());
+    for text in case {
         if let Some(interloper) = &mut interloper {
             interloper.turn().await.unwrap();
         }
-        let text = statement.replace("<schema>", schema);
-        let reply = match text.split_once(' ') {
-            Some(("prepare", rest)) => {
-                let reply = connection.prepare(rest.split_once(": ").unwrap().1.as_bytes()).await.unwrap();
-                prepared = reply.statement.unwrap_or_default();
-                reply
-            }
-            Some(("execute", _)) => connection.execute(prepared, 0, &[], &[]).await.unwrap(),
-            None if text == "ping" => connection.command(&[0x0e], crate::client::Shape::Query).await.unwrap(),
-            _ => connection.query(&text).await.unwrap(),
+        let reply = send(connection, text, &mut prepared).await;
+        answer = match reply.error {
+            // The other family alone has it, or Headgate does not know any more.
+            Some(error) if matches!(error.code, NO_SUCH_STATEMENT | GONE) => return Err(error.code),
+            Some(error) => Err(error.code),
+            None => Ok(reply.lines.into_iter().filter(|line| line.contains(" row ")).collect()),
         };
-        if let Some(error) = reply.error {
-            return Err(error.code);
-        }
-        rows = reply.lines.into_iter().filter(|line| line.contains(" row ")).collect();
     }
-    Ok(rows)
+    answer
 }
 
-async fn fresh(cluster: &Cluster, schema: &str) {
+async fn fresh(cluster: &Cluster) {
+    let schema = SCHEMA;
     let mut admin = root(cluster).connect().await.unwrap();
     for sql in [
         format!("DROP DATABASE IF EXISTS {schema}"),
@@ -145,29 +208,34 @@ async fn fresh(cluster: &Cluster, schema: &str) {
 async fn answers_are_right_or_none(flavor: Flavor) {
     let cluster = cluster(flavor).await;
     let (user, password) = SCRIPT_USER;
-    let schema = "d_looking_back";
     let mut wrong = Vec::new();
     for mode in MODES {
         let headgate = Headgate::start(cluster, mode).await.unwrap();
         let mut known = 0;
-        for case in CASES {
-            let options = |address| Options::new(address, user, password).tls(true).schema(schema);
-            fresh(cluster, schema).await;
+        for (number, case) in cases().iter().enumerate() {
+            let options = |address| Options::new(address, user, password).tls(true).schema(SCHEMA);
+            // What follows those leaves the schema as it is.
+            let changes = number <= CASES.len();
+            if changes {
+                fresh(cluster).await;
+            }
             let mut direct = options(cluster.primary().address()).connect().await.unwrap();
-            let expected = answer(case, schema, &mut direct, None).await;
+            let expected = answer(case, &mut direct, None).await;
             direct.quit().await.unwrap();
             if expected == Err(NO_SUCH_STATEMENT) {
                 continue;
             }
             assert!(expected.is_ok(), "{case:?}: {expected:?}");
-            fresh(cluster, schema).await;
-            cluster.wait_caught_up(std::time::Duration::from_secs(10)).await.unwrap();
+            if changes {
+                fresh(cluster).await;
+                cluster.wait_caught_up(std::time::Duration::from_secs(10)).await.unwrap();
+            }
             let mut session = options(headgate.address()).connect().await.unwrap();
             let mut interloper = match mode.is_empty() {
                 true => None,
                 false => Some(Interloper::start(&options(headgate.address())).await.unwrap()),
             };
-            let answered = answer(case, schema, &mut session, interloper.as_mut()).await;
+            let answered = answer(case, &mut session, interloper.as_mut()).await;
             session.quit().await.unwrap();
             if let Some(interloper) = interloper {
                 interloper.leave().await.unwrap();
