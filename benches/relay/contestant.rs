@@ -172,9 +172,8 @@ impl Contestant {
             ))
             .argument("--backend-tls=disabled")
             .argument("--log=warn");
-        if matches!(kind, Kind::Shared | Kind::SharedOne) {
-            options = SHARED.iter().fold(options, |options, argument| options.argument(*argument));
-        }
+        let mode = if matches!(kind, Kind::Shared | Kind::SharedOne) { SHARED } else { KEEPING };
+        options = mode.iter().fold(options, |options, argument| options.argument(*argument));
         let headgate = Headgate::start(program, &servers, &options)?;
         let (address, meter) = (headgate.address(), Some(Meter::of(headgate.pid())));
         Ok(Self { kind, is_beside: true, address, meter, _process: Process::Headgate(headgate) })
@@ -236,6 +235,9 @@ impl Contestant {
         Ok(Self { kind, is_beside: false, address, meter, _process: process })
     }
 }
+
+/// With this each client has a connection, as with the others of the field.
+const KEEPING: &[&str] = &["--pool-mode=session"];
 
 /// What lets clients share connections.
 const SHARED: &[&str] =

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::context::Context;
 use super::errand::Errand;
 use super::ids::Owner;
+use super::primary::INTERRUPTED;
 use super::reach::Spot;
 use super::relay::{self, RelayError};
 use super::roster::Card;
@@ -83,6 +84,11 @@ impl Session {
             Err(error) => return self.refuse(&error).await,
         };
         self.count(Target::Primary, Reason::Command);
+        let own = matches!(&aim, Aim::Session(card) if card.id == self.login.id);
+        if own && self.login.primary.is_pooled() && matches!(form, Form::Text { query: true, .. }) {
+            // Nothing else of the session's is under way, and what is, is this.
+            return self.refuse(&interrupted()).await;
+        }
         let verdict = match &aim {
             Aim::Unknown(id) => self.run_kill(*id, form).await?,
             Aim::Session(card) => self.run_kill_of(card, id, form).await?,
@@ -229,6 +235,12 @@ impl Session {
         let limit = self.context.shared.limits().client_write_timeout;
         self.client.send(&out, limit).await.map_err(|error| RelayError::Client(error).into())
     }
+}
+
+/// What a server says of a statement that a KILL has ended.
+fn interrupted() -> ErrPacket {
+    let message = b"Query execution was interrupted".to_vec();
+    ErrPacket { code: INTERRUPTED, state: *b"70100", message }
 }
 
 /// Ends what a session does at the moment, in its own name. The session goes on.

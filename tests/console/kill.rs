@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use headgate::lab::Flavor;
+use headgate::lab::headgate::Options;
 use mysql_async::prelude::Queryable;
 
 use super::place::{Place, place};
@@ -44,10 +45,10 @@ fn ends_only_its_session_on_mariadb() {
     ends_only_its_session(Flavor::MariaDb);
 }
 
-/// A session in the middle of a statement, and one whose primary connection would go back to the pool.
+/// A session in the middle of a statement, and one whose primary connection would go to the pool at its end.
 #[test]
 fn ends_a_session_that_waits_for_its_server() {
-    let place = Place::start(Flavor::MySql, Default::default());
+    let place = Place::start(Flavor::MySql, Options::default().argument("--pool-mode=session"));
     let mut client = place.client();
     let id = client.id();
     let (since, ended) = (Instant::now(), std::sync::mpsc::channel());

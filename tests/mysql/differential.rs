@@ -291,8 +291,8 @@ async fn headgate_against_direct(flavor: Flavor, tag: char, forms: &[usize], fla
     let cluster = cluster(flavor).await;
     let headgate = Headgate::start(cluster, flags).await.unwrap();
     let mut jobs = jobs(flavor, tag, forms);
-    let shares = flags == SHARING;
-    if !flags.is_empty() {
+    let shares = !flags.contains(&"session");
+    if !(flags.is_empty() || flags == KEEPING) {
         jobs.retain(Job::is_short);
     }
     jobs.retain(|Job { script, .. }| !(script.differs || (shares && script.differs_sharing)));
@@ -328,6 +328,19 @@ async fn headgate_equals_mariadb() {
     headgate_against_direct(Flavor::MariaDb, 'h', &[0, 1, 2, 3], &[]).await;
 }
 
+/// Sessions that keep their connections.
+const KEEPING: &[&str] = &["--pool-mode", "session"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeping_sessions_equal_mysql() {
+    headgate_against_direct(Flavor::MySql, 'k', &[0, 1], KEEPING).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeping_sessions_equal_mariadb() {
+    headgate_against_direct(Flavor::MariaDb, 'k', &[0, 1], KEEPING).await;
+}
+
 /// Sessions that share connections to the primary, more of them than connections.
 const SHARING: &[&str] =
     &["--pool-mode", "transaction", "--max-connections-per-server", "2", "--pool-wait-timeout", "60s"];
@@ -343,7 +356,7 @@ async fn sharing_sessions_equal_mariadb() {
 }
 
 /// Sessions that keep their connections, and could go on on another primary at any time.
-const OUTLIVING: &[&str] = &["--failover-sessions", "outlive"];
+const OUTLIVING: &[&str] = &["--failover-sessions", "outlive", "--pool-mode", "session"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn outliving_sessions_equal_mysql() {

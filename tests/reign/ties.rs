@@ -26,7 +26,8 @@ async fn fails(connection: &mut Connection, statement: &str) -> Option<u16> {
 }
 
 async fn ties(flavor: Flavor) {
-    let stage = Stage::start(flavor, &[]).await;
+    // Where connections are shared, LAST_INSERT_ID() goes with the session.
+    let stage = Stage::start(flavor, &["--pool-mode=session"]).await;
     for statement in [
         "CREATE TABLE app.p (id INT AUTO_INCREMENT PRIMARY KEY, v INT)",
         "CREATE TABLE app.b (v INT)",

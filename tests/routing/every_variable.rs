@@ -35,7 +35,9 @@ impl Way {
     /// One connection to each server that has anything to carry, and who does not get it gives up at once.
     const fn flags(self) -> &'static [&'static str] {
         match self {
-            Self::Replicas => &["--set=routing.consistency=eventual", "--set=pool.max_idle=1"],
+            Self::Replicas => {
+                &["--pool-mode=session", "--set=routing.consistency=eventual", "--set=pool.max_idle=1"]
+            }
             Self::Moves => {
                 &["--pool-mode=transaction", "--max-connections-per-server=1", "--pool-wait-timeout=10ms"]
             }
