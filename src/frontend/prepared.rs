@@ -81,8 +81,9 @@ impl Session {
             self.forget_where_it_ran();
             return Ok(());
         };
-        // What tells where connections are shared would be read in its text.
-        let harmless = !pooled && text.is_some() && may_run_unread(&statement.class);
+        // Where connections are shared, what others leave there would be read in the text.
+        let unread = if pooled { statement.is_plain_read() } else { may_run_unread(&statement.class) };
+        let harmless = text.is_some() && unread;
         let id = called.unwrap_or(made.id);
         match text {
             Some(text) => {

@@ -101,7 +101,9 @@ impl Behind {
             Some(Command::Statistics) => self.row_count,
             // An EOF.
             Some(Command::SetOption | Command::FieldList) => -1,
-            _ => 0,
+            // An execution of what is not remembered.
+            None => shown.affected.map_or(-1, |rows| i64::try_from(rows).unwrap_or(i64::MAX)),
+            Some(_) => 0,
         };
         if command.is_some_and(outlives_questions) {
             return Self {
@@ -194,5 +196,7 @@ mod tests {
         let reset =
             before.after_command(Some(Command::ResetConnection), Shown { warnings: 0, ..ok }, Flavor::MySql);
         assert_eq!(reset, Behind { row_count: 0, found_rows: None, clean: true });
+        let changed = before.after_command(None, Shown { affected: Some(2), ..ok }, Flavor::MySql);
+        assert_eq!(changed, Behind { row_count: 2, found_rows: None, clean: false });
     }
 }
