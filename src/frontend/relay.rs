@@ -100,7 +100,7 @@ pub(super) async fn discard_command(client: &mut Link) -> Result<u8, RelayError>
             left -= n;
         }
         if !header.continues() {
-            return Ok(header.seq.wrapping_add(1));
+            return Ok(client.number_inside().unwrap_or(header.seq.wrapping_add(1)));
         }
     }
 }
