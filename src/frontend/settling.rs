@@ -43,19 +43,24 @@ const ASKED_WITHIN: Duration = Duration::from_secs(1);
 /// The servers, once the primary has been asked for its defaults after the last change of them that came through this
 /// Headgate, or after a while. A client that runs SET GLOBAL and logs in anew begins with what it has set.
 pub(super) async fn asked_anew(context: &Context) -> Arc<Topology> {
-    if let Some(aged) = context.pool.limits().aged_at() {
-        let mut published = context.shared.topology.clone();
-        let since =
-            published.wait_for(|topology| topology.facts.as_ref().is_none_or(|facts| facts.asked >= aged));
-        let _ = clock::within((aged + ASKED_WITHIN).saturating_duration_since(clock::now()), since).await;
-    }
+    let is_known =
+        |topology: &Topology| topology.facts.as_ref().is_none_or(|facts| outdated(context, facts).is_none());
+    let topology = context.topology();
+    let Some(changed) = context.pool.limits().changed_at(clock::now()).filter(|_| !is_known(&topology))
+    else {
+        return topology;
+    };
+    let mut published = context.shared.topology.clone();
+    let known =
+        async { while !is_known(&published.borrow_and_update()) && published.changed().await.is_ok() {} };
+    let _ = clock::within((changed + ASKED_WITHIN).saturating_duration_since(clock::now()), known).await;
     context.topology()
 }
 
 /// Whether the primary was asked before the last change of accounts or defaults that came through this Headgate: what a
 /// new session begins with is not known. When that change was.
 pub(super) fn outdated(context: &Context, facts: &Facts) -> Option<Instant> {
-    context.pool.limits().aged_at().filter(|aged| facts.asked < *aged)
+    context.pool.limits().changed_at(clock::now()).filter(|changed| facts.asked < *changed)
 }
 
 /// How long a login waits for a primary. The client has a limit of its own, of which the login itself needs some.

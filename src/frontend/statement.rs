@@ -159,6 +159,7 @@ impl Session {
     ) -> Result<(), Closing> {
         let deadline = self.hold_deadline();
         let mut sent_before = false;
+        let changing = statement.ages_pools().then(|| self.context.pool.limits().change());
         while !self
             .attempt_statement(statement, (reason, shape), clock::now() < deadline, sent_before)
             .await?
@@ -173,6 +174,7 @@ impl Session {
             self.login.state.define(clock::now());
             self.something_changed(statement);
         }
+        drop(changing);
         Ok(())
     }
 

@@ -61,6 +61,8 @@ pub struct ServerLimits {
     servers: ArcSwap<HashMap<ServerId, Arc<Server>>>,
     /// Connections proven before this serve nobody: accounts or defaults have changed since.
     aged_at: Mutex<Option<Instant>>,
+    /// Statements under way that may change accounts or defaults.
+    changing: Arc<AtomicUsize>,
 }
 
 /// One server's places.
@@ -92,6 +94,16 @@ impl Server {
     }
 }
 
+/// A statement that may change accounts or defaults, for as long as this lives.
+#[derive(Debug)]
+pub struct Changing(Arc<AtomicUsize>);
+
+impl Drop for Changing {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// A client that holds a connection and does not read from it, for as long as this lives.
 #[derive(Debug)]
 pub struct Stalled(Arc<AtomicUsize>);
@@ -106,7 +118,12 @@ impl ServerLimits {
     /// No servers yet.
     #[must_use]
     pub fn new(limits: Limits) -> Arc<Self> {
-        Arc::new(Self { limits, servers: ArcSwap::default(), aged_at: Mutex::new(None) })
+        Arc::new(Self {
+            limits,
+            servers: ArcSwap::default(),
+            aged_at: Mutex::new(None),
+            changing: Arc::default(),
+        })
     }
 
     /// There are these servers now. New ones have all their places free; at those that are gone there are none any
@@ -163,6 +180,20 @@ impl ServerLimits {
     #[must_use]
     pub fn aged_at(&self) -> Option<Instant> {
         *self.aged_at.lock()
+    }
+
+    /// A statement that may change accounts or defaults is about to run. Its client may hear of the end before others
+    /// do, so that [`Self::age`] comes first and then the end of this.
+    #[must_use]
+    pub fn change(&self) -> Changing {
+        self.changing.fetch_add(1, Ordering::SeqCst);
+        Changing(Arc::clone(&self.changing))
+    }
+
+    /// Since when it is unknown what a session begins with: `now` while that may just be changing.
+    #[must_use]
+    pub fn changed_at(&self, now: Instant) -> Option<Instant> {
+        if self.changing.load(Ordering::SeqCst) > 0 { Some(now) } else { self.aged_at() }
     }
 
     /// Takes a place if one is free now.
