@@ -17,6 +17,12 @@ async fn period(node: &Node) -> f64 {
     rows[0].get(column).unwrap().parse().unwrap()
 }
 
+/// Whether Headgate has put on record that both have it.
+async fn follows(company: &Company) -> bool {
+    let set = company.ask("SELECT what FROM events WHERE kind = 'heartbeat'").await;
+    set.iter().filter(|what| what.contains("hears every 500ms")).count() == 2
+}
+
 async fn replicas_get_back_what_they_had(flavor: Flavor) {
     let all = |cluster: &Cluster| cluster.nodes().iter().map(Node::address).collect();
     let mut company = Company::start(flavor, all, &[]).await;
@@ -25,6 +31,8 @@ async fn replicas_get_back_what_they_had(flavor: Flavor) {
         (period(one).await - wanted).abs() < 0.01 && (period(two).await - wanted).abs() < 0.01
     };
     company.wait_for("replicas hear every half second", async || is(&company, 0.5).await).await;
+    // Its receiver is stopped while that is changed.
+    company.wait_for("both follow", async || follows(&company).await).await;
     company.start_again(&["--set=failover.heartbeat=leave"]);
     company.wait_for("replicas hear as often as before", async || is(&company, 30.0).await).await;
     let file = company.cluster.folder().join("headgate-state/heartbeats.toml");

@@ -64,23 +64,24 @@ pub(super) async fn restart(office: &Office<'_>, line: &mut Line) -> Result<Done
 /// Has a replica's source say more often that it is there. Its receiver is restarted for it; on MariaDB its applier too.
 pub(in crate::failover) async fn set_heartbeat(line: &mut Line, period: Duration) -> Result<(), Failure> {
     let seconds = period.as_secs_f64();
-    let statements = match line.flavor() {
-        Flavor::MySql => [
-            "STOP REPLICA IO_THREAD".to_owned(),
+    let (stop, change, start) = match line.flavor() {
+        Flavor::MySql => (
+            "STOP REPLICA IO_THREAD",
             format!(
                 "CHANGE REPLICATION SOURCE TO SOURCE_HEARTBEAT_PERIOD = {seconds}, SOURCE_CONNECT_RETRY = 1, \
                  SOURCE_RETRY_COUNT = {RETRIES}"
             ),
-            "START REPLICA IO_THREAD".to_owned(),
-        ],
-        Flavor::MariaDb => [
-            "STOP SLAVE".to_owned(),
+            "START REPLICA IO_THREAD",
+        ),
+        Flavor::MariaDb => (
+            "STOP SLAVE",
             format!("CHANGE MASTER TO MASTER_HEARTBEAT_PERIOD = {seconds}, MASTER_CONNECT_RETRY = 1"),
-            "START SLAVE".to_owned(),
-        ],
+            "START SLAVE",
+        ),
     };
-    for statement in statements {
-        line.order(&statement).await?;
-    }
-    Ok(())
+    line.order(stop).await?;
+    let changed = line.order(&change).await;
+    // Whatever became of that, it goes on following.
+    line.order(start).await?;
+    changed
 }
