@@ -100,13 +100,15 @@ impl State {
         left.locks_moved |= left.named_lock && (traces.takes_lock || traces.releases_lock);
         left.inserted |= traces.sets_insert_id;
         left.releases = traces.releases_locks && !traces.takes_lock;
-        left.ends = matches!(
+        let ends = matches!(
             class,
             Class::Transaction(
                 TransactionKind::Commit(Then::Nothing) | TransactionKind::Rollback(Then::Nothing)
             )
         );
-        left.dirty |= !left.ends && dirties(class);
+        // These commit what is open before they begin and what they do when they end.
+        left.ends = ends || matches!(class, Class::Ddl | Class::Account);
+        left.dirty |= !ends && dirties(statement, traces);
     }
 
     /// A statement on the primary has ended.
@@ -114,7 +116,7 @@ impl State {
         let left = &mut self.left;
         let (releases, ends) = (std::mem::take(&mut left.releases), std::mem::take(&mut left.ends));
         if end.error.is_none() {
-            left.dirty &= !ends;
+            left.dirty &= !ends || end.status.contains(StatusFlags::IN_TRANSACTION);
             if releases {
                 left.forget_locks();
             }
@@ -296,14 +298,17 @@ fn sets(class: &Class) -> bool {
 
 /// Whether a statement may touch something that only the end of the transaction lets go, as far as the status flags do
 /// not tell: with `autocommit` off a read of a table without transactions locks its definition.
-fn dirties(class: &Class) -> bool {
-    !matches!(
-        class,
+fn dirties(statement: &Statement, traces: Traces) -> bool {
+    match statement.class {
         Class::SetNames { .. }
-            | Class::SetCharset
-            | Class::SetVariables(_)
-            | Class::SetAutocommit
-            | Class::SetTransaction
-            | Class::Use(_)
-    )
+        | Class::SetCharset
+        | Class::SetVariables(_)
+        | Class::SetAutocommit
+        | Class::SetTransaction
+        | Class::Use(_) => false,
+        Class::PlainRead | Class::PrimaryRead(_) => traces.tables,
+        // SHOW WARNINGS and its like.
+        Class::Inspect => !statement.only_looks_back,
+        _ => true,
+    }
 }

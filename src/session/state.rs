@@ -497,6 +497,36 @@ mod tests {
     }
 
     #[test]
+    fn without_autocommit_only_what_touches_something_keeps_the_connection() {
+        let (now, mode) = (Instant::now(), LexMode::usual(Dialect::MySql, 0));
+        let hold = |statements: &[(&str, u16)]| {
+            let mut state = fresh(255);
+            let mut status = StatusFlags(0);
+            for (text, flags) in [("SET autocommit = 0", 0)].iter().chain(statements) {
+                let (statement, traces) = (classify(text.as_bytes(), mode), traces(text.as_bytes(), mode));
+                state.begin_traces(&statement, traces, Said::default(), false);
+                state.begin(&statement.class);
+                status = StatusFlags(*flags);
+                state.settle(end(status, Source::Primary, Touched::Wrote, now));
+            }
+            state.hold(status)
+        };
+        let off = Some(Hold::AutocommitOff);
+        assert_eq!(hold(&[]), None);
+        for text in ["SELECT 1", "SELECT @@version", "SHOW WARNINGS", "CREATE TABLE t (a INT)", "USE s"] {
+            assert_eq!(hold(&[(text, 0)]), None, "{text}");
+            assert_eq!(hold(&[("SELECT a FROM t", 0), (text, 1)]), Some(Hold::Transaction), "{text}");
+        }
+        for text in ["SELECT a FROM t", "TABLE t", "INSERT INTO t VALUES (1)", "SHOW TABLES"] {
+            assert_eq!(hold(&[(text, 0)]), off, "{text}");
+            for end in ["COMMIT", "ROLLBACK", "TRUNCATE TABLE t", "GRANT ALL ON t TO u"] {
+                assert_eq!(hold(&[(text, 0), (end, 0)]), None, "{text}; {end}");
+            }
+            assert_eq!(hold(&[(text, 0), ("SELECT 1", 0)]), off, "{text}");
+        }
+    }
+
+    #[test]
     fn several_statements_may_rename_a_temporary_table() {
         let mode = LexMode::usual(Dialect::MySql, 0);
         let check = |before: &str, expected| {

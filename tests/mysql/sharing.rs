@@ -102,6 +102,43 @@ async fn released_sessions_end_alone(flavor: Flavor) {
     scene.end().await;
 }
 
+/// Without `autocommit` a session has its connection while something is open or locked, and no longer.
+async fn autocommit_may_be_off(flavor: Flavor) {
+    let scene = Scene::begin_with(
+        flavor,
+        "uncommitted",
+        &["--pool-mode", "transaction", "--max-connections-per-server", "1", "--pool-wait-timeout", "1500ms"],
+    )
+    .await;
+    let (mut one, mut other) = (scene.session().await, scene.session().await);
+    ok(&mut one, "SET autocommit = 0").await;
+    ok(&mut one, "CREATE TABLE myisam (a INT) ENGINE = MyISAM").await;
+    ok(&mut one, "CREATE TABLE t (a INT)").await;
+    for free in ["SELECT 1", "SELECT a + 'x' FROM (SELECT 1 AS a) AS one", "SHOW WARNINGS", "COMMIT"] {
+        ok(&mut one, free).await;
+        if free.contains("FROM") {
+            ok(&mut one, "ROLLBACK").await;
+        }
+        assert_eq!(error_of(&mut other, "SELECT 'other' FOR UPDATE").await, 0, "{free}");
+    }
+    for (held, end) in [
+        ("SELECT a FROM myisam FOR UPDATE", "COMMIT"),
+        ("SELECT a FROM t FOR UPDATE", "COMMIT"),
+        ("INSERT INTO t VALUES (1)", "ROLLBACK"),
+        ("INSERT INTO t VALUES (1)", "CREATE TABLE u (a INT)"),
+    ] {
+        ok(&mut one, held).await;
+        assert_eq!(error_of(&mut other, "SELECT 'other' FOR UPDATE").await, 1040, "{held}");
+        ok(&mut one, end).await;
+        // Nothing is locked either.
+        assert_eq!(error_of(&mut other, "ALTER TABLE t COMMENT = 'free'").await, 0, "{end}");
+        assert_eq!(error_of(&mut other, "ALTER TABLE myisam COMMENT = 'free'").await, 0, "{end}");
+    }
+    one.quit().await.unwrap();
+    other.quit().await.unwrap();
+    scene.end().await;
+}
+
 /// A named lock stays with its session, whatever the text names beside.
 async fn named_locks_stay(flavor: Flavor) {
     let scene = Scene::begin(flavor, "locks").await;
@@ -420,6 +457,7 @@ on!(MySql on_mysql:
     short_commands_are_nobodys
     released_sessions_end_alone
     named_locks_stay
+    autocommit_may_be_off
     bonds_end
     user_variables_are_carried
     triggers_that_fail_leak_nothing
@@ -435,6 +473,7 @@ on!(MariaDb on_mariadb:
     short_commands_are_nobodys
     released_sessions_end_alone
     named_locks_stay
+    autocommit_may_be_off
     bonds_end
     user_variables_are_carried
     triggers_that_fail_leak_nothing
