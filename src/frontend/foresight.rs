@@ -89,7 +89,7 @@ impl Session {
     }
 
     /// Has the monitor read stored code, for the next CALLs.
-    fn want_stored_code(&self) {
+    pub(super) fn want_stored_code(&self) {
         let shared = &self.context.shared;
         if !shared.stored_code_wanted.swap(true, Ordering::Relaxed) {
             shared.changed.send_modify(|count| *count += 1);

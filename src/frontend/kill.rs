@@ -21,7 +21,7 @@ use crate::pooling::Mode;
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
 use crate::runtime::locked::LockedBytes;
-use crate::session::Touched;
+use crate::session::{Behind, Touched};
 use crate::sql::Kill;
 use crate::topology::ServerId;
 use crate::wire::answer::Answer;
@@ -81,13 +81,13 @@ impl Session {
         self.give_back_lent();
         let aim = match self.aim(id) {
             Ok(aim) => aim,
-            Err(error) => return self.refuse(&error).await,
+            Err(error) => return self.refuse_kill(&error).await,
         };
         self.count(Target::Primary, Reason::Command);
         let own = matches!(&aim, Aim::Session(card) if card.id == self.login.id);
         if own && self.login.primary.is_pooled() && matches!(form, Form::Text { query: true, .. }) {
             // Nothing else of the session's is under way, and what is, is this.
-            return self.refuse(&interrupted()).await;
+            return self.refuse_kill(&interrupted()).await;
         }
         let verdict = match &aim {
             Aim::Unknown(id) => self.run_kill(*id, form).await?,
@@ -97,7 +97,7 @@ impl Session {
             match &verdict {
                 Ok(_) => {
                     if let Err(error) = self.kill_on_replica(card, form).await {
-                        return self.refuse(&error.to_client()).await;
+                        return self.refuse_kill(&error.to_client()).await;
                     }
                     let ends = !matches!(form, Form::Text { query: true, .. });
                     if ends && card.pool.mode == Mode::Transaction {
@@ -113,9 +113,17 @@ impl Session {
             Ok(_) => self.tell_ok().await,
             // The server speaks of its own id, the client knows another. Of one that Headgate does not know it
             // speaks as it is asked, cut to 32 bits on MySQL.
-            Err(error) if matches!(aim, Aim::Session(_)) => self.refuse(&in_terms_of(id, error)).await,
-            Err(error) => self.refuse(&error).await,
+            Err(error) if matches!(aim, Aim::Session(_)) => self.refuse_kill(&in_terms_of(id, error)).await,
+            Err(error) => self.refuse_kill(&error).await,
         }
+    }
+
+    /// The answer to a KILL that has failed. No connection knows of this error.
+    async fn refuse_kill(&mut self, error: &ErrPacket) -> Result<(), Closing> {
+        self.behind = Behind { row_count: -1, found_rows: None, clean: false };
+        (self.asked_own, self.copied_warnings) = (true, None);
+        self.forget_where_it_ran();
+        self.refuse(error).await
     }
 
     /// The primary's verdict about a KILL of a session.

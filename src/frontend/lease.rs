@@ -136,6 +136,7 @@ impl Session {
         let shelf = self.context.shelf(primary, Purpose::Primary, self.login.whose());
         if !own {
             self.keep_filled(&shelf);
+            self.want_stored_code();
         }
         (self.login.primary.pool, self.login.primary.own) = (Some(shelf), own);
         self.begin_anew().await?;
@@ -153,6 +154,7 @@ impl Session {
         let Some(facts) = self.topology.facts.clone() else { return Ok(()) };
         let ignores_space = self.login.capabilities.contains(Capabilities::IGNORE_SPACE);
         self.defaults = Variables::of_login(&facts.defaults, ignores_space);
+        self.login.state.begin_with(facts.generation);
         if facts.init_connect || facts.hindrance == Some(Hindrance::AutoIsNull) {
             // A session begins with what that has made of it, and no two need be alike.
             self.login.state.hold_for(Hold::StoredCode);

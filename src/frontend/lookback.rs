@@ -14,13 +14,14 @@ use super::relay::{self, RelayError};
 use super::replica;
 use super::session::{Closing, Session};
 use super::standing;
-use crate::backend::BackendError;
+use crate::backend::{BackendError, Connection};
 use crate::routing::{Reason, Target};
-use crate::session::{Behind, Here, Hold};
-use crate::sql::{self, Class, LexMode, Lexer, Statement};
+use crate::session::{Behind, Here, Hold, Shown};
+use crate::sql::{self, Class, LexMode, Lexer, Statement, Traces};
+use crate::topology::Flavor;
 use crate::wire::command::Command;
 use crate::wire::frame::Header;
-use crate::wire::reply::{Progress, Shape, Tracker};
+use crate::wire::reply::{self, Progress, Shape, Tracker};
 
 /// Words that ask about the statement before, wherever they stand.
 const BACK: [&[u8]; 5] = [b"ROW_COUNT", b"FOUND_ROWS", b"WARNING_COUNT", b"ERROR_COUNT", b"LAST_GTID"];
@@ -114,11 +115,15 @@ impl Session {
         let wanted = self.login.state.insert_id();
         let carries =
             asks.insert_id && self.login.primary.held().is_some_and(|held| held.insert_id != wanted);
-        let Here { found_rows, diagnostics } = self.here;
+        let Here { row_count, found_rows, diagnostics, last_gtid } = self.here;
+        // A connection that nobody else has, has the session's last.
+        let last_gtid = last_gtid || !self.login.primary.is_shared();
         !carries
             && !self.is_to_move()
+            && (row_count || !asks.row_count)
             && (found_rows || !asks.found_rows)
             && (diagnostics || !asks.diagnostics)
+            && (last_gtid || !asks.last_gtid)
     }
 
     /// Whether the connection has to become what the session was for an execution to be prepared there.
@@ -204,6 +209,37 @@ impl Session {
         asks
     }
 
+    /// Notes what the client may ask about a statement on a replica. The primary knows nothing of it.
+    pub(super) fn look_behind_elsewhere(
+        &mut self,
+        statement: Option<&Statement>,
+        end: &reply::End,
+        flavor: Flavor,
+    ) {
+        let Some(statement) = statement.filter(|statement| !statement.looks_back) else { return };
+        let (failed, warnings) = (end.error.is_some(), end.warnings);
+        let shown = Shown { failed, affected: end.affected, rows: end.rows, warnings };
+        self.behind = self.behind.after(statement, Traces::default(), shown, flavor);
+        (self.asked_own, self.copied_warnings) = (true, None);
+    }
+
+    /// Has a replica connection on which the statement before has run say what commands beside it have made of ROW_COUNT(),
+    /// where this asks about it.
+    pub(super) async fn tell_row_count(
+        &mut self,
+        statement: Option<&Statement>,
+        connection: &mut Connection,
+    ) -> Result<(), BackendError> {
+        if statement.is_some_and(|statement| statement.looks_back) {
+            if self.behind.row_count == 0 {
+                connection.command(Command::Ping, &[], LIMIT).await?;
+            }
+            // What comes next is a result, or a ping, which does not ask.
+            self.behind.row_count = -1;
+        }
+        Ok(())
+    }
+
     /// Copies what the client may ask for about the statement before, and gives the connection back.
     pub(super) async fn copy_diagnostics(&mut self) -> Result<(), Closing> {
         if self.login.primary.keeps() != Some(Hold::Diagnostics) {
@@ -216,8 +252,9 @@ impl Session {
             // Nobody needs it, and the server's own answers are the best.
             return Ok(());
         }
+        let copies = self.knows_diagnostics();
         self.asked_own = true;
-        if !self.behind.clean {
+        if copies {
             let mut copies = Vec::new();
             for question in QUESTIONS {
                 match self.login.primary.get()?.raw(question, LONGEST_COPY, LIMIT).await? {

@@ -116,7 +116,7 @@ impl Session {
     }
 
     /// The command that questions are about from now on was the primary's.
-    fn forget_where_it_ran(&mut self) {
+    pub(super) fn forget_where_it_ran(&mut self) {
         self.give_back_lent();
         if let Some(transaction) = &mut self.read_only {
             transaction.remember(Holder::Primary);
@@ -224,7 +224,14 @@ impl Session {
         if self.login.primary.is_pooled() && header.len >= execute::ID.end {
             let id = self.statement_id(header).await?;
             match (self.statements.home(id), Command::of(byte)) {
-                (Some(there), _) => standing::put_statement_id(&mut self.client, there),
+                (Some(there), _) => {
+                    let traps = self.topology.facts.as_ref().and_then(|facts| facts.traps.as_ref());
+                    if traps.is_none_or(|traps| !traps.is_empty() || traps.asks_insert_id()) {
+                        // A view that it reads may call any of it.
+                        self.login.state.begin_unknown();
+                    }
+                    standing::put_statement_id(&mut self.client, there);
+                }
                 (None, Some(command)) => return self.about_nothing(command, id).await,
                 (None, None) => {}
             }

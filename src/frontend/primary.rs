@@ -191,7 +191,7 @@ impl Session {
         if matches!(end.error, Some(1290 | 1836)) {
             self.report_primary(Trouble::ReadOnly);
         }
-        self.look_behind(errand, end);
+        self.look_behind(errand, end, mark.is_some());
         self.login.state.settle(End {
             status: end.status,
             error: end.error,
@@ -209,7 +209,7 @@ impl Session {
     }
 
     /// Notes what the client may ask about a command that has ended.
-    fn look_behind(&mut self, errand: &Errand<'_>, end: &reply::End) {
+    fn look_behind(&mut self, errand: &Errand<'_>, end: &reply::End, wrote: bool) {
         let (failed, warnings) = (end.error.is_some(), end.warnings);
         let shown = Shown { failed, affected: end.affected, rows: end.rows, warnings };
         // Preparing a statement leaves what there is to be asked as it is, unless it fails.
@@ -221,17 +221,16 @@ impl Session {
         let flavor = self.login.primary.flavor();
         let Some(statement) = errand.statement else {
             self.behind = self.behind.after_command(errand.command, shown, flavor);
+            self.here = had.after_command(errand.command);
             if errand.command.is_some_and(outlives_questions) {
-                self.here = had;
                 // Wherever those are that it joins.
                 if joins_diagnostics(errand.command, failed, flavor) {
                     self.copied_warnings = None;
-                    self.give_back_lent();
+                    self.forget_where_it_ran();
                 }
                 return;
             }
             self.traces = Traces::default();
-            self.here = Here { diagnostics: true, ..had };
             self.copied_warnings = None;
             return;
         };
@@ -243,7 +242,7 @@ impl Session {
             self.behind = Behind { clean: before.clean, found_rows: before.found_rows, ..self.behind };
         }
         let outlived = asks || keeps_diagnostics(&statement.class, self.traces, flavor);
-        self.here = had.after(&statement.class, shown, outlived && !failed && warnings == 0);
+        self.here = had.after(&statement.class, shown, outlived && !failed && warnings == 0, wrote);
         // Some of these clear the warnings and some do not.
         let unsure = matches!(statement.class, Class::Several(_) | Class::Bond(_) | Class::Other(_));
         if failed || warnings > 0 || !outlived || (unsure && !asks) {
@@ -320,7 +319,10 @@ impl Session {
         if !tracker.between_packets() {
             return Ok(false);
         }
-        let seq = if tracker.untouched() { 1 } else { tracker.next_client_seq() };
+        let seq = match tracker.untouched() {
+            true => self.client.number_inside().unwrap_or(1),
+            false => tracker.next_client_seq(),
+        };
         self.tell(seq, error).await.map(|()| true)
     }
 

@@ -14,7 +14,7 @@ use crate::pool::Shelf;
 use crate::routing::read_only::{Holder, Progress, Sight, Step, step};
 use crate::routing::{self, Reason, Target};
 use crate::runtime::clock;
-use crate::session::{End, Source, Touched};
+use crate::session::{End, Source, Touched, outlives_questions};
 use crate::sql::{self, Class, Statement, Then, TransactionKind};
 use crate::wire::command::Command;
 use crate::wire::err::ErrPacket;
@@ -95,7 +95,7 @@ impl Session {
         let progress = transaction.progress;
         if statement.looks_back && transaction.last == Holder::Replica {
             if statement.only_looks_back {
-                return self.on_its_replica(false, true).await;
+                return self.on_its_replica(Some(statement), false, true).await;
             }
             return self.refuse(&replica::gone()).await.map(|()| Next::Served);
         }
@@ -113,10 +113,10 @@ impl Session {
         match step {
             // Savepoints are known to the replica alone, so its word about them counts.
             Step::Replica { reads } if matches!(statement.class, Class::Transaction(_)) => {
-                self.on_its_replica(reads, true).await
+                self.on_its_replica(Some(statement), reads, true).await
             }
-            Step::Replica { reads } => self.on_its_replica(reads, false).await,
-            Step::EndThere => self.end_there(&statement.class).await,
+            Step::Replica { reads } => self.on_its_replica(Some(statement), reads, false).await,
+            Step::EndThere => self.end_there(statement).await,
             Step::Primary { reads } => self.join(reads).await,
             Step::EndHere => {
                 self.end_on_replica().await;
@@ -148,12 +148,12 @@ impl Session {
 
     /// COMMIT or ROLLBACK. A replica that is lost meanwhile has had nothing to lose, and the primary answers;
     /// a transaction that is to follow there has not begun.
-    async fn end_there(&mut self, class: &Class) -> Result<Next, Closing> {
-        if let Some(transaction) = self.read_only.as_mut().filter(|_| !chains(class)) {
+    async fn end_there(&mut self, statement: &Statement) -> Result<Next, Closing> {
+        if let Some(transaction) = self.read_only.as_mut().filter(|_| !chains(&statement.class)) {
             transaction.progress.snapshot = None;
             transaction.savepoints = false;
         }
-        let next = self.on_its_replica(false, true).await?;
+        let next = self.on_its_replica(Some(statement), false, true).await?;
         if let Some(chained) = &mut self.read_only {
             chained.progress = Progress::default();
             chained.savepoints = false;
@@ -165,8 +165,9 @@ impl Session {
     pub(super) async fn command_in_read_only(&mut self, byte: u8) -> Result<bool, Closing> {
         self.notice_implicit_end().await;
         let Some(transaction) = &mut self.read_only else { return Ok(true) };
+        let ran_at = transaction.last;
         let next = match (Plan::of(byte), Command::of(byte)) {
-            (Plan::Relay(_), Some(Command::Ping)) => self.on_its_replica(false, true).await?,
+            (Plan::Relay(_), Some(Command::Ping)) => self.on_its_replica(None, false, true).await?,
             (Plan::Execute, _) => {
                 if transaction.progress.snapshot == Some(Holder::Replica) {
                     self.abort().await?
@@ -183,6 +184,12 @@ impl Session {
             }
             (Plan::Relay(_) | Plan::Query | Plan::Prepare | Plan::Dump, _) => self.join(false).await?,
         };
+        if Command::of(byte).is_some_and(outlives_questions)
+            && let Some(transaction) = &mut self.read_only
+        {
+            // What may be asked is about the statement before it.
+            transaction.last = ran_at;
+        }
         Ok(next != Next::Served)
     }
 
@@ -214,11 +221,17 @@ impl Session {
 
     /// Runs the command at the front of the inbox, which has come whole, in the transaction. `final_word`: an
     /// error is the answer, whatever the primary would say.
-    async fn on_its_replica(&mut self, reads: bool, final_word: bool) -> Result<Next, Closing> {
+    async fn on_its_replica(
+        &mut self,
+        statement: Option<&Statement>,
+        reads: bool,
+        final_word: bool,
+    ) -> Result<Next, Closing> {
         let Some(mut transaction) = self.read_only.take() else { return Ok(Next::Route) };
         let id = transaction.connection.server();
         self.keep_alive().await?;
         if self.realign(&mut transaction.connection).await.is_err()
+            || self.tell_row_count(statement, &mut transaction.connection).await.is_err()
             || !matches!(self.send_standing(&mut transaction.connection).await, Ok(true))
         {
             return self.lose_replica(transaction).await;
@@ -276,6 +289,7 @@ impl Session {
             now,
         });
         transaction.last = Holder::Replica;
+        self.look_behind_elsewhere(statement, &end, transaction.connection.flavor());
         if reads {
             transaction.progress.snapshot = Some(Holder::Replica);
         }

@@ -8,7 +8,6 @@ use std::task::Poll;
 use super::checkout::READY_LIMIT;
 use super::errand::Errand;
 use super::lent::Lent;
-use super::own::LIMIT;
 use super::prepared::Execution;
 use super::primary::{INTERRUPTED, QUERY_TIMEOUT, too_long};
 use super::reach::Spot;
@@ -19,11 +18,10 @@ use super::vigil::Alarm;
 use crate::backend::{BackendError, Connection, Use};
 use crate::routing::{Reason, Target};
 use crate::runtime::clock;
-use crate::session::{Behind, End, Source, Touched};
+use crate::session::{End, Source, Touched};
 use crate::sql::{Class, Statement};
 use crate::topology::{ServerId, Trouble};
 use crate::wire::capabilities::Capabilities;
-use crate::wire::command::Command;
 use crate::wire::err::ErrPacket;
 use crate::wire::execute;
 use crate::wire::reply::{self, Shape, Tracker};
@@ -66,7 +64,7 @@ impl Session {
                 // What was sent is what the inbox begins with.
                 relay::discard_command(&mut self.client).await?;
                 self.count(Target::Replica(id), why);
-                self.look_behind_read(statement, &end);
+                self.look_behind_elsewhere(Some(statement), &end, connection.flavor());
                 let now = clock::now();
                 let (status, error, source) = (end.status, end.error, Source::Replica(id));
                 self.login.state.settle(End {
@@ -128,14 +126,6 @@ impl Session {
             tracker.show(self.login.primary.status());
         }
         tracker
-    }
-
-    /// Notes what the client may ask about a read on a replica. The primary knows nothing of it.
-    fn look_behind_read(&mut self, statement: &Statement, end: &reply::End) {
-        let clean = end.warnings == 0 && end.error.is_none();
-        let found_rows = Some(end.rows).filter(|_| end.error.is_none() && !statement.finds_others);
-        self.behind = Behind { row_count: -1, found_rows, clean };
-        (self.asked_own, self.copied_warnings) = (true, None);
     }
 
     /// Sends what the command at the front of the inbox asks for, and leaves the command there. False where
@@ -300,11 +290,9 @@ impl Session {
             return self.refuse(&gone()).await;
         };
         self.count(Target::Replica(id), Reason::PlainRead);
-        if self.behind.row_count == 0 && connection.command(Command::Ping, &[], LIMIT).await.is_err() {
+        if self.tell_row_count(Some(statement), &mut connection).await.is_err() {
             return self.refuse(&gone()).await;
         }
-        // What comes next is a result, or a ping, which does not ask.
-        self.behind.row_count = -1;
         let sent = self.send_standing(&mut connection).await;
         if matches!(sent, Ok(false)) {
             return self.refuse(&gone()).await;

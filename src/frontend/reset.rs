@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::errand::Errand;
 use super::session::{Closing, LoggedIn, Session};
-use super::settling::{asked_anew, outdated};
+use super::settling::{ASKED_WITHIN, asked_anew, outdated};
 use crate::backend::BackendError;
 use crate::runtime::clock;
 use crate::session::{Changed, Hold, Touched};
@@ -16,13 +16,16 @@ impl Session {
     /// the client goes on.
     pub(super) async fn reset(&mut self) -> Result<(), Closing> {
         self.give_back_lent();
-        self.on_primary(Errand::command(Shape::Results, Touched::Wrote)).await?;
+        // Before it has a connection that others may wait for.
+        asked_anew(&self.context, clock::now() + ASKED_WITHIN).await;
+        let reset = self.followed_on_primary(Errand::command(Shape::Results, Touched::Wrote)).await?;
         let limit = self.context.shared.limits().connect_timeout;
-        // Where it was refused a connection, nothing was reset.
-        let Some(primary) = self.login.primary.held() else { return Ok(()) };
+        // Where it was refused, nothing was reset. After a server's ERR, ROW_COUNT() is -1.
+        let done = reset.is_some() && self.behind.row_count == 0;
+        let Some(primary) = self.login.primary.held().filter(|_| done) else { return Ok(()) };
         self.statements.clear();
         primary.was_reset(limit).await?;
-        self.topology = asked_anew(&self.context).await;
+        self.topology = self.context.topology();
         let generation = self.topology.facts.as_ref().map_or(0, |facts| facts.generation);
         self.login.state.reset(primary.status, generation, clock::now());
         if let Some(aged) = self.topology.facts.as_ref().and_then(|facts| outdated(&self.context, facts)) {

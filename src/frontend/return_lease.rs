@@ -39,7 +39,7 @@ impl Session {
         if self.login.primary.flavor() == Flavor::MariaDb {
             // None of these names a table, so that the diagnostics are what they were.
             self.asked_own = asked_before;
-            self.here = Here { found_rows: false, ..here };
+            self.here = Here { row_count: false, found_rows: false, ..here };
         }
         Ok(())
     }
@@ -142,7 +142,7 @@ impl Session {
         if !can_be_asked {
             return Ok(hold);
         }
-        let asked = !self.behind.clean || self.traces.counts_rows || self.looks_back;
+        let asked = self.knows_diagnostics() || self.traces.counts_rows || self.looks_back;
         if !quiet && asked {
             return Ok(Some(Hold::Diagnostics));
         }
@@ -164,6 +164,12 @@ impl Session {
         }
         let status = self.login.primary.status();
         Ok(self.login.state.hold(status))
+    }
+
+    /// Whether the session's connection alone knows warnings or errors of the statement before.
+    pub(super) fn knows_diagnostics(&self) -> bool {
+        let here = self.here.diagnostics && !self.asked_own;
+        !self.behind.clean && here && self.copied_warnings.is_none()
     }
 
     /// Has the server report what an ERR has hidden. The diagnostics stay as they are.

@@ -238,7 +238,8 @@ impl Session {
                     && let Some(breach) = error.breach()
                 {
                     // Servers say it, and close.
-                    let _ = self.tell(1, &breach).await;
+                    let seq = self.client.number_inside().unwrap_or(1);
+                    let _ = self.tell(seq, &breach).await;
                 }
                 return closing;
             }

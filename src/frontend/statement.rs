@@ -8,6 +8,7 @@ use super::read_only::Next;
 use super::reign::Ran;
 use super::relay;
 use super::session::{Closing, Session};
+use super::settling::Change;
 use crate::backend::NO_SERVER;
 use crate::routing::{self, Decision, Reason, Target};
 use crate::runtime::clock;
@@ -54,6 +55,9 @@ impl Session {
             match self.query_in_read_only(&statement, header).await? {
                 Next::Served => return Ok(()),
                 Next::Primary(reason) => {
+                    if statement.looks_back && !self.prepare_to_look_back(&statement, header).await? {
+                        return Ok(());
+                    }
                     return self.query_on_primary(&statement, reason, Shape::Results).await;
                 }
                 Next::Refused => {
@@ -159,7 +163,6 @@ impl Session {
     ) -> Result<(), Closing> {
         let deadline = self.hold_deadline();
         let mut sent_before = false;
-        let changing = statement.ages_pools().then(|| self.context.pool.limits().change());
         while !self
             .attempt_statement(statement, (reason, shape), clock::now() < deadline, sent_before)
             .await?
@@ -172,9 +175,8 @@ impl Session {
         }
         if statement.ages_pools() || changes_schema(&statement.class) {
             self.login.state.define(clock::now());
-            self.something_changed(statement);
+            self.something_changed();
         }
-        drop(changing);
         Ok(())
     }
 
@@ -193,6 +195,7 @@ impl Session {
                 return if self.doomed { Err(Closing::Told("left behind")) } else { Ok(true) };
             }
         };
+        let _change = Change::begin(&self.context, statement);
         match told_call {
             true => self.login.state.begin_told_call(),
             false => self.begin_statement(statement),
@@ -304,13 +307,9 @@ impl Session {
         }
     }
 
-    /// The monitor looks again, and connections opened under other accounts or defaults are let go.
-    fn something_changed(&self, statement: &Statement) {
+    /// The monitor looks again.
+    fn something_changed(&self) {
         let shared = &self.context.shared;
-        if statement.ages_pools() {
-            // What the monitor asks from here on is asked later.
-            self.context.pool.limits().age(clock::now());
-        }
         shared.changed.send_modify(|count| *count += 1);
         shared.learned.forget();
     }

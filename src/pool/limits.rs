@@ -61,8 +61,17 @@ pub struct ServerLimits {
     servers: ArcSwap<HashMap<ServerId, Arc<Server>>>,
     /// Connections proven before this serve nobody: accounts or defaults have changed since.
     aged_at: Mutex<Option<Instant>>,
-    /// Statements under way that may change accounts or defaults.
-    changing: Arc<AtomicUsize>,
+    /// What is known of changes of the defaults that sessions begin with.
+    defaults: Mutex<Defaults>,
+}
+
+/// Statements that change the defaults of sessions, as far as they come through this Headgate.
+#[derive(Debug, Default)]
+struct Defaults {
+    /// When each of those under way was sent.
+    under_way: Vec<Instant>,
+    /// When the last of the others ended.
+    changed: Option<Instant>,
 }
 
 /// One server's places.
@@ -94,16 +103,6 @@ impl Server {
     }
 }
 
-/// A statement that may change accounts or defaults, for as long as this lives.
-#[derive(Debug)]
-pub struct Changing(Arc<AtomicUsize>);
-
-impl Drop for Changing {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
 /// A client that holds a connection and does not read from it, for as long as this lives.
 #[derive(Debug)]
 pub struct Stalled(Arc<AtomicUsize>);
@@ -122,7 +121,7 @@ impl ServerLimits {
             limits,
             servers: ArcSwap::default(),
             aged_at: Mutex::new(None),
-            changing: Arc::default(),
+            defaults: Mutex::default(),
         })
     }
 
@@ -182,18 +181,30 @@ impl ServerLimits {
         *self.aged_at.lock()
     }
 
-    /// A statement that may change accounts or defaults is about to run. Its client may hear of the end before others
-    /// do, so that [`Self::age`] comes first and then the end of this.
-    #[must_use]
-    pub fn change(&self) -> Changing {
-        self.changing.fetch_add(1, Ordering::SeqCst);
-        Changing(Arc::clone(&self.changing))
+    /// A statement is sent at `now` that changes the defaults of sessions.
+    pub fn change_defaults(&self, now: Instant) {
+        self.defaults.lock().under_way.push(now);
     }
 
-    /// Since when it is unknown what a session begins with: `now` while that may just be changing.
+    /// The statement that was sent at `since` has ended. Its client may have heard of it before.
+    pub fn defaults_changed(&self, since: Instant, now: Instant) {
+        let mut defaults = self.defaults.lock();
+        if let Some(at) = defaults.under_way.iter().position(|one| *one == since) {
+            defaults.under_way.swap_remove(at);
+        }
+        defaults.changed = Some(now);
+    }
+
+    /// When the defaults of sessions were last changed.
     #[must_use]
-    pub fn changed_at(&self, now: Instant) -> Option<Instant> {
-        if self.changing.load(Ordering::SeqCst) > 0 { Some(now) } else { self.aged_at() }
+    pub fn defaults_changed_at(&self) -> Option<Instant> {
+        self.defaults.lock().changed
+    }
+
+    /// When the youngest of the statements was sent that change them at the moment.
+    #[must_use]
+    pub fn defaults_change_since(&self) -> Option<Instant> {
+        self.defaults.lock().under_way.iter().max().copied()
     }
 
     /// Takes a place if one is free now.

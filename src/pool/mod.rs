@@ -9,7 +9,7 @@ mod places;
 mod ready;
 mod shelf;
 
-pub use limits::{Changing, Limits, Member, ServerLimits, Stalled};
+pub use limits::{Limits, Member, ServerLimits, Stalled};
 pub use places::{Handed, Place};
 pub use ready::Opening;
 pub use shelf::{Key, Pool, Shelf, Ticket};

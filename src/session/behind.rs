@@ -22,29 +22,50 @@ pub struct Behind {
 /// was may be another session's there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Here {
+    /// ROW_COUNT().
+    pub row_count: bool,
     /// FOUND_ROWS().
     pub found_rows: bool,
     /// Warnings and errors.
     pub diagnostics: bool,
+    /// `@@last_gtid` of MariaDB: the session has written there.
+    pub last_gtid: bool,
 }
 
 impl Here {
     /// Nothing of it.
-    pub const NOTHING: Self = Self { found_rows: false, diagnostics: false };
+    pub const NOTHING: Self =
+        Self { row_count: false, found_rows: false, diagnostics: false, last_gtid: false };
 
     /// All of it: a connection on which nothing has run yet.
-    pub const ALL: Self = Self { found_rows: true, diagnostics: true };
+    pub const ALL: Self = Self { row_count: true, found_rows: true, diagnostics: true, last_gtid: true };
 
-    /// After a statement of this class. `self`: what the connection had before it.
+    /// After a statement of this class. `self`: what the connection had before it. `wrote`: its reply has told a GTID.
     #[must_use]
-    pub fn after(self, class: &Class, shown: Shown, keeps_diagnostics: bool) -> Self {
+    pub fn after(self, class: &Class, shown: Shown, keeps_diagnostics: bool, wrote: bool) -> Self {
         let finds = match class {
             Class::PlainRead | Class::PrimaryRead(_) | Class::Calls => true,
             // RETURNING.
             Class::Data => !shown.failed && shown.affected.is_none(),
             _ => false,
         };
-        Self { found_rows: self.found_rows || finds, diagnostics: self.diagnostics || !keeps_diagnostics }
+        Self {
+            row_count: true,
+            found_rows: self.found_rows || finds,
+            diagnostics: self.diagnostics || !keeps_diagnostics,
+            last_gtid: self.last_gtid || wrote,
+        }
+    }
+
+    /// After a command that neither is nor runs a statement known here.
+    #[must_use]
+    pub fn after_command(self, command: Option<Command>) -> Self {
+        // Its reply is no OK, and changes nothing.
+        let row_count = self.row_count || command != Some(Command::Statistics);
+        match command.is_some_and(outlives_questions) {
+            true => Self { row_count, ..self },
+            false => Self { row_count, diagnostics: true, ..self },
+        }
     }
 }
 
@@ -165,10 +186,10 @@ mod tests {
         let union = Statement { finds_others: true, ..read.clone() };
         assert_eq!(before.after(&union, Traces::default(), result, Flavor::MySql).found_rows, None);
         let shown = |affected| Shown { failed: false, affected, rows: 1, warnings: 0 };
-        assert!(Here::NOTHING.after(&Class::PlainRead, shown(None), false).found_rows);
-        assert!(Here::NOTHING.after(&Class::Data, shown(None), false).found_rows, "RETURNING");
-        assert!(!Here::NOTHING.after(&Class::Data, shown(Some(1)), false).found_rows);
-        assert!(!Here::NOTHING.after(&Class::SetAutocommit, shown(Some(0)), true).diagnostics);
+        assert!(Here::NOTHING.after(&Class::PlainRead, shown(None), false, false).found_rows);
+        assert!(Here::NOTHING.after(&Class::Data, shown(None), false, false).found_rows, "RETURNING");
+        assert!(!Here::NOTHING.after(&Class::Data, shown(Some(1)), false, false).found_rows);
+        assert!(!Here::NOTHING.after(&Class::SetAutocommit, shown(Some(0)), true, false).diagnostics);
         let tables = Traces { tables: true, ..Traces::default() };
         assert!(before.after(&read, tables, result, Flavor::MariaDb).clean);
         assert!(!before.after(&read, Traces::default(), result, Flavor::MariaDb).clean);
@@ -196,6 +217,9 @@ mod tests {
         let reset =
             before.after_command(Some(Command::ResetConnection), Shown { warnings: 0, ..ok }, Flavor::MySql);
         assert_eq!(reset, Behind { row_count: 0, found_rows: None, clean: true });
+        assert!(!Here::NOTHING.after_command(Some(Command::Statistics)).row_count);
+        let initdb = Here::NOTHING.after_command(Some(Command::InitDb));
+        assert_eq!(initdb, Here { row_count: true, ..Here::NOTHING });
         let changed = before.after_command(None, Shown { affected: Some(2), ..ok }, Flavor::MySql);
         assert_eq!(changed, Behind { row_count: 2, found_rows: None, clean: false });
     }

@@ -364,6 +364,11 @@ impl State {
         *self = Self { left, ..Self::with(self.schema.take(), charsets, view) };
     }
 
+    /// The session begins with the defaults of this generation.
+    pub const fn begin_with(&mut self, generation: u64) {
+        self.view.generation = generation;
+    }
+
     pub(super) fn pin(&mut self, why: Changed) {
         self.view.changed.get_or_insert(why);
     }

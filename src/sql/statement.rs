@@ -34,10 +34,19 @@ impl Statement {
     /// Connections to the servers that were opened before it may no longer be what a new one would be:
     /// accounts or session defaults have changed.
     pub fn ages_pools(&self) -> bool {
-        let ages = |class: &Class| matches!(class, Class::Account | Class::SetGlobal);
+        self.has(|class| matches!(class, Class::Account | Class::SetGlobal))
+    }
+
+    /// New sessions may begin with other values than before.
+    pub fn changes_defaults(&self) -> bool {
+        self.has(|class| *class == Class::SetGlobal)
+    }
+
+    /// Whether it is of a class, or one of several.
+    fn has(&self, is: impl Fn(&Class) -> bool) -> bool {
         match &self.class {
-            Class::Several(parts) => parts.iter().any(ages),
-            class => ages(class),
+            Class::Several(parts) => parts.iter().any(is),
+            class => is(class),
         }
     }
 }

@@ -91,6 +91,15 @@ const QUESTIONS: &[(&[&str], &str)] = &[
     (&["UPDATE t SET b = b + 1 WHERE a < 3"], "SELECT ROW_COUNT()"),
     (&["SELECT a FROM t LIMIT 3"], "SELECT FOUND_ROWS()"),
     (&["BEGIN", "SELECT a FROM t LIMIT 3 OFFSET 1"], "SELECT FOUND_ROWS()"),
+    (
+        &["UPDATE t SET b = b + 1 WHERE a < 3", "START TRANSACTION READ ONLY", "SELECT a FROM t LIMIT 3"],
+        "SELECT FOUND_ROWS()",
+    ),
+    (
+        &["UPDATE t SET b = b + 1 WHERE a < 3", "START TRANSACTION READ ONLY", "SELECT a FROM t LIMIT 3"],
+        "SELECT ROW_COUNT()",
+    ),
+    (&["START TRANSACTION READ ONLY", "SELECT a + 'x' FROM t"], "SHOW WARNINGS"),
 ];
 
 /// Commands that are no statements and may come between the two.
@@ -106,6 +115,7 @@ const COMMANDS: &[&str] = &[
     "<prepare>SELECT nothing FROM nowhere",
     "<close>",
     "<restart>",
+    "<kill>",
 ];
 
 /// [`CASES`], and every question with every command before it.
@@ -147,6 +157,10 @@ async fn send(connection: &mut Connection, text: &str, prepared: &mut u32) -> Re
         Some(("<execute", _)) => connection.execute(*prepared, 0, &[], &[]).await,
         Some(("<close", _)) => connection.statement_command(Command::StmtClose, *prepared).await,
         Some(("<restart", _)) => connection.statement_command(Command::StmtReset, *prepared).await,
+        Some(("<kill", _)) => {
+            let own = connection.greeting.thread_id;
+            connection.query(format!("KILL QUERY {own}")).await
+        }
         Some(("<ping", _)) => connection.command(&[Command::Ping as u8], Shape::Query).await,
         Some(("<statistics", _)) => connection.command(&[Command::Statistics as u8], Shape::Text).await,
         Some(("<option", _)) => connection.command(&[Command::SetOption as u8, 0, 0], Shape::Query).await,
@@ -205,7 +219,7 @@ async fn fresh(cluster: &Cluster) {
     admin.quit().await.unwrap();
 }
 
-async fn answers_are_right_or_none(flavor: Flavor) {
+async fn answers_follow_the_statement(flavor: Flavor) {
     let cluster = cluster(flavor).await;
     let (user, password) = SCRIPT_USER;
     let mut wrong = Vec::new();
@@ -249,6 +263,80 @@ async fn answers_are_right_or_none(flavor: Flavor) {
         headgate.stop().await.unwrap();
     }
     assert!(wrong.is_empty(), "{} wrong answers\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// What another session does with the only connection, before what the client does next and before the question.
+const OTHERS: [&str; 2] = [
+    "UPDATE t SET b = b + 1 WHERE a < 5",
+    "/* headgate: primary */ SELECT CAST('others' AS SIGNED), @@session.unique_checks",
+];
+
+/// What the client does, what comes between, and the question.
+const ALONE: &[[&str; 3]] = &[
+    ["UPDATE t SET b = b + 1 WHERE a < 3", "<statistics>", "SELECT ROW_COUNT()"],
+    ["UPDATE t SET b = b + 1 WHERE a < 3", "<schema>d_looking_back", "SELECT ROW_COUNT()"],
+    ["SELECT CAST('mine' AS SIGNED), @@session.unique_checks", "<schema>d_looking_back", "SHOW WARNINGS"],
+    ["SELECT CAST('mine' AS SIGNED), @@session.unique_checks", "<statistics>", "SHOW WARNINGS"],
+    ["SELECT CAST('mine' AS SIGNED), @@session.unique_checks", "SET @a = 1", "SHOW WARNINGS"],
+];
+
+/// Two sessions take turns on one connection, in every way in which the other may have a turn before the last two.
+async fn answers_are_its_own(flavor: Flavor) {
+    let cluster = cluster(flavor).await;
+    fresh(cluster).await;
+    let flags =
+        &["--pool-mode", "transaction", "--max-connections-per-server", "1", "--pool-wait-timeout", "5s"];
+    let headgate = Headgate::start(cluster, flags).await.unwrap();
+    let (user, password) = SCRIPT_USER;
+    let options = |address| Options::new(address, user, password).tls(true).schema(SCHEMA);
+    let mut wrong = Vec::new();
+    for case in ALONE {
+        let case: Vec<String> = case.iter().map(|text| (*text).to_owned()).collect();
+        let mut direct = options(cluster.primary().address()).connect().await.unwrap();
+        let expected = answer(&case, &mut direct, None).await;
+        direct.quit().await.unwrap();
+        for turns in 0..9 {
+            let mut one = options(headgate.address()).connect().await.unwrap();
+            let mut other = options(headgate.address()).connect().await.unwrap();
+            let mut answered = Ok(Vec::new());
+            for (number, text) in case.iter().enumerate() {
+                let turn = [0, turns % 3, turns / 3][number];
+                if let Some(sql) = OTHERS.iter().take(turn).next_back() {
+                    let reply = other.query(*sql).await.unwrap();
+                    assert!(reply.error.is_none(), "{sql}: {:?}", reply.error);
+                }
+                answered = answer(std::slice::from_ref(text), &mut one, None).await;
+                if answered == Err(GONE) {
+                    break;
+                }
+            }
+            if answered != expected && answered != Err(GONE) {
+                wrong.push(format!("{turns} {case:?}: {answered:?} instead of {expected:?}"));
+            }
+            one.quit().await.unwrap();
+            other.quit().await.unwrap();
+        }
+    }
+    if flavor == Flavor::MariaDb {
+        let mut one = options(headgate.address()).connect().await.unwrap();
+        let mut other = options(headgate.address()).connect().await.unwrap();
+        let write = "UPDATE t SET b = b + 1 WHERE a < 3".to_owned();
+        let ask = "SELECT @@last_gtid".to_owned();
+        let own = answer(&[write, ask.clone()], &mut one, None).await;
+        other.query(OTHERS[0]).await.unwrap();
+        let asked = answer(&["<schema>d_looking_back".to_owned(), ask], &mut one, None).await;
+        assert!(asked == own || asked == Err(GONE), "{asked:?} and not {own:?}");
+        one.quit().await.unwrap();
+        other.quit().await.unwrap();
+    }
+    headgate.stop().await.unwrap();
+    assert!(wrong.is_empty(), "{} wrong answers\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// One after the other, in the same schema.
+async fn answers_are_right_or_none(flavor: Flavor) {
+    answers_follow_the_statement(flavor).await;
+    answers_are_its_own(flavor).await;
 }
 
 on!(MySql on_mysql: answers_are_right_or_none);
