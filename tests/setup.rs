@@ -226,6 +226,7 @@ async fn says_what_a_missing_grant_takes_away(stage: &Stage) {
     for (grant, statement, outcome, code) in [
         ("SHOW VIEW ON *.*", read, "(views_unknown)", 1),
         (functions, "SELECT twice(4)", "(stored_function)", 0),
+        ("TRIGGER ON *.*", "SELECT twice(4)", "goes to    replica", 0),
         (monitor, read, "there is no primary", 1),
         ("SELECT ON mysql.user", read, "goes to    replica", 0),
     ] {

@@ -7,11 +7,13 @@ case $version in
     watch='REPLICA MONITOR, BINLOG MONITOR, SHOW VIEW'
     promote='REPLICATION SLAVE ADMIN, READ_ONLY ADMIN, CONNECTION ADMIN, PROCESS, RELOAD,
         REPLICATION MASTER ADMIN, BINLOG ADMIN, EVENT, SET USER'
+    routines='SELECT ON mysql.proc'
     ;;
 *)
     watch='REPLICATION CLIENT, SHOW VIEW'
     promote='REPLICATION_SLAVE_ADMIN, SYSTEM_VARIABLES_ADMIN, CONNECTION_ADMIN, PROCESS, RELOAD,
         XA_RECOVER_ADMIN, EVENT, SET_ANY_DEFINER'
+    routines='SHOW_ROUTINE ON *.*'
     [ "${version#8.0.}" = "$version" ] || promote=${promote/SET_ANY_DEFINER/SET_USER_ID}
     ;;
 esac
@@ -20,10 +22,13 @@ docker_process_sql <<SQL
 CREATE USER replication@'%' IDENTIFIED BY '$REPLICATION_PASSWORD';
 GRANT REPLICATION SLAVE ON *.* TO replication@'%';
 
--- Headgate's control account: it watches the servers and promotes them, and cannot read the application's data.
+-- Headgate's control account: it watches the servers and promotes them, and has no right of its own to the application's data.
 CREATE USER headgate@'%' IDENTIFIED BY '$CONTROL_PASSWORD';
 GRANT $watch, $promote ON *.* TO headgate@'%';
 GRANT SELECT ON mysql.user TO headgate@'%';
+-- What stored code leaves on a connection. Without both, sessions that write keep theirs.
+GRANT TRIGGER ON *.* TO headgate@'%';
+GRANT $routines TO headgate@'%';
 -- Here replicas count the heartbeats that they get. MariaDB tells that elsewhere, and does not mind.
 GRANT SELECT ON performance_schema.* TO headgate@'%';
 SQL

@@ -21,12 +21,21 @@ pub enum Feature {
     AccountDetails,
     /// What stored functions do.
     Functions,
+    /// What triggers and procedures leave on a connection.
+    StoredCode,
 }
 
 impl Feature {
     /// All, in the order of the page.
-    pub const ALL: [Self; 6] =
-        [Self::Monitor, Self::BinaryLog, Self::Views, Self::Accounts, Self::AccountDetails, Self::Functions];
+    pub const ALL: [Self; 7] = [
+        Self::Monitor,
+        Self::BinaryLog,
+        Self::Views,
+        Self::Accounts,
+        Self::AccountDetails,
+        Self::Functions,
+        Self::StoredCode,
+    ];
 
     /// What it gives, in a few words.
     #[must_use]
@@ -40,6 +49,9 @@ impl Feature {
             }
             Self::AccountDetails => "shows check which accounts are locked or have further methods",
             Self::Functions => "lets reads that call stored functions run on replicas",
+            Self::StoredCode => {
+                "with the grants for functions, lets sessions that write share connections to the primary"
+            }
         }
     }
 
@@ -52,6 +64,10 @@ impl Feature {
             Self::Accounts => "clients have to know caching_sha2_password, and check cannot look at accounts",
             Self::AccountDetails => "check does not see which accounts are locked or have further methods",
             Self::Functions => "reads that call stored functions run on the primary",
+            Self::StoredCode => {
+                "sessions that write keep their connections to the primary where these are shared, and reads \
+                 after a CALL run on the primary"
+            }
         }
     }
 }
@@ -94,7 +110,7 @@ const fn need(
 /// Sources: MySQL's manual on SHOW REPLICA STATUS, SHOW BINARY LOG STATUS, the INFORMATION_SCHEMA tables VIEWS
 /// and ROUTINES; MariaDB's on GRANT. MariaDB shows REPLICA MONITOR as SLAVE MONITOR and takes REPLICATION CLIENT
 /// for BINLOG MONITOR.
-const NEEDS: [Need; 12] = [
+const NEEDS: [Need; 14] = [
     need(Flavor::MySql, Feature::Monitor, Weight::Needed, &["REPLICATION CLIENT", "SUPER"], "*.*"),
     need(Flavor::MySql, Feature::Views, Weight::Needed, &["SHOW VIEW", "SELECT"], "*.*"),
     need(Flavor::MySql, Feature::Accounts, Weight::Optional, &["SELECT"], "mysql.user"),
@@ -109,6 +125,9 @@ const NEEDS: [Need; 12] = [
         &["SELECT"],
         "performance_schema.user_defined_functions",
     ),
+    // It lets the account define triggers as well, but their bodies are shown to nobody else, and shared connections
+    // are the default. It is of use with SHOW_ROUTINE alone, so older servers are not asked for it.
+    Need { since: 80_020, ..need(Flavor::MySql, Feature::StoredCode, Weight::Optional, &["TRIGGER"], "*.*") },
     need(Flavor::MariaDb, Feature::Monitor, Weight::Needed, &["REPLICA MONITOR", "SLAVE MONITOR"], "*.*"),
     need(
         Flavor::MariaDb,
@@ -124,6 +143,7 @@ const NEEDS: [Need; 12] = [
     need(Flavor::MariaDb, Feature::Functions, Weight::Optional, &["SELECT"], "mysql.proc"),
     // Loadable functions go before stored ones of the same name.
     need(Flavor::MariaDb, Feature::Functions, Weight::Optional, &["SELECT"], "mysql.func"),
+    need(Flavor::MariaDb, Feature::StoredCode, Weight::Optional, &["TRIGGER"], "*.*"),
 ];
 
 /// What a server of this flavor and version is asked to grant, the needed first.
@@ -296,11 +316,15 @@ pub struct Statement {
     pub weight: Weight,
 }
 
-/// The statements that grant `needs`: one for each object, weight by weight.
+/// The statements that grant `needs`: one for each object, weight by weight. What is optional is granted feature by
+/// feature, so that one can be left out.
 pub fn statements<'n>(needs: impl IntoIterator<Item = &'n Need>, to: Grantee<'_>) -> Vec<Statement> {
     let mut grouped: Vec<(&'static str, Weight, Vec<&'n Need>)> = Vec::new();
     for need in needs {
-        let together = |(on, weight, _): &&mut (&str, Weight, _)| *on == need.on && *weight == need.weight;
+        let together = |(on, weight, list): &&mut (&str, Weight, Vec<&Need>)| {
+            let one_feature = list.iter().all(|other| other.feature == need.feature);
+            *on == need.on && *weight == need.weight && (*weight == Weight::Needed || one_feature)
+        };
         match grouped.iter_mut().find(together) {
             Some((_, _, list)) => list.push(need),
             None => grouped.push((need.on, need.weight, vec![need])),
@@ -371,13 +395,13 @@ mod tests {
 
     /// As MySQL 9.7 and MariaDB 10.11 print them.
     const MYSQL: [&str; 4] = [
-        "GRANT REPLICATION CLIENT, SHOW VIEW ON *.* TO `headgate`@`%`",
+        "GRANT REPLICATION CLIENT, SHOW VIEW, TRIGGER ON *.* TO `headgate`@`%`",
         "GRANT SHOW_ROUTINE ON *.* TO `headgate`@`%`",
         "GRANT SELECT ON `mysql`.`user` TO `headgate`@`%`",
         "GRANT SELECT ON `performance_schema`.`user_defined_functions` TO `headgate`@`%`",
     ];
     const MARIADB: [&str; 5] = [
-        "GRANT BINLOG MONITOR, SHOW VIEW, SLAVE MONITOR ON *.* TO `headgate`@`%` IDENTIFIED BY PASSWORD '*84'",
+        "GRANT BINLOG MONITOR, SHOW VIEW, SLAVE MONITOR, TRIGGER ON *.* TO `headgate`@`%` IDENTIFIED BY PASSWORD '*84'",
         "GRANT SELECT ON `mysql`.`proc` TO `headgate`@`%`",
         "GRANT SELECT ON `mysql`.`user` TO `headgate`@`%`",
         "GRANT SELECT ON `mysql`.`func` TO `headgate`@`%`",
@@ -392,13 +416,18 @@ mod tests {
             assert_eq!(missing, expected, "{rows:?}");
         };
         check(Flavor::MySql, 90_704, &MYSQL, &[]);
-        check(Flavor::MySql, 90_704, &MYSQL[1..], &[("REPLICATION CLIENT", "*.*"), ("SHOW VIEW", "*.*")]);
+        let global = [("REPLICATION CLIENT", "*.*"), ("SHOW VIEW", "*.*"), ("TRIGGER", "*.*")];
+        check(Flavor::MySql, 90_704, &MYSQL[1..], &global);
         check(Flavor::MySql, 90_704, &MYSQL[..3], &[("SELECT", "performance_schema.user_defined_functions")]);
         let old = [MYSQL[0], MYSQL[2], MYSQL[3]];
         check(Flavor::MySql, 80_019, &old, &[]);
         check(Flavor::MySql, 80_020, &old, &[("SHOW_ROUTINE", "*.*")]);
         check(Flavor::MariaDb, 101_119, &MARIADB, &[]);
         check(Flavor::MariaDb, 101_119, &MARIADB[..4], &[("SELECT", "mysql.global_priv")]);
+        let shop = "GRANT TRIGGER ON `shop`.* TO `headgate`@`%`";
+        let watching = "GRANT BINLOG MONITOR, SHOW VIEW, SLAVE MONITOR ON *.* TO `headgate`@`%`";
+        let of_one_schema = [&[watching, shop], &MARIADB[1..]].concat();
+        check(Flavor::MariaDb, 101_119, &of_one_schema, &[("TRIGGER", "*.*")]);
         let all = "GRANT ALL PRIVILEGES ON *.* TO `root`@`%` WITH GRANT OPTION";
         check(Flavor::MariaDb, 101_119, &[all], &[]);
         let of_schema = "GRANT SELECT, INSERT ON `mysql`.* TO `headgate`@`%`";
@@ -410,7 +439,7 @@ mod tests {
             "GRANT PROXY ON ``@`` TO `h`@`%`",
             "GRANT SHOW VIEW, REPLICATION CLIENT ON `shop`.* TO `h`@`%`",
         ];
-        assert_eq!(grants(&nothing).missing(Flavor::MySql, 90_704).count(), 5);
+        assert_eq!(grants(&nothing).missing(Flavor::MySql, 90_704).count(), 6);
     }
 
     #[test]
@@ -428,6 +457,7 @@ mod tests {
                 "GRANT SELECT ON mysql.user TO 'headgate'@'%'",
                 "GRANT SHOW_ROUTINE ON *.* TO 'headgate'@'%'",
                 "GRANT SELECT ON performance_schema.user_defined_functions TO 'headgate'@'%'",
+                "GRANT TRIGGER ON *.* TO 'headgate'@'%'",
             ],
         );
         check(
@@ -439,6 +469,17 @@ mod tests {
                 "GRANT SELECT ON mysql.global_priv TO 'headgate'@'%'",
                 "GRANT SELECT ON mysql.proc TO 'headgate'@'%'",
                 "GRANT SELECT ON mysql.func TO 'headgate'@'%'",
+                "GRANT TRIGGER ON *.* TO 'headgate'@'%'",
+            ],
+        );
+        // What has no use there is not asked for.
+        check(
+            Flavor::MySql,
+            80_019,
+            &[
+                "GRANT REPLICATION CLIENT, SHOW VIEW ON *.* TO 'headgate'@'%'",
+                "GRANT SELECT ON mysql.user TO 'headgate'@'%'",
+                "GRANT SELECT ON performance_schema.user_defined_functions TO 'headgate'@'%'",
             ],
         );
         assert_eq!(Grantee { user: "o'h\\", host: "10.%" }.to_string(), "'o''h\\\\'@'10.%'");

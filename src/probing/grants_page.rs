@@ -11,8 +11,9 @@ const HEAD: &str = "\
 *Written from the table in `src/probing/grants.rs`; a test keeps the two equal.*
 
 Headgate has one account of its own on the servers, the control account. It watches them: who is the primary, how
-far each replica has come, what views and functions do. It cannot write, and cannot read your data. Your users log
-in with their own accounts and need no grant for Headgate.
+far each replica has come, what views and stored code do. It cannot write, and cannot read your data, but for what
+`TRIGGER`, which is optional, and the grants for failover let it do. Your users log in with their own accounts
+and need no grant for Headgate.
 
 `headgate init` prints the statements below for your servers, and with `--create-account` runs them.
 `headgate check --connect` names what is missing of them, with the GRANT to run. Run them on the primary: they
@@ -20,6 +21,24 @@ replicate. Replace `%` by the address that Headgate connects from, if it has one
 
 `mysql.user` and `mysql.global_priv` hold the hashes of all passwords: guard the control account's password as you
 would an administrator's.
+";
+
+const STORED_CODE: &str = "
+## What `TRIGGER` lets the account do
+
+Servers show the body of a trigger only to who may define triggers too. Headgate reads these bodies and never defines or
+drops a trigger, but the account could. A trigger of its own would have no more rights than the account, so it could
+neither read nor change a row; it could make every write to a table fail, and triggers that are dropped do no more work.
+With the grants for failover it could also define triggers in the name of another account, with that one's rights. While
+the binary log is on, servers let only accounts with `SUPER` define triggers, unless `log_bin_trust_function_creators` is
+on; MariaDB lets no other drop one either.
+
+`headgate init --create-account` grants it, since sessions share connections by default (`pool.mode`). It is of use only
+together with `SHOW_ROUTINE` on MySQL, or `SELECT ON mysql.proc` on MariaDB. All else goes on without it:
+
+```sql
+REVOKE TRIGGER ON *.* FROM 'headgate'@'%';
+```
 ";
 
 const TAIL: &str = "
@@ -102,6 +121,7 @@ pub fn grants_page() -> String {
             page.push_str("\nMariaDB shows `REPLICA MONITOR` as `SLAVE MONITOR` in SHOW GRANTS.\n");
         }
     }
+    page.push_str(STORED_CODE);
     page.push_str(TAIL);
     for (flavor, heading, _) in SERVERS {
         for (privilege, on, shows) in to_discover(flavor) {
@@ -156,7 +176,7 @@ mod tests {
         );
     }
 
-    /// docker-compose.yml makes the account by a script of its own, with what is needed and one more.
+    /// docker-compose.yml makes the account by a script of its own, with what is needed and some more.
     #[test]
     fn the_compose_file_grants_what_is_needed() {
         let script = include_str!("../../compose/primary/20-accounts.sh");
@@ -166,6 +186,14 @@ mod tests {
             let watch = format!("watch='{}'", privileges.join(", "));
             assert!(script.contains(&watch), "{watch}");
         }
-        assert!(script.contains("GRANT SELECT ON mysql.user TO headgate@'%'"));
+        for optional in [
+            "GRANT SELECT ON mysql.user TO headgate@'%'",
+            "GRANT TRIGGER ON *.* TO headgate@'%'",
+            "GRANT $routines TO headgate@'%'",
+            "routines='SHOW_ROUTINE ON *.*'",
+            "routines='SELECT ON mysql.proc'",
+        ] {
+            assert!(script.contains(optional), "{optional}");
+        }
     }
 }

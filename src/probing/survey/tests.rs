@@ -207,13 +207,16 @@ fn versions_fit_together_and_are_new_enough() {
 
 #[test]
 fn missing_grants_are_named_with_the_statement_and_the_servers() {
-    let without_functions = ["REPLICATION CLIENT, SHOW VIEW ON *.*", "SELECT ON `mysql`.`user`"];
+    let without_code = ["REPLICATION CLIENT, SHOW VIEW ON *.*", "SELECT ON `mysql`.`user`"];
     check(
-        |servers| servers.iter_mut().for_each(|told| told.grants = grants(&without_functions)),
+        |servers| servers.iter_mut().for_each(|told| told.grants = grants(&without_code)),
         &[
             "warning: SHOW_ROUTINE ON *.* is missing, without which reads that call stored functions run on the \
              primary\n      GRANT SHOW_ROUTINE ON *.* TO 'headgate'@'10.0.0.%';",
             "warning: SELECT ON performance_schema.user_defined_functions is missing",
+            "warning: TRIGGER ON *.* is missing, without which sessions that write keep their connections to the \
+             primary where these are shared, and reads after a CALL run on the primary\n      GRANT TRIGGER ON *.* \
+             TO 'headgate'@'10.0.0.%';",
         ],
     );
     check(
@@ -225,6 +228,7 @@ fn missing_grants_are_named_with_the_statement_and_the_servers() {
             "problem: db2:3306 serves nothing: the server answered 1227",
             "problem: REPLICATION CLIENT ON *.* is missing on db2:3306",
             "warning: SELECT ON performance_schema.user_defined_functions is missing on db2:3306",
+            "warning: TRIGGER ON *.* is missing on db2:3306",
         ],
     );
     let somebody_else = Plan { judge_grants: false, ..PLAN };
