@@ -141,8 +141,8 @@ impl Session {
             (None, Some(catalog)) => {
                 if !self.context.shared.told_of_triggers.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
-                        "sessions that write keep their connections: the control account may not see what triggers do; GRANT \
-                         TRIGGER ON *.* to it"
+                        "sessions that write keep their connections: the control account may not see what stored code does; \
+                         `headgate check --connect` names the grants that are missing"
                     );
                 }
                 matches!(class, Class::Data | Class::Several(_)) || !catalog.has_only_pure_views()

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::compression::Packing;
 
 /// How long any packet may take. Nothing in the tests runs longer on an idle server.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}

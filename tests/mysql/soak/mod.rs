@@ -38,9 +38,9 @@ const FLAGS: &[&str] = &[
     "--max-connections-per-server",
     "20",
     "--pool-wait-timeout",
-    "25s",
+    "60s",
     "--set",
-    "limits.login_timeout=30s",
+    "limits.login_timeout=70s",
 ];
 
 /// Clients and time of the short run.
