@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use headgate::lab::Flavor;
 use headgate::wire::capabilities::Capabilities;
+use headgate::wire::command::Command;
 use tokio::time::sleep;
 
 use crate::client::{Connection, Options, PLAIN_CLIENT, Param, Shape};
@@ -137,6 +138,39 @@ async fn autocommit_may_be_off(flavor: Flavor) {
     one.quit().await.unwrap();
     other.quit().await.unwrap();
     scene.end().await;
+}
+
+/// Statements that are too many to be remembered run unread; a view that they read may take a lock.
+async fn unread_executions_leave_nothing(flavor: Flavor) {
+    let cluster = cluster(flavor).await;
+    let mut admin = root(cluster).connect().await.unwrap();
+    for sql in [
+        "DROP DATABASE IF EXISTS d_unread",
+        "CREATE DATABASE d_unread",
+        "CREATE FUNCTION d_unread.f() RETURNS INT READS SQL DATA RETURN GET_LOCK('d_unread', 0)",
+        "CREATE VIEW d_unread.v AS SELECT d_unread.f() AS x",
+    ] {
+        ok(&mut admin, sql).await;
+    }
+    let scene = Scene::begin(flavor, "unread").await;
+    let (mut one, mut other) = (scene.session().await, scene.session().await);
+    for n in 0..6 {
+        let text = format!("SELECT {n} /* {} */", "x".repeat(240 * 1024));
+        one.prepare(text.as_bytes()).await.unwrap();
+    }
+    let text = format!("SELECT x FROM d_unread.v /* {} */", "x".repeat(100 * 1024));
+    let view = one.prepare(text.as_bytes()).await.unwrap().statement.unwrap();
+    let reply = one.execute(view, 0, &[], &[]).await.unwrap();
+    assert!(reply.error.is_none(), "{:?}", reply.error);
+    for id in 1..=view {
+        one.statement_command(Command::StmtClose, id).await.unwrap();
+    }
+    // The session has its connection still.
+    assert_eq!(error_of(&mut other, "SELECT RELEASE_LOCK('d_unread')").await, 1040);
+    one.quit().await.unwrap();
+    other.quit().await.unwrap();
+    scene.end().await;
+    ok(&mut admin, "DROP DATABASE d_unread").await;
 }
 
 /// A named lock stays with its session, whatever the text names beside.
@@ -458,6 +492,7 @@ on!(MySql on_mysql:
     released_sessions_end_alone
     named_locks_stay
     autocommit_may_be_off
+    unread_executions_leave_nothing
     bonds_end
     user_variables_are_carried
     triggers_that_fail_leak_nothing
@@ -474,6 +509,7 @@ on!(MariaDb on_mariadb:
     released_sessions_end_alone
     named_locks_stay
     autocommit_may_be_off
+    unread_executions_leave_nothing
     bonds_end
     user_variables_are_carried
     triggers_that_fail_leak_nothing
