@@ -142,6 +142,10 @@ impl Session {
         // Without a schema it names all schemas itself, and no command takes one away.
         let then = Setting { schema: schema.or(now.schema), names, variables, ..now };
         let binds = state.still_binds(prepared);
+        if !binds && state.view().unreported {
+            // The way back would undo what nobody knows of.
+            return Err(BackendError::NotCarried);
+        }
         // What fails on the way leaves the connection as nobody knows: the session ends with it.
         if !binds && !move_to(connection, then).await? {
             return Err(BackendError::NotCarried);

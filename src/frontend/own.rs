@@ -22,6 +22,9 @@ pub(super) const LIMIT: Duration = Duration::from_secs(5);
 const CHARSETS: &str = "SELECT @@character_set_client AS client, @@collation_connection AS collation, \
                         @@character_set_results AS results";
 
+/// Changes nothing, whatever is open or locked, and is reported (measured: it leaves the diagnostics and FOUND_ROWS()).
+const SET_TO_ITSELF: &str = "SET SESSION div_precision_increment=@@session.div_precision_increment";
+
 impl Session {
     /// Runs a statement of Headgate's own in the session. A refusal is the server's answer and no failure.
     pub(super) async fn ask_primary(&mut self, sql: &str) -> Result<Result<Answer, ErrPacket>, Closing> {
@@ -74,20 +77,13 @@ impl Session {
     }
 
     /// Has the server report what an ERR has hidden. MariaDB does so only with an OK that has something of its
-    /// own to report, such as the beginning of a transaction; a session that only reads would wait for ever.
+    /// own to report: a variable that is given the value it has. False where it has not been done.
     pub(super) async fn have_reported(&mut self) -> Result<bool, Closing> {
-        if self.login.primary.flavor() != Flavor::MariaDb || !self.may_ask() {
+        if self.login.primary.flavor() != Flavor::MariaDb {
             return Ok(false);
         }
         self.login.state.expect_hidden();
-        if self.ask_primary("START TRANSACTION").await?.is_err() {
-            return Ok(false);
-        }
-        if let Err(error) = self.ask_primary("ROLLBACK").await? {
-            // A transaction that nobody wants is open: better no session than that.
-            return Err(RelayError::Server(BackendError::Refused { error }).into());
-        }
-        Ok(!self.login.state.view().unreported)
+        Ok(self.ask_primary(SET_TO_ITSELF).await?.is_ok() && !self.login.state.view().unreported)
     }
 
     /// Whether a question between two statements of the session changes nothing for it.

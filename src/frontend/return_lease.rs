@@ -172,12 +172,13 @@ impl Session {
         !self.behind.clean && here && self.copied_warnings.is_none()
     }
 
-    /// Has the server report what an ERR has hidden. The diagnostics stay as they are.
+    /// Has the server report what an ERR has hidden. The diagnostics stay as they are, and FOUND_ROWS().
     pub(super) async fn flush_reports(&mut self) -> Result<(), Closing> {
         if !self.login.state.view().unreported {
             return Ok(());
         }
         self.login.state.expect_hidden();
+        let (asked_before, here) = (self.asked_own, self.here);
         match self.login.primary.flavor() {
             // The next OK tells all.
             Flavor::MySql => {
@@ -187,6 +188,8 @@ impl Session {
             }
             Flavor::MariaDb => _ = self.have_reported().await?,
         }
+        // Neither a ping nor such a SET changes what else may be asked.
+        (self.asked_own, self.here) = (asked_before, Here { row_count: false, ..here });
         Ok(())
     }
 

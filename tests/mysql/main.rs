@@ -45,6 +45,7 @@ mod defaults;
 mod differential;
 mod explain;
 mod headgate;
+mod hidden;
 mod interleaved;
 mod interloper;
 mod kill;
