@@ -212,8 +212,10 @@ impl<'a, C: Calls<'a>> Walk<'a, '_, C> {
         let word = Word::of(token.text);
         self.after_verb = word.takes_hint();
         if word.looks_back() {
-            self.found.looks_back |=
-                place == Place::Variable || next.is_some_and(|next| next.is_symbol(b'('));
+            // A table may be called so, with its columns behind.
+            let named = matches!(place, Place::Table | Place::Qualified { .. });
+            let called = !named && next.is_some_and(|next| next.is_symbol(b'('));
+            self.found.looks_back |= place == Place::Variable || called;
             self.found.back_variables += u32::from(place == Place::Variable);
         }
         if word.counts() {

@@ -643,6 +643,9 @@ fn looking_back() {
         "SHOW CREATE TABLE errors",
         "DESC warnings",
         "SELECT LAST_INSERT_ID()",
+        "INSERT INTO found_rows (a) VALUES (1)",
+        "INSERT INTO s.found_rows (a) VALUES (1)",
+        "REPLACE INTO `s`.found_rows (a) SELECT 1",
         "",
     ] {
         assert_eq!(found(text), (false, false), "{text}");
