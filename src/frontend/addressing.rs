@@ -122,7 +122,9 @@ impl Session {
         // What an ERR has hidden would come with the answer to a SET of ours.
         self.flush_reports().await?;
         if self.login.state.view().unreported {
+            // Pinned, it can be asked in a transaction too.
             self.login.state.begin_unknown();
+            self.flush_reports().await?;
         }
         // The way back leads to the session's character sets, which must have a name.
         self.ask_charsets().await.map(drop)

@@ -77,13 +77,27 @@ impl Session {
     }
 
     /// Has the server report what an ERR has hidden. MariaDB does so only with an OK that has something of its
-    /// own to report: a variable that is given the value it has. False where it has not been done.
+    /// own to report, such as the beginning of a transaction; a session that only reads would wait for ever. A pinned
+    /// session, which may have a transaction already, sets a variable instead: that reports a change without a name as
+    /// well, so that no other session could be believed after it. False where it has not been done.
     pub(super) async fn have_reported(&mut self) -> Result<bool, Closing> {
         if self.login.primary.flavor() != Flavor::MariaDb {
             return Ok(false);
         }
+        let may_ask = self.may_ask();
+        if !may_ask && self.login.state.view().changed.is_none() {
+            return Ok(false);
+        }
         self.login.state.expect_hidden();
-        Ok(self.ask_primary(SET_TO_ITSELF).await?.is_ok() && !self.login.state.view().unreported)
+        let first = if may_ask { "START TRANSACTION" } else { SET_TO_ITSELF };
+        if self.ask_primary(first).await?.is_err() {
+            return Ok(false);
+        }
+        if may_ask && let Err(error) = self.ask_primary("ROLLBACK").await? {
+            // A transaction that nobody wants is open: better no session than that.
+            return Err(RelayError::Server(BackendError::Refused { error }).into());
+        }
+        Ok(!self.login.state.view().unreported)
     }
 
     /// Whether a question between two statements of the session changes nothing for it.

@@ -188,7 +188,7 @@ impl Session {
             }
             Flavor::MariaDb => _ = self.have_reported().await?,
         }
-        // Neither a ping nor such a SET changes what else may be asked.
+        // Neither a ping nor a transaction without statements nor such a SET changes what else may be asked.
         (self.asked_own, self.here) = (asked_before, Here { row_count: false, ..here });
         Ok(())
     }
