@@ -92,7 +92,7 @@ async fn what_an_error_hides_is_not_undone(flavor: Flavor) {
     }
     let length = "SELECT @@global.group_concat_max_len";
     let default: u64 = admin.query(length).await.unwrap().value().unwrap().parse().unwrap();
-    cluster.wait_caught_up(std::time::Duration::from_secs(10)).await.unwrap();
+    cluster.wait_caught_up(std::time::Duration::from_secs(60)).await.unwrap();
     let headgate = Headgate::start(cluster, FLAGS).await.unwrap();
     let (user, password) = SCRIPT_USER;
     let mut guests = JoinSet::new();
