@@ -219,7 +219,9 @@ impl Session {
         let Some(statement) = statement.filter(|statement| !statement.looks_back) else { return };
         let (failed, warnings) = (end.error.is_some(), end.warnings);
         let shown = Shown { failed, affected: end.affected, rows: end.rows, warnings };
-        self.behind = self.behind.after(statement, Traces::default(), shown, flavor);
+        // Whatever warnings the primary may have kept, that replica has its own.
+        let traces = Traces { tables: true, ..Traces::default() };
+        self.behind = self.behind.after(statement, traces, shown, flavor);
         (self.asked_own, self.copied_warnings) = (true, None);
     }
 
