@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use headgate::routing::{Dice, Policy, Question, decide};
+use headgate::routing::{Among, Dice, Policy, Question, decide};
 use headgate::session::SessionView;
 use headgate::sql::{Dialect, LexMode, classify, digest, mentions};
 use headgate::topology::{
@@ -108,7 +108,7 @@ fn deciding() -> Measured {
             policy: Policy::default(),
             process: Floor::NONE,
             arrived: now,
-            avoid: None,
+            among: Among::All,
             loads: &(),
             dice: Dice { turn: rotation, client: 0 },
             now,

@@ -98,14 +98,14 @@ async fn start_workers(
 ) -> anyhow::Result<(Contexts, Threads)> {
     match settings.runtime.model {
         RuntimeModel::MultiThread => {
-            let context = workers::context(parts);
+            let context = workers::context(parts, false);
             let listeners = workers::bind(settings, Sharing::Alone).await?;
             workers::serve(listeners, &context, shutdown);
             Ok((vec![context], Vec::new()))
         }
         RuntimeModel::PerCore => {
-            let contexts: Contexts =
-                (0..settings.runtime.workers.get()).map(|_| workers::context(parts)).collect();
+            let count = settings.runtime.workers.get();
+            let contexts: Contexts = (0..count).map(|_| workers::context(parts, count > 1)).collect();
             // Each binds on a runtime of its own, which may not be done from within this one.
             let (settings, all, shutdown) = (settings.clone(), contexts.clone(), Arc::clone(shutdown));
             let threads =

@@ -26,8 +26,9 @@ const EASE_EVERY: Duration = Duration::from_millis(250);
 pub(super) type Contexts = Vec<Arc<Context>>;
 
 /// One worker's share of the sessions.
-pub(super) fn context(parts: &Parts) -> Arc<Context> {
-    Arc::new(Context { shared: Arc::clone(&parts.shared), pool: Pool::new(Arc::clone(&parts.limits)) })
+pub(super) fn context(parts: &Parts, one_of_several: bool) -> Arc<Context> {
+    let pool = Pool::new(Arc::clone(&parts.limits), one_of_several);
+    Arc::new(Context { shared: Arc::clone(&parts.shared), pool })
 }
 
 /// A listener, and what holds for those who come in there.

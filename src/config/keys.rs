@@ -268,7 +268,8 @@ settings! {
             range: 0..=1_000_000,
             reload: Restart
         }
-        /// How long a client waits for a connection; then it gets error 1040, or 1226 where its user has its fill.
+        /// How long a client waits for a connection; then it gets error 1040, or 1226 where its user has its fill. A
+        /// read waits for a replica's connection for no longer than the line there moves.
         wait_timeout: Duration {
             default: seconds(10),
             range: millis(1)..=seconds(600),
@@ -378,7 +379,8 @@ settings! {
         }
         /// Which of the replicas that are fresh enough gets a read. `two-choices`: of two that chance picks by weight,
         /// the one that is expected to answer first. `round-robin`: each in turn. `weighted`: each in turn, as often
-        /// as its weight says. `least-connections`: whoever runs the fewest statements for its weight.
+        /// as its weight says. `least-connections`: whoever has the fewest statements to run, for its weight, those
+        /// that wait for a connection among them.
         /// `client-address`: the same for all connections from one address.
         balance: Balance {
             default: Balance::TwoChoices,

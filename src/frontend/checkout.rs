@@ -4,19 +4,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::patience::Patience;
 use super::session::Session;
 use crate::auth::Secret;
 use crate::backend::{BackendError, Connection, Credentials, Purpose};
-use crate::pool::{Opening, Shelf};
+use crate::pool::{Handed, Opening, Place, Shelf, Wait};
 use crate::pooling::{Fit, Setting};
-use crate::routing::Reason;
+use crate::routing::{Among, Reason, Target};
 use crate::runtime::clock;
 use crate::session::{State, UserVariables, Variables};
+use crate::sql::Statement;
 use crate::topology::{Flavor, ServerId};
 use crate::wire::capabilities::Capabilities;
+use crate::wire::frame::Header;
 
 /// For getting a replica connection ready. The primary is there, so a slow replica is not waited for.
 pub(super) const READY_LIMIT: Duration = Duration::from_secs(1);
+
+/// A line in which nobody of the session's user is given anything for so long stands still.
+const STANDS_STILL: Duration = Duration::from_millis(100);
 
 /// What other sessions were warned of is not the next one's business. Only a statement that names a table
 /// clears it.
@@ -47,17 +53,91 @@ impl Session {
         }
     }
 
-    /// A connection with the session's schema and character sets.
-    pub(super) async fn ready(&mut self, id: ServerId, shelf: &Shelf) -> Result<Connection, Reason> {
-        let (mut connection, fit) = match self.take(shelf) {
-            Some(found) => found,
-            None if shelf.is_paused(clock::now()) => return Err(Reason::ReplicaFailed),
-            None => {
-                let connection = self.open(id, shelf).await?;
-                let fit = Fit::between(connection.setting(), setting(&self.login.state, Purpose::Replica));
-                (connection, fit.ok_or(Reason::CharsetUnknown)?)
-            }
+    /// A connection with the session's schema and character sets. Where none is free, one that comes free within the
+    /// time that is left to the statement.
+    pub(super) async fn ready(
+        &mut self,
+        id: ServerId,
+        shelf: &Shelf,
+        (statement, patience): (&Statement, &Patience),
+    ) -> Result<Connection, Unready> {
+        if let Some(found) = self.take(shelf) {
+            return Ok(self.brought(found).await?);
+        }
+        if shelf.is_paused(clock::now()) {
+            return Err(Reason::ReplicaFailed.into());
+        }
+        let waits = self.context.shared.loads.begin(id);
+        let found = match self.place_or_connection(id, shelf, patience).await? {
+            Handed::Place(place) => self.open(id, shelf, place).await?,
+            Handed::Connection(connection) => self.taken_over(id, shelf, *connection).await?,
         };
+        drop(waits);
+        if let Err(reason) = self.may_still(id, statement) {
+            shelf.put(found.0, clock::now());
+            return Err(reason.into());
+        }
+        Ok(self.brought(found).await?)
+    }
+
+    /// A place for a new connection, or a connection that another session gives back. A line that stands still is not
+    /// waited in: long reads have all connections, and others may have room.
+    async fn place_or_connection(
+        &mut self,
+        id: ServerId,
+        shelf: &Shelf,
+        patience: &Patience,
+    ) -> Result<Handed, Unready> {
+        let pool = &self.context.pool;
+        let users = self.context.shared.pool_users();
+        let claim = users.claim(&self.login.user);
+        if let Ok(place) = pool.place_now(id, claim) {
+            return Ok(Handed::Place(place));
+        }
+        if !pool.has_all_connections() || shelf.stands_still(clock::now()) {
+            return Err(Reason::ReplicaBusy.into());
+        }
+        let timer = &mut self.login.primary.patience;
+        let wait = Wait { limit: patience.left(), stands: Some(STANDS_STILL), timer };
+        pool.wait_for_connection(id, claim, shelf, wait).await.map_err(|error| {
+            if patience.left().is_zero() {
+                return Unready::Refused(error);
+            }
+            shelf.stands_until(clock::now() + READY_LIMIT);
+            Reason::ReplicaBusy.into()
+        })
+    }
+
+    /// What another session gave back, if it will do for this one; or else a new one in its place.
+    async fn taken_over(
+        &mut self,
+        id: ServerId,
+        shelf: &Shelf,
+        mut connection: Connection,
+    ) -> Result<(Connection, Fit), Reason> {
+        connection.uses += 1;
+        let fit = Fit::between(connection.setting(), setting(&self.login.state, Purpose::Replica));
+        let serves = self.began_as_the_primary(&connection) && shelf.serves(&mut connection, clock::now());
+        if let Some(fit) = fit.filter(|_| serves) {
+            return Ok((connection, fit));
+        }
+        let place = connection.give_up_place().and_then(|place| place.downcast().ok());
+        self.open(id, shelf, *place.ok_or(Reason::ReplicaFailed)?).await
+    }
+
+    /// Whether a replica may run a read for which it was chosen some time ago.
+    fn may_still(&mut self, id: ServerId, statement: &Statement) -> Result<(), Reason> {
+        if !self.published.has_changed().unwrap_or(false) {
+            return Ok(());
+        }
+        self.topology = Arc::clone(&self.published.borrow_and_update());
+        let header = Header::read(&self.client.inbox).ok_or(Reason::ReplicaFailed)?;
+        let decision = self.decide(statement, header, Among::Only(id));
+        if decision.target == Target::Replica(id) { Ok(()) } else { Err(decision.reason) }
+    }
+
+    /// Makes a connection what the session is.
+    async fn brought(&mut self, (mut connection, fit): (Connection, Fit)) -> Result<Connection, Reason> {
         if connection.warned && connection.flavor() == Flavor::MariaDb {
             let cleared = connection.query(CLEAR_WARNINGS, READY_LIMIT).await;
             cleared.map_err(|_| Reason::ReplicaFailed)?;
@@ -71,14 +151,18 @@ impl Session {
 
     /// The nearest idle connection. Those that begin with what the primary's defaults were once are closed.
     fn take(&self, shelf: &Shelf) -> Option<(Connection, Fit)> {
-        let generation = self.topology.facts.as_ref().map(|facts| facts.generation);
         loop {
             let (connection, fit) = shelf.take(setting(&self.login.state, Purpose::Replica), clock::now())?;
-            if Some(connection.defaults.generation) == generation {
+            if self.began_as_the_primary(&connection) {
                 return Some((connection, fit));
             }
             connection.leave();
         }
+    }
+
+    /// Whether a connection to a replica began with what the primary's defaults are.
+    fn began_as_the_primary(&self, connection: &Connection) -> bool {
+        self.topology.facts.as_ref().is_some_and(|facts| facts.generation == connection.defaults.generation)
     }
 
     /// Brings a connection that is in use to what the session is by now.
@@ -105,11 +189,8 @@ impl Session {
     }
 
     /// Opens a connection in the session's name.
-    async fn open(&mut self, id: ServerId, shelf: &Shelf) -> Result<Connection, Reason> {
+    async fn open(&mut self, id: ServerId, shelf: &Shelf, place: Place) -> Result<(Connection, Fit), Reason> {
         let context = &self.context;
-        let users = context.shared.pool_users();
-        let claim = users.claim(&self.login.user);
-        let place = context.pool.place_now(id, claim).map_err(|_| Reason::ReplicaBusy)?;
         let mut target =
             context.target(&context.topology(), id, self.login.client).ok_or(Reason::ReplicaFailed)?;
         target.timeout = target.timeout.min(READY_LIMIT);
@@ -146,7 +227,23 @@ impl Session {
             Reason::ReplicaFailed
         })?;
         connection.hold(Box::new(place));
-        Ok(connection)
+        let fit = Fit::between(connection.setting(), setting(&self.login.state, Purpose::Replica));
+        Ok((connection, fit.ok_or(Reason::CharsetUnknown)?))
+    }
+}
+
+/// Why there is no connection to a replica.
+#[derive(Debug)]
+pub(super) enum Unready {
+    /// The read is to run elsewhere.
+    Elsewhere(Reason),
+    /// It has waited for as long as a statement may.
+    Refused(BackendError),
+}
+
+impl From<Reason> for Unready {
+    fn from(reason: Reason) -> Self {
+        Self::Elsewhere(reason)
     }
 }
 

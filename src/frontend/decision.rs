@@ -3,15 +3,15 @@
 use std::sync::atomic::Ordering;
 
 use super::session::Session;
-use crate::routing::{self, Consistency, Decision, Dice, Question, Reason, Target};
+use crate::routing::{self, Among, Consistency, Decision, Dice, Question, Reason, Target};
 use crate::runtime::clock;
 use crate::sql::{self, Class, LexMode, RouteHint, Statement, TransactionKind};
-use crate::topology::{Flavor, Floor, ServerId};
+use crate::topology::{Flavor, Floor};
 use crate::wire::frame::Header;
 
 impl Session {
-    /// Decides where a statement runs; not on `avoid`, which has just failed it.
-    pub(super) fn decide(&self, statement: &Statement, header: Header, avoid: Option<ServerId>) -> Decision {
+    /// Decides where a statement runs.
+    pub(super) fn decide(&self, statement: &Statement, header: Header, among: Among) -> Decision {
         let topology = &self.topology;
         let state = &self.login.state;
         let shared = &self.context.shared;
@@ -31,7 +31,7 @@ impl Session {
             policy,
             process: if consistency >= Consistency::Process { shared.written.floor() } else { Floor::NONE },
             arrived: self.arrived,
-            avoid,
+            among,
             loads: &shared.loads,
             dice: Dice {
                 turn: if may_leave(statement) { shared.rotation.fetch_add(1, Ordering::Relaxed) } else { 0 },

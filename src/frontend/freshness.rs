@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::relay::Witness;
 use super::session::Session;
 use crate::failover::Gate;
-use crate::routing::{Decision, Policy};
+use crate::routing::{Among, Decision, Policy};
 use crate::runtime::clock;
 use crate::session::{State, Touched};
 use crate::sql::{Class, Statement, TransactionKind};
@@ -136,7 +136,7 @@ impl Session {
                 break;
             }
             self.topology = Arc::clone(&self.published.borrow_and_update());
-            decision = self.decide(statement, header, None);
+            decision = self.decide(statement, header, Among::All);
         }
         self.context.shared.counters.freshness_wait(clock::now().saturating_duration_since(began));
         decision

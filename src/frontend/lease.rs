@@ -14,7 +14,7 @@ use super::reach::Spot;
 use super::session::{Closing, Session};
 use crate::auth::Secret;
 use crate::backend::{BackendError, Connection, Credentials, Purpose};
-use crate::pool::{Handed, Shelf, Ticket};
+use crate::pool::{Handed, Shelf, Ticket, Wait};
 use crate::pooling::{Fit, Mode};
 use crate::runtime::clock::{self, LazyTimer};
 use crate::session::{Hold, Variables};
@@ -44,7 +44,7 @@ pub(super) struct Lease {
     /// The reason for which it is kept.
     pub(super) keeps: Option<Hold>,
     /// Wakes a session that has waited in line for too long.
-    patience: LazyTimer,
+    pub(super) patience: LazyTimer,
 }
 
 impl Lease {
@@ -207,9 +207,10 @@ impl Session {
         }
     }
 
-    fn not_leased(&self, error: &BackendError) -> ErrPacket {
+    /// What a client is told where a statement gets no connection.
+    pub(super) fn not_leased(&self, error: &BackendError) -> ErrPacket {
         self.context.shared.counters.errors.count(error.kind());
-        tracing::info!(session = self.login.id, %error, "no connection to the primary for a statement");
+        tracing::info!(session = self.login.id, %error, "no connection for a statement");
         error.to_client()
     }
 
@@ -278,7 +279,7 @@ impl Session {
         let id = self.login.primary.server();
         let users = self.context.shared.pool_users();
         let claim = users.claim(&self.login.user);
-        let wait = (patience.left(), &mut self.login.primary.patience);
+        let wait = Wait { limit: patience.left(), stands: None, timer: &mut self.login.primary.patience };
         let place = match self.context.pool.place_now(id, claim) {
             Ok(place) => place,
             Err(_) => match self.context.pool.wait_for_connection(id, claim, shelf, wait).await? {

@@ -30,7 +30,8 @@ struct Gauge {
 const NEWS: u64 = 8;
 
 impl Loads {
-    /// Counts a statement at a server until the answer is dropped.
+    /// Counts a statement at a server until the answer is dropped. Who waits for a connection is counted too, being as
+    /// much in the way of others as who has one.
     pub(super) fn begin(&self, server: ServerId) -> Running {
         let gauge = self.gauge(server);
         gauge.running.fetch_add(1, Ordering::Relaxed);
@@ -75,14 +76,19 @@ impl routing::Loads for Loads {
     fn of(&self, server: ServerId) -> Load {
         let all = self.all.load();
         let Some((_, gauge)) = all.iter().find(|(id, _)| *id == server) else { return Load::default() };
-        // What was slow once is tried again: after each second without a reply it counts half.
-        let quiet = self.time().saturating_sub(gauge.measured.load(Ordering::Relaxed)) / 1000;
-        let halved = gauge.latency.load(Ordering::Relaxed) >> quiet.min(63);
-        Load { running: gauge.running.load(Ordering::Relaxed), latency: Duration::from_nanos(halved) }
+        let (running, latency) =
+            (gauge.running.load(Ordering::Relaxed), gauge.latency.load(Ordering::Relaxed));
+        // What was slow once is tried again: after each second with nothing to do it counts half. Where something runs
+        // and no reply comes, that is no news of being faster.
+        let quiet = match running {
+            0 => self.time().saturating_sub(gauge.measured.load(Ordering::Relaxed)) / 1000,
+            _ => 0,
+        };
+        Load { running, latency: Duration::from_nanos(latency >> quiet.min(63)) }
     }
 }
 
-/// A statement at a server.
+/// A statement at a server, or on its way there.
 #[derive(Debug)]
 pub(super) struct Running(Arc<Gauge>);
 

@@ -109,6 +109,7 @@ impl Session {
             return Ok(Ran::Answered(None));
         }
         self.receive_before_lease().await?;
+        let _running = self.context.shared.loads.begin(self.login.primary.server());
         if let Err(error) = self.lease().await {
             self.login.state.sent_nothing();
             self.refuse(&error).await?;

@@ -5,9 +5,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use super::checkout::READY_LIMIT;
+use super::checkout::{READY_LIMIT, Unready};
 use super::errand::Errand;
 use super::lent::Lent;
+use super::patience::Patience;
 use super::prepared::Execution;
 use super::primary::{INTERRUPTED, QUERY_TIMEOUT, too_long};
 use super::reach::Spot;
@@ -37,24 +38,22 @@ impl Session {
         id: ServerId,
         statement: &Statement,
         why: Reason,
+        patience: &Patience,
     ) -> Result<Option<Reason>, Closing> {
         let shelf = self.shelf(id);
-        let mut connection = match self.ready(id, &shelf).await {
+        let mut connection = match self.ready(id, &shelf, (statement, patience)).await {
             Ok(connection) => connection,
-            Err(reason) => return Ok(Some(reason)),
+            Err(Unready::Elsewhere(reason)) => return Ok(Some(reason)),
+            Err(Unready::Refused(error)) => {
+                self.refuse(&self.not_leased(&error)).await?;
+                return Ok(None);
+            }
         };
-        match self.send_standing(&mut connection).await {
-            Ok(true) => {}
-            Ok(false) => {
+        if let Err(reason) = self.send_to_replica(&mut connection).await {
+            if reason == Reason::ReplicaRefused {
                 shelf.put(connection, clock::now());
-                return Ok(Some(Reason::ReplicaRefused));
             }
-            // What it was not told of yet, or no room for another statement.
-            Err(RelayError::Server(BackendError::Refused { .. })) if connection.is_idle() => {
-                shelf.put(connection, clock::now());
-                return Ok(Some(Reason::ReplicaRefused));
-            }
-            Err(_) => return Ok(Some(Reason::ReplicaFailed)),
+            return Ok(Some(reason));
         }
         let mut tracker = self.replica_tracker(&connection, why);
         let mut clean = true;
@@ -126,6 +125,20 @@ impl Session {
             tracker.show(self.login.primary.status());
         }
         tracker
+    }
+
+    /// Sends what the command at the front of the inbox asks for to a replica, and says why it did not. A connection on
+    /// which that was refused is as good as before.
+    async fn send_to_replica(&mut self, connection: &mut Connection) -> Result<(), Reason> {
+        match self.send_standing(connection).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Reason::ReplicaRefused),
+            // What it was not told of yet, or no room for another statement.
+            Err(RelayError::Server(BackendError::Refused { .. })) if connection.is_idle() => {
+                Err(Reason::ReplicaRefused)
+            }
+            Err(_) => Err(Reason::ReplicaFailed),
+        }
     }
 
     /// Sends what the command at the front of the inbox asks for, and leaves the command there. False where

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::errand::Errand;
+use super::patience::Patience;
 use super::plan::query_text;
 use super::read_only::Next;
 use super::reign::Ran;
@@ -10,7 +11,7 @@ use super::relay;
 use super::session::{Closing, Session};
 use super::settling::Change;
 use crate::backend::NO_SERVER;
-use crate::routing::{self, Decision, Reason, Target};
+use crate::routing::{self, Among, Decision, Reason, Target};
 use crate::runtime::clock;
 use crate::session::{Abandoned, Touched};
 use crate::sql::{self, Bond, Class, LexMode, Statement, Temporaries, TransactionKind, Unclear};
@@ -87,14 +88,14 @@ impl Session {
         // It may have another text by now.
         let Some(header) = Header::read(&self.client.inbox) else { return Err(Closing::Quit) };
         self.arrived = clock::now();
-        let mut decision = self.decide(&statement, header, None);
+        let mut decision = self.decide(&statement, header, Among::All);
         let learned = match decision.reason {
             Reason::CharsetUnknown => self.read_charsets().await?,
             Reason::Unreported => self.have_reported().await?,
             _ => false,
         };
         if learned {
-            decision = self.decide(&statement, header, None);
+            decision = self.decide(&statement, header, Among::All);
         }
         if decision.worth_waiting {
             decision = self.wait_for_freshness(&statement, header, decision).await;
@@ -121,21 +122,22 @@ impl Session {
         let Target::Replica(first) = decision.target else {
             return self.without_replica(statement, decision.target, decision.reason).await;
         };
-        let Some(mut reason) = self.on_replica(first, statement, decision.reason).await? else {
+        let patience = Patience::of(self.context.pool.limits().limits().wait);
+        let Some(mut reason) = self.on_replica(first, statement, decision.reason, &patience).await? else {
             return Ok(());
         };
         let retries = &self.context.shared.counters.retries;
         retries.increment(1);
-        if reason == Reason::ReplicaFailed {
-            let second = self.decide(statement, header, Some(first));
+        if matches!(reason, Reason::ReplicaFailed | Reason::ReplicaBusy) {
+            let second = self.decide(statement, header, Among::Others(first));
             match second.target {
-                Target::Replica(id) => match self.on_replica(id, statement, second.reason).await? {
-                    None => return Ok(()),
-                    Some(fallback) => reason = fallback,
-                },
-                Target::Nowhere => {
-                    return self.without_replica(statement, Target::Nowhere, second.reason).await;
+                Target::Replica(id) => {
+                    match self.on_replica(id, statement, second.reason, &patience).await? {
+                        None => return Ok(()),
+                        Some(fallback) => reason = fallback,
+                    }
                 }
+                Target::Nowhere => return self.without_replica(statement, Target::Nowhere, reason).await,
                 Target::Primary => {}
             }
         }

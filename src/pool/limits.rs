@@ -331,7 +331,7 @@ impl ServerLimits {
 
 #[cfg(test)]
 mod tests {
-    use super::super::places::Handed;
+    use super::super::places::{Handed, Wait};
     use super::*;
     use crate::runtime::clock::{self, LazyTimer};
 
@@ -349,6 +349,50 @@ mod tests {
 
     const APP: Claim<'_> = Claim { user: b"app", most: None };
 
+    fn patiently(timer: &mut LazyTimer) -> Wait<'_> {
+        Wait { limit: Limits::default().wait, stands: None, timer }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_is_left_when_it_stands_still_and_not_while_it_moves() {
+        let limits = limits(1, 8);
+        let (id, stands) = (ServerId(1), Duration::from_millis(100));
+        let held = limits.place_now(id, APP).unwrap();
+        let in_line = async |wait: Duration| {
+            let turn = limits.queue(id, APP, None).unwrap();
+            let (begun, timer) = (clock::now(), &mut LazyTimer::default());
+            let handed = turn.wait(Wait { limit: wait, stands: Some(stands), timer }).await;
+            (handed, clock::now().saturating_duration_since(begun).as_millis() / 10 * 10)
+        };
+        let (left, after) = in_line(Duration::from_secs(10)).await;
+        assert!(matches!(left, Err(BackendError::Full { .. })));
+        assert_eq!((after, limits.waiting(id)), (100, 0));
+        // Each holds the place for 60 ms: the last one waits for 180.
+        let held_for_a_while = async |held| {
+            clock::sleep(Duration::from_millis(60)).await;
+            drop(held);
+        };
+        let one = async || {
+            let (handed, after) = in_line(Duration::from_secs(10)).await;
+            held_for_a_while(handed).await;
+            after
+        };
+        let ((), first, second, third) =
+            tokio::join!(held_for_a_while(Ok(Handed::Place(held))), one(), one(), one());
+        assert_eq!((first, second, third), (60, 120, 180));
+        // Nobody is kept for longer than was said, however well it moves.
+        let held = limits.place_now(id, APP).unwrap();
+        let busy = async || [one().await, one().await];
+        let ((), (late, after), ..) = tokio::join!(
+            held_for_a_while(Ok(Handed::Place(held))),
+            in_line(Duration::from_millis(30)),
+            busy(),
+            busy()
+        );
+        assert!(late.is_err());
+        assert_eq!(after, 30);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn places_are_bounded_and_come_back() {
         let limits = limits(1, 1);
@@ -357,7 +401,7 @@ mod tests {
         let turn = limits.queue(id, APP, None).unwrap();
         let no_room = limits.queue(id, APP, None).unwrap_err();
         assert!(matches!(no_room, BackendError::Full { shortage: Shortage::Room { limit: 1 } }));
-        let late = turn.wait(limits.limits().wait, &mut LazyTimer::default()).await.unwrap_err();
+        let late = turn.wait(patiently(&mut LazyTimer::default())).await.unwrap_err();
         assert!(matches!(late, BackendError::Full { shortage: Shortage::Server { limit: 1 } }));
         assert_eq!(limits.waiting(id), 0);
         assert!(limits.place_now(id, APP).is_err());
@@ -416,7 +460,7 @@ mod tests {
         let held = limits.place_now(id, one).unwrap();
         let turn = limits.queue(id, one, None).unwrap();
         assert!(limits.place_now(id, Claim { user: b"other", most: None }).is_ok());
-        let late = turn.wait(limits.limits().wait, &mut LazyTimer::default()).await.unwrap_err();
+        let late = turn.wait(patiently(&mut LazyTimer::default())).await.unwrap_err();
         assert_eq!(late.to_client().code, 1226, "{late}");
         let mut turn = limits.queue(id, one, None).unwrap();
         drop(held);
@@ -455,11 +499,11 @@ mod tests {
             clock::sleep(Duration::from_secs(9)).await;
             drop(held);
         };
-        let (handed, ()) = tokio::join!(turn.wait(limits.limits().wait, timer), served);
+        let (handed, ()) = tokio::join!(turn.wait(patiently(timer)), served);
         assert_eq!(limits.waiting(id), 0);
         let turn = limits.queue(id, APP, None).unwrap();
         let begun = clock::now();
-        assert!(turn.wait(limits.limits().wait, timer).await.is_err());
+        assert!(turn.wait(patiently(timer)).await.is_err());
         let waited = clock::now().saturating_duration_since(begun);
         assert!(waited >= Duration::from_secs(10) && waited < Duration::from_secs(11), "{waited:?}");
         drop(handed);

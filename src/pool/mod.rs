@@ -8,8 +8,9 @@ mod limits;
 mod places;
 mod ready;
 mod shelf;
+mod waiting;
 
 pub use limits::{Limits, Member, ServerLimits, Stalled};
-pub use places::{Handed, Place};
+pub use places::{Handed, Place, Wait};
 pub use ready::Opening;
 pub use shelf::{Key, Pool, Shelf, Ticket};

@@ -67,6 +67,18 @@ pub struct Place {
     _counted: telemetry::Held,
 }
 
+/// How long somebody waits in line.
+#[derive(Debug)]
+pub struct Wait<'a> {
+    /// At most.
+    pub limit: Duration,
+    /// No longer than until nobody of the same user has been given anything for this long: then the line stands still.
+    pub stands: Option<Duration>,
+    /// One that the waiter goes on with: a line moves on thousands of times a second, and setting a timer for each turn
+    /// costs more than the turn.
+    pub timer: &'a mut LazyTimer,
+}
+
 /// A turn in the line. Given up when dropped.
 #[derive(Debug)]
 pub(super) struct Turn {
@@ -230,32 +242,41 @@ impl Drop for Place {
 }
 
 impl Turn {
-    /// Waits for a place or a connection. The timer is one that the waiter goes on with: a line moves on thousands of
-    /// times a second, and setting a timer for each turn costs more than the turn.
-    pub(super) async fn wait(
-        mut self,
-        limit: Duration,
-        timer: &mut LazyTimer,
-    ) -> Result<Handed, BackendError> {
+    /// Waits for a place or a connection.
+    pub(super) async fn wait(mut self, wait: Wait<'_>) -> Result<Handed, BackendError> {
+        let Wait { limit, stands, timer } = wait;
         self.places.counters.waits.increment(1);
-        let due = clock::now() + limit;
-        let handed = poll_fn(|cx| {
-            if let Poll::Ready(handed) = Pin::new(&mut self.handed).poll(cx) {
-                return Poll::Ready(handed.ok());
-            }
-            timer.poll_due(due, cx).map(|()| None)
-        });
-        match handed.await {
-            Some(handed) => {
+        let end = clock::now() + limit;
+        let mut served = stands.map(|_| self.others_served());
+        loop {
+            let now = clock::now();
+            let due = stands.map_or(end, |stands| end.min(now + stands));
+            let handed = poll_fn(|cx| {
+                if let Poll::Ready(handed) = Pin::new(&mut self.handed).poll(cx) {
+                    return Poll::Ready(handed.ok());
+                }
+                timer.poll_due(due, cx).map(|()| None)
+            });
+            if let Some(handed) = handed.await {
                 self.served = true;
-                Ok(handed)
+                return Ok(handed);
             }
+            let before = served;
+            served = stands.map(|_| self.others_served());
             // Nobody drops the other end without a word; that would be as good as full.
-            None => {
+            let is_over = due == end || self.handed.is_terminated();
+            if is_over {
                 self.places.counters.wait_timeouts.increment(1);
-                Err(self.places.line.lock().ledger.why_waits(&self.user).into())
+            }
+            if is_over || served == before {
+                return Err(self.places.line.lock().ledger.why_waits(&self.user).into());
             }
         }
+    }
+
+    /// How many of its user's have been given something.
+    fn others_served(&self) -> u64 {
+        self.places.line.lock().ledger.served(&self.user)
     }
 
     /// What keeps it waiting; nothing where its turn has come.

@@ -8,11 +8,10 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::limits::{Limits, ServerLimits};
-use super::places::{Handed, Offer, Place};
+use super::places::Offer;
 use super::ready::Filled;
-use crate::backend::{BackendError, Connection, Purpose};
-use crate::pooling::{self, Claim, Fit, Setting, Shortage};
-use crate::runtime::clock::LazyTimer;
+use crate::backend::{Connection, Purpose};
+use crate::pooling::{self, Fit, Setting};
 use crate::topology::ServerId;
 use crate::wire::capabilities::Capabilities;
 
@@ -54,9 +53,11 @@ const PROBE_AFTER: Duration = Duration::from_secs(15);
 /// The idle connections of one key.
 #[derive(Debug)]
 pub struct Shelf {
-    idle: Mutex<Vec<Idle>>,
+    pub(super) idle: Mutex<Vec<Idle>>,
     /// No new connections are tried before this time: the last attempt failed.
     paused_until: Mutex<Option<Instant>>,
+    /// Nobody gets in line before this time: it stood still.
+    stands_until: Mutex<Option<Instant>>,
     /// Whose they are.
     user: Box<[u8]>,
     /// What it is kept filled with, if it is.
@@ -65,16 +66,18 @@ pub struct Shelf {
 }
 
 #[derive(Debug)]
-struct Idle {
-    connection: Connection,
-    since: Instant,
+pub(super) struct Idle {
+    pub(super) connection: Connection,
+    pub(super) since: Instant,
 }
 
 /// One worker's idle connections.
 #[derive(Debug)]
 pub struct Pool {
     pub(super) shelves: Mutex<HashMap<Key, Arc<Shelf>>>,
-    limits: Arc<ServerLimits>,
+    pub(super) limits: Arc<ServerLimits>,
+    /// Other workers have pools too, with idle connections that nobody who waits here can be given.
+    pub(super) one_of_several: bool,
 }
 
 impl Shelf {
@@ -122,6 +125,17 @@ impl Shelf {
         self.paused_until.lock().is_some_and(|until| now < until)
     }
 
+    /// The line for connections stands still: nobody is to get in it until `time`.
+    pub fn stands_until(&self, time: Instant) {
+        *self.stands_until.lock() = Some(time);
+    }
+
+    /// Whether the line stood still a moment ago.
+    #[must_use]
+    pub fn stands_still(&self, now: Instant) -> bool {
+        self.stands_until.lock().is_some_and(|until| now < until)
+    }
+
     /// Takes one connection back, if nobody has used it since.
     #[must_use]
     pub fn take_again(&self, ticket: Ticket) -> Option<Connection> {
@@ -164,7 +178,7 @@ impl Shelf {
     }
 
     /// What names this shelf among those that wait.
-    fn address(&self) -> usize {
+    pub(super) fn address(&self) -> usize {
         std::ptr::from_ref(self) as usize
     }
 
@@ -225,10 +239,10 @@ impl Shelf {
 }
 
 impl Pool {
-    /// An empty pool.
+    /// An empty pool; `one_of_several` where other workers have their own.
     #[must_use]
-    pub fn new(limits: Arc<ServerLimits>) -> Self {
-        Self { shelves: Mutex::default(), limits }
+    pub fn new(limits: Arc<ServerLimits>, one_of_several: bool) -> Self {
+        Self { shelves: Mutex::default(), limits, one_of_several }
     }
 
     /// The limits over all workers.
@@ -246,6 +260,7 @@ impl Pool {
             Arc::new(Shelf {
                 idle: Mutex::default(),
                 paused_until: Mutex::default(),
+                stands_until: Mutex::default(),
                 user,
                 filled: Mutex::default(),
                 limits: Arc::clone(&self.limits),
@@ -293,82 +308,6 @@ impl Pool {
             .collect();
         drop(shelves);
         of_server.iter().for_each(|shelf| shelf.close_idle());
-    }
-
-    /// Takes a place at a server if one is free, or can be made free by closing an idle connection.
-    ///
-    /// # Errors
-    /// All places that would do are in use, or idle in another worker.
-    pub fn place_now(&self, server: ServerId, claim: Claim<'_>) -> Result<Place, Shortage> {
-        self.limits.place_now(server, claim).or_else(|shortage| {
-            let evicted = self.evict(server, claim, shortage).ok_or(shortage)?;
-            evicted.leave();
-            self.limits.place_now(server, claim)
-        })
-    }
-
-    /// Waits for a connection of this shelf, or for a place to open one, with a timer that the waiter goes on with.
-    ///
-    /// # Errors
-    /// [`BackendError::Full`] past the deadline, or where too many wait already.
-    pub async fn wait_for_connection(
-        &self,
-        server: ServerId,
-        claim: Claim<'_>,
-        shelf: &Shelf,
-        (limit, timer): (Duration, &mut LazyTimer),
-    ) -> Result<Handed, BackendError> {
-        self.wait(server, claim, Some(shelf.address()), (limit, timer)).await
-    }
-
-    /// Like [`Self::place_now`], but waits for its turn where that fails.
-    ///
-    /// # Errors
-    /// [`BackendError::Full`] past the deadline, or where too many wait already.
-    pub async fn wait_for_place(
-        &self,
-        server: ServerId,
-        claim: Claim<'_>,
-        limit: Duration,
-    ) -> Result<Place, BackendError> {
-        if let Ok(place) = self.place_now(server, claim) {
-            return Ok(place);
-        }
-        match self.wait(server, claim, None, (limit, &mut LazyTimer::default())).await? {
-            Handed::Place(place) => Ok(place),
-            // None was asked for.
-            Handed::Connection(_) => Err(BackendError::Closed),
-        }
-    }
-
-    async fn wait(
-        &self,
-        server: ServerId,
-        claim: Claim<'_>,
-        shelf: Option<usize>,
-        (limit, timer): (Duration, &mut LazyTimer),
-    ) -> Result<Handed, BackendError> {
-        let turn = self.limits.queue(server, claim, shelf)?;
-        // What was put back before this one was in line went to a shelf.
-        if let Some(idle) = turn.shortage().and_then(|shortage| self.evict(server, claim, shortage)) {
-            idle.leave();
-        }
-        turn.wait(limit, timer).await
-    }
-
-    /// The connection to a server that has been idle for longest, of those whose place would help.
-    fn evict(&self, server: ServerId, claim: Claim<'_>, shortage: Shortage) -> Option<Connection> {
-        let helps = |key: &Key| !shortage.is_of_user() || *key.user == *claim.user;
-        let shelves = self.shelves.lock();
-        let oldest = |shelf: &Arc<Shelf>| shelf.idle.lock().iter().map(|idle| idle.since).min();
-        let (_, shelf) = shelves
-            .iter()
-            .filter(|(key, _)| key.server == server && helps(key))
-            .filter_map(|(_, shelf)| Some((oldest(shelf)?, shelf)))
-            .min_by_key(|(since, _)| *since)?;
-        let mut idle = shelf.idle.lock();
-        let at = idle.iter().enumerate().min_by_key(|(_, idle)| idle.since)?.0;
-        Some(idle.swap_remove(at).connection)
     }
 
     /// Every shelf with idle connections: its key, how many there are, and since when the oldest waits.

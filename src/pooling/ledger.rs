@@ -76,6 +76,8 @@ struct Account {
     /// What that leaves by now.
     allowed: Option<usize>,
     line: VecDeque<Waiter>,
+    /// How many of those who waited were given something.
+    served: u64,
     rank: Option<Rank>,
 }
 
@@ -273,7 +275,7 @@ impl Ledger {
             return None;
         }
         let user = Arc::clone(&self.order.first()?.user);
-        let waiter = self.remove(&user, 0)?;
+        let waiter = self.serve(&user, 0)?;
         self.change(&user, |account| account.taken += 1);
         self.taken += 1;
         Some((waiter.number, user))
@@ -302,10 +304,23 @@ impl Ledger {
             return Offered::Close;
         }
         let user = Arc::clone(user);
-        match self.remove(&user, at) {
+        match self.serve(&user, at) {
             Some(waiter) => Offered::Hand(waiter.number),
             None => Offered::Keep,
         }
+    }
+
+    /// How many of a user's were given something that they waited for: while somebody waits, a number that stays the same
+    /// says that the line stands still.
+    #[must_use]
+    pub fn served(&self, user: &[u8]) -> u64 {
+        self.users.get(user).map_or(0, |account| account.served)
+    }
+
+    fn serve(&mut self, user: &Arc<[u8]>, at: usize) -> Option<Waiter> {
+        let waiter = self.remove(user, at)?;
+        self.change(user, |account| account.served += 1);
+        Some(waiter)
     }
 
     /// The account of a claim, which says what its limit is by now.

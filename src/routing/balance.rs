@@ -16,9 +16,9 @@ use crate::topology::ServerId;
 /// What a server has to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Load {
-    /// Statements that run there for clients of this Headgate.
+    /// Statements of clients of this Headgate that run there or wait for a connection to it.
     pub running: u32,
-    /// How long the first byte of a reply has taken of late.
+    /// How long the first byte of a read's reply has taken of late; zero where it is not known.
     pub latency: Duration,
 }
 
@@ -153,12 +153,13 @@ fn two_choices(
     let one = by_share(candidates.clone(), chance(turn.wrapping_mul(2)))?;
     let others = candidates.filter(|candidate| candidate.server != one);
     let Some(other) = by_share(others, chance(turn.wrapping_mul(2) + 1)) else { return Some(one) };
-    let expected = |server| {
-        let Load { running, latency } = loads.of(server);
-        // What has never answered is tried.
-        latency.max(FLOOR).as_secs_f64() * (f64::from(running) + 1.0)
+    let (ours, theirs) = (loads.of(one), loads.of(other));
+    // Who has not answered yet is taken to be as fast as the other: it is tried, and not flooded.
+    let known = |latency: Duration, instead: Duration| if latency.is_zero() { instead } else { latency };
+    let expected = |load: Load, instead: Load| {
+        known(load.latency, instead.latency).max(FLOOR).as_secs_f64() * (f64::from(load.running) + 1.0)
     };
-    Some(if expected(other) < expected(one) { other } else { one })
+    Some(if expected(theirs, ours) < expected(ours, theirs) { other } else { one })
 }
 
 /// Latencies below this are all alike: they say more of the machine's mood than of the server.
@@ -233,6 +234,17 @@ mod tests {
         let counts = counts(Balance::TwoChoices, &[1, 1, 1], &slow, 3000);
         assert_eq!(counts[0], 0, "one of the two is always the faster: {counts:?}");
         assert!(counts[1].abs_diff(counts[2]) < 300, "{counts:?}");
+    }
+
+    #[test]
+    fn who_has_not_answered_yet_is_compared_by_what_it_has_to_do() {
+        let load = |running, us| Load { running, latency: Duration::from_micros(us) };
+        let of = |new: Load| {
+            let loads = Busy(HashMap::from([(ServerId(0), load(4, 900)), (ServerId(1), new)]));
+            counts(Balance::TwoChoices, &[1, 1], &loads, 100)
+        };
+        assert_eq!(of(load(3, 0)), [0, 100]);
+        assert_eq!(of(load(5, 0)), [100, 0]);
     }
 
     proptest! {

@@ -76,14 +76,36 @@ pub struct Question<'a> {
     pub process: Floor,
     /// When it arrived.
     pub arrived: Instant,
-    /// A replica that has just failed it.
-    pub avoid: Option<ServerId>,
+    /// Which replicas are asked about.
+    pub among: Among,
     /// What the servers have to do.
     pub loads: &'a dyn Loads,
     /// What a choice between servers depends on beside them.
     pub dice: Dice,
     /// The time.
     pub now: Instant,
+}
+
+/// The replicas that a question is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Among {
+    /// All of them.
+    All,
+    /// Not this one, which has just failed the read.
+    Others(ServerId),
+    /// This one alone, for which the read has waited.
+    Only(ServerId),
+}
+
+impl Among {
+    /// Whether a server is none of them.
+    pub(super) fn excludes(self, server: ServerId) -> bool {
+        match self {
+            Self::All => false,
+            Self::Others(failed) => failed == server,
+            Self::Only(one) => one != server,
+        }
+    }
 }
 
 impl<'a> Question<'a> {
@@ -133,7 +155,9 @@ fn among(question: &Question<'_>, needs: &Needs) -> Decision {
     };
     // Few replicas pass, so going through them again needs no list.
     let passing = topology.replicas().filter(|server| needs.pass(server, question).is_ok());
-    let member = topology.primary().filter(|_| policy.primary_reads == PrimaryReads::Member);
+    let takes_a_share =
+        policy.primary_reads == PrimaryReads::Member && !matches!(question.among, Among::Only(_));
+    let member = topology.primary().filter(|_| takes_a_share);
     let candidates = passing.chain(member).map(candidate);
     let chosen = balance::choose(policy.balance, candidates, question.loads, question.dice);
     let (target, reason) = match chosen {

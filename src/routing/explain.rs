@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Instant;
 
 use super::balance::Dice;
-use super::decide::{Decision, Question, Target, decide};
+use super::decide::{Among, Decision, Question, Target, decide};
 use super::fresh::Refused;
 use super::policy::Policy;
 use crate::session::{Changed, SessionView, State};
@@ -80,7 +80,7 @@ pub fn explain(
         policy,
         process: Floor::NONE,
         arrived: now,
-        avoid: None,
+        among: Among::All,
         loads: &(),
         dice: Dice { turn: 0, client: 0 },
         now,

@@ -130,7 +130,7 @@ impl Needs {
         if server.drained.is_some() {
             return Err(Refused::Drained);
         }
-        if question.avoid == Some(server.id) {
+        if question.among.excludes(server.id) {
             return Err(Refused::Failed);
         }
         if let Health::Suspect(trouble) | Health::Down(trouble) = server.health {

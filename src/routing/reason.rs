@@ -341,7 +341,7 @@ impl fmt::Display for Reason {
             Self::Drained => "an operator has drained every replica that serves (DRAIN)",
             Self::PrimaryTurn => "the primary takes part in plain reads (routing.primary_reads)",
             Self::KeepAlive => "the session's primary connection must not idle any longer",
-            Self::ReplicaBusy => "the replica had no free connection",
+            Self::ReplicaBusy => "the replica had no free connection, and none that others gave back",
             Self::ReplicaFailed => "the replica failed before it answered",
             Self::ReplicaRefused => "the replica answered with an error, so the primary was asked",
         })

@@ -90,7 +90,7 @@ fn question<'a>(
         policy,
         process: Floor::NONE,
         arrived: now,
-        avoid: None,
+        among: Among::All,
         loads: &(),
         dice: Dice { turn: rotation, client: 0 },
         now,
@@ -410,6 +410,11 @@ fn any_when_lagging() -> impl Strategy<Value = WhenLagging> {
     prop_oneof![Just(WhenLagging::Primary), Just(WhenLagging::Freshest), Just(WhenLagging::Error)]
 }
 
+fn any_among() -> impl Strategy<Value = Among> {
+    let id = || (1_u16..5).prop_map(ServerId);
+    prop_oneof![Just(Among::All), id().prop_map(Among::Others), id().prop_map(Among::Only)]
+}
+
 fn any_primary_reads() -> impl Strategy<Value = PrimaryReads> {
     prop_oneof![Just(PrimaryReads::LastResort), Just(PrimaryReads::Member), Just(PrimaryReads::Never)]
 }
@@ -468,7 +473,7 @@ proptest! {
         ],
         (max_lag, patience) in (100_u64..20_000, 0_u64..100),
         (when_lagging, primary_reads) in (any_when_lagging(), any_primary_reads()),
-        (avoid, arrived, turn) in (proptest::option::of(1_u16..5), 0_u64..20_000, any::<u64>()),
+        (among, arrived, turn) in (any_among(), 0_u64..20_000, any::<u64>()),
     ) {
         let start = Instant::now();
         let later = |ms| start + Duration::from_millis(ms);
@@ -498,7 +503,7 @@ proptest! {
             policy,
             process,
             arrived: later(arrived),
-            avoid: avoid.map(ServerId),
+            among,
             ..question(&read, &session, &topology, turn, now)
         };
         let decision = decide(&question, &mut ());
@@ -506,7 +511,7 @@ proptest! {
             Target::Replica(id) => {
                 let server = topology.server(id).unwrap();
                 prop_assert_eq!(server.health, Health::Up);
-                prop_assert!(Some(id.0) != avoid);
+                prop_assert!(!among.excludes(id));
                 let as_of = server.as_of.unwrap();
                 let lags = now - as_of > policy.max_lag || server.lag_peak > policy.max_lag;
                 prop_assert!(!lags || decision.reason == Reason::Freshest);

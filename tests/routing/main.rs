@@ -4,6 +4,7 @@
 //! - [`guard`]: the corpus through Headgate, and nothing was written on a replica;
 //! - [`fresh`]: replicas that are late, and no session reads less than it has written or seen;
 //! - [`frozen`]: replicas that stand still in the middle of a read;
+//! - [`balance`]: reads go where they have the least to wait for;
 //! - [`share`]: how many reads the replicas serve;
 //! - [`oracle`]: what Headgate knows of a session is what the server knows;
 //! - [`set_global`]: a client that changes a default and begins anew has what it has set;
@@ -14,6 +15,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
+mod balance;
 #[path = "../mysql/client/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "shared with tests/mysql, which uses all of it")]
 mod client;

@@ -1,0 +1,97 @@
+//! Places for connections that are still to be opened, and waiting where there are none.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::places::{Handed, Place, Wait};
+use super::shelf::{Key, Pool, Shelf};
+use crate::backend::{BackendError, Connection};
+use crate::pooling::{Claim, Shortage};
+use crate::runtime::clock::LazyTimer;
+use crate::topology::ServerId;
+
+impl Pool {
+    /// Whether who waits in line gets the first connection that comes free. Where other workers have idle connections,
+    /// that is not so.
+    #[must_use]
+    pub const fn has_all_connections(&self) -> bool {
+        !self.one_of_several
+    }
+
+    /// Takes a place at a server if one is free, or can be made free by closing an idle connection.
+    ///
+    /// # Errors
+    /// All places that would do are in use, or idle in another worker.
+    pub fn place_now(&self, server: ServerId, claim: Claim<'_>) -> Result<Place, Shortage> {
+        self.limits.place_now(server, claim).or_else(|shortage| {
+            let evicted = self.evict(server, claim, shortage).ok_or(shortage)?;
+            evicted.leave();
+            self.limits.place_now(server, claim)
+        })
+    }
+
+    /// Waits for a connection of this shelf, or for a place to open one.
+    ///
+    /// # Errors
+    /// [`BackendError::Full`] past the deadline, where the line stands still, or where too many wait already.
+    pub async fn wait_for_connection(
+        &self,
+        server: ServerId,
+        claim: Claim<'_>,
+        shelf: &Shelf,
+        wait: Wait<'_>,
+    ) -> Result<Handed, BackendError> {
+        self.wait(server, claim, Some(shelf.address()), wait).await
+    }
+
+    /// Like [`Self::place_now`], but waits for its turn where that fails.
+    ///
+    /// # Errors
+    /// [`BackendError::Full`] past the deadline, or where too many wait already.
+    pub async fn wait_for_place(
+        &self,
+        server: ServerId,
+        claim: Claim<'_>,
+        limit: Duration,
+    ) -> Result<Place, BackendError> {
+        if let Ok(place) = self.place_now(server, claim) {
+            return Ok(place);
+        }
+        let wait = Wait { limit, stands: None, timer: &mut LazyTimer::default() };
+        match self.wait(server, claim, None, wait).await? {
+            Handed::Place(place) => Ok(place),
+            // None was asked for.
+            Handed::Connection(_) => Err(BackendError::Closed),
+        }
+    }
+
+    async fn wait(
+        &self,
+        server: ServerId,
+        claim: Claim<'_>,
+        shelf: Option<usize>,
+        wait: Wait<'_>,
+    ) -> Result<Handed, BackendError> {
+        let turn = self.limits.queue(server, claim, shelf)?;
+        // What was put back before this one was in line went to a shelf.
+        if let Some(idle) = turn.shortage().and_then(|shortage| self.evict(server, claim, shortage)) {
+            idle.leave();
+        }
+        turn.wait(wait).await
+    }
+
+    /// The connection to a server that has been idle for longest, of those whose place would help.
+    fn evict(&self, server: ServerId, claim: Claim<'_>, shortage: Shortage) -> Option<Connection> {
+        let helps = |key: &Key| !shortage.is_of_user() || *key.user == *claim.user;
+        let shelves = self.shelves.lock();
+        let oldest = |shelf: &Arc<Shelf>| shelf.idle.lock().iter().map(|idle| idle.since).min();
+        let (_, shelf) = shelves
+            .iter()
+            .filter(|(key, _)| key.server == server && helps(key))
+            .filter_map(|(_, shelf)| Some((oldest(shelf)?, shelf)))
+            .min_by_key(|(since, _)| *since)?;
+        let mut idle = shelf.idle.lock();
+        let at = idle.iter().enumerate().min_by_key(|(_, idle)| idle.since)?.0;
+        Some(idle.swap_remove(at).connection)
+    }
+}
