@@ -19,8 +19,8 @@ use crate::topology::ServerId;
 /// How often idle connections are looked through.
 const EXPIRE_EVERY: Duration = Duration::from_secs(1);
 
-/// How often it is looked whether servers may be asked for more connections.
-const EASE_EVERY: Duration = Duration::from_millis(250);
+/// How often it is looked whether servers may be asked for more connections, and whether those who wait for one get it.
+const EASE_EVERY: Duration = Duration::from_millis(100);
 
 /// The contexts of all workers, for what looks at all of them.
 pub(super) type Contexts = Vec<Arc<Context>>;

@@ -1,28 +1,27 @@
 //! Replica connections for a session: taken from the pool or opened; and how any connection is brought to what the
 //! session is.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use super::patience::Patience;
 use super::session::Session;
+use super::standing;
 use crate::auth::Secret;
 use crate::backend::{BackendError, Connection, Credentials, Purpose};
-use crate::pool::{Handed, Opening, Place, Shelf, Wait};
-use crate::pooling::{Fit, Setting};
-use crate::routing::{Among, Reason, Target};
+use crate::pool::{Handed, Opening, Place, Shelf};
+use crate::pooling::{Fit, Setting, Shortage};
+use crate::routing::{PrimaryReads, Reason};
 use crate::runtime::clock;
 use crate::session::{State, UserVariables, Variables};
 use crate::sql::Statement;
 use crate::topology::{Flavor, ServerId};
 use crate::wire::capabilities::Capabilities;
-use crate::wire::frame::Header;
 
 /// For getting a replica connection ready. The primary is there, so a slow replica is not waited for.
 pub(super) const READY_LIMIT: Duration = Duration::from_secs(1);
-
-/// A line in which nobody of the session's user is given anything for so long stands still.
-const STANDS_STILL: Duration = Duration::from_millis(100);
 
 /// What other sessions were warned of is not the next one's business. Only a statement that names a table
 /// clears it.
@@ -59,53 +58,57 @@ impl Session {
         &mut self,
         id: ServerId,
         shelf: &Shelf,
-        (statement, patience): (&Statement, &Patience),
+        read: Read<'_>,
     ) -> Result<Connection, Unready> {
-        if let Some(found) = self.take(shelf) {
-            return Ok(self.brought(found).await?);
-        }
-        if shelf.is_paused(clock::now()) {
-            return Err(Reason::ReplicaFailed.into());
-        }
-        let waits = self.context.shared.loads.begin(id);
-        let found = match self.place_or_connection(id, shelf, patience).await? {
-            Handed::Place(place) => self.open(id, shelf, place).await?,
-            Handed::Connection(connection) => self.taken_over(id, shelf, *connection).await?,
+        let found = match self.take(shelf) {
+            Some(found) => found,
+            None => match self.place_or_connection(id, shelf, read).await? {
+                Handed::Place(place) => self.open(id, shelf, place).await?,
+                Handed::Connection(connection) => self.taken_over(id, shelf, *connection).await?,
+            },
         };
-        drop(waits);
-        if let Err(reason) = self.may_still(id, statement) {
-            shelf.put(found.0, clock::now());
-            return Err(reason.into());
-        }
         Ok(self.brought(found).await?)
     }
 
-    /// A place for a new connection, or a connection that another session gives back. A line that stands still is not
-    /// waited in: long reads have all connections, and others may have room.
+    /// A place for a new connection, or a connection that another session gives back.
     async fn place_or_connection(
         &mut self,
         id: ServerId,
         shelf: &Shelf,
-        patience: &Patience,
+        read: Read<'_>,
     ) -> Result<Handed, Unready> {
+        if shelf.is_paused(clock::now()) {
+            return Err(Reason::ReplicaFailed.into());
+        }
         let pool = &self.context.pool;
         let users = self.context.shared.pool_users();
         let claim = users.claim(&self.login.user);
         if let Ok(place) = pool.place_now(id, claim) {
             return Ok(Handed::Place(place));
         }
-        if !pool.has_all_connections() || shelf.stands_still(clock::now()) {
+        let leaves = self.policy().primary_reads != PrimaryReads::Never;
+        // Others wait for what it has on the primary.
+        let holds = self.login.primary.is_shared() && self.login.primary.held.is_some();
+        if leaves && (holds || !pool.has_all_connections()) {
             return Err(Reason::ReplicaBusy.into());
         }
-        let timer = &mut self.login.primary.patience;
-        let wait = Wait { limit: patience.left(), stands: Some(STANDS_STILL), timer };
-        pool.wait_for_connection(id, claim, shelf, wait).await.map_err(|error| {
-            if patience.left().is_zero() {
-                return Unready::Refused(error);
-            }
-            shelf.stands_until(clock::now() + READY_LIMIT);
-            Reason::ReplicaBusy.into()
-        })
+        let waits = self.context.shared.loads.wait(id);
+        let timer = (read.patience.left(), &mut self.login.primary.patience);
+        let handed = pool.wait_for_connection(id, claim, (shelf, leaves), timer).await;
+        drop(waits);
+        let handed = handed.map_err(Unready::in_line)?;
+        let ended = {
+            let standing = standing::standing(&self.client).len();
+            poll_fn(|cx| Poll::Ready(self.client.poll_ended(standing, cx).is_ready())).await
+        };
+        let serves = read.why == Reason::Freshest || self.still_serves(id, read.statement);
+        if serves && !ended {
+            return Ok(handed);
+        }
+        if let Handed::Connection(connection) = handed {
+            shelf.put(*connection, clock::now());
+        }
+        Err(if ended { Unready::Gone } else { Unready::Outdated })
     }
 
     /// What another session gave back, if it will do for this one; or else a new one in its place.
@@ -123,17 +126,6 @@ impl Session {
         }
         let place = connection.give_up_place().and_then(|place| place.downcast().ok());
         self.open(id, shelf, *place.ok_or(Reason::ReplicaFailed)?).await
-    }
-
-    /// Whether a replica may run a read for which it was chosen some time ago.
-    fn may_still(&mut self, id: ServerId, statement: &Statement) -> Result<(), Reason> {
-        if !self.published.has_changed().unwrap_or(false) {
-            return Ok(());
-        }
-        self.topology = Arc::clone(&self.published.borrow_and_update());
-        let header = Header::read(&self.client.inbox).ok_or(Reason::ReplicaFailed)?;
-        let decision = self.decide(statement, header, Among::Only(id));
-        if decision.target == Target::Replica(id) { Ok(()) } else { Err(decision.reason) }
     }
 
     /// Makes a connection what the session is.
@@ -232,13 +224,39 @@ impl Session {
     }
 }
 
+/// A read that wants a connection to a replica.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Read<'a> {
+    pub(super) statement: &'a Statement,
+    /// Why a replica may run it.
+    pub(super) why: Reason,
+    /// How long it may wait.
+    pub(super) patience: &'a Patience,
+}
+
 /// Why there is no connection to a replica.
 #[derive(Debug)]
 pub(super) enum Unready {
     /// The read is to run elsewhere.
     Elsewhere(Reason),
+    /// The replica serves it no more, as things are by now.
+    Outdated,
     /// It has waited for as long as a statement may.
     Refused(BackendError),
+    /// Its client has gone.
+    Gone,
+}
+
+impl Unready {
+    /// What has ended a wait.
+    fn in_line(error: BackendError) -> Self {
+        match error {
+            BackendError::Full { shortage: Shortage::Standing | Shortage::Room { .. } } => {
+                Self::Elsewhere(Reason::ReplicaBusy)
+            }
+            error => Self::Refused(error),
+        }
+    }
 }
 
 impl From<Reason> for Unready {

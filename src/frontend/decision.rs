@@ -1,44 +1,22 @@
 //! Where a statement runs, as far as it depends on what the shell knows.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::session::Session;
 use crate::routing::{self, Among, Consistency, Decision, Dice, Question, Reason, Target};
 use crate::runtime::clock;
 use crate::sql::{self, Class, LexMode, RouteHint, Statement, TransactionKind};
-use crate::topology::{Flavor, Floor};
+use crate::topology::{Flavor, Floor, ServerId};
 use crate::wire::frame::Header;
 
 impl Session {
     /// Decides where a statement runs.
     pub(super) fn decide(&self, statement: &Statement, header: Header, among: Among) -> Decision {
-        let topology = &self.topology;
-        let state = &self.login.state;
         let shared = &self.context.shared;
-        let now = clock::now();
-        let (text, mode) = (self.text(header), self.lex_mode());
-        let policy = self.policy();
-        let consistency = statement.hints.consistency.map_or(policy.consistency, Into::into);
-        let question = Question {
-            statement,
-            text,
-            mode,
-            relations: None,
-            reads_temporary: state.view().temporary_tables && self.may_read_temporary(statement, header),
-            known_to_write: may_leave(statement) && shared.learned.knows(|| Some(sql::digest(text?, mode))),
-            session: state.view(),
-            topology,
-            policy,
-            process: if consistency >= Consistency::Process { shared.written.floor() } else { Floor::NONE },
-            arrived: self.arrived,
-            among,
-            loads: &shared.loads,
-            dice: Dice {
-                turn: if may_leave(statement) { shared.rotation.fetch_add(1, Ordering::Relaxed) } else { 0 },
-                client: self.address_number(),
-            },
-            now,
-        };
+        let turn = if may_leave(statement) { shared.rotation.fetch_add(1, Ordering::Relaxed) } else { 0 };
+        let question = self.question(statement, header, (among, turn));
+        let (text, mode, now) = (question.text, question.mode, question.now);
         let mut decision = routing::decide(&question, &mut ());
         if decision.reason == Reason::View
             && let Some(relations) = text.and_then(|text| shared.parsed.of(text, mode))
@@ -57,6 +35,46 @@ impl Session {
             return Decision { target: Target::Primary, reason: Reason::KeepAlive, worth_waiting: false };
         }
         decision
+    }
+
+    /// Whether a replica that was chosen for a read before it had to wait still serves it, by the newest there is to know.
+    pub(super) fn still_serves(&mut self, id: ServerId, statement: &Statement) -> bool {
+        let before = (Arc::clone(&self.topology), self.take_snapshot()).0;
+        if Arc::ptr_eq(&before, &self.topology) {
+            return true;
+        }
+        let Some(header) = Header::read(&self.client.inbox) else { return false };
+        // Positions are compared within a reign.
+        before.epoch == self.topology.epoch
+            && routing::still_serves(&self.question(statement, header, (Among::All, 0)), id)
+    }
+
+    fn question<'a>(
+        &'a self,
+        statement: &'a Statement,
+        header: Header,
+        (among, turn): (Among, u64),
+    ) -> Question<'a> {
+        let (state, shared, policy) = (&self.login.state, &self.context.shared, self.policy());
+        let (text, mode) = (self.text(header), self.lex_mode());
+        let consistency = statement.hints.consistency.map_or(policy.consistency, Into::into);
+        Question {
+            statement,
+            text,
+            mode,
+            relations: None,
+            reads_temporary: state.view().temporary_tables && self.may_read_temporary(statement, header),
+            known_to_write: may_leave(statement) && shared.learned.knows(|| Some(sql::digest(text?, mode))),
+            session: state.view(),
+            topology: &self.topology,
+            policy,
+            process: if consistency >= Consistency::Process { shared.written.floor() } else { Floor::NONE },
+            arrived: self.arrived,
+            among,
+            loads: &shared.loads,
+            dice: Dice { turn, client: self.address_number() },
+            now: clock::now(),
+        }
     }
 
     /// Whether the statement before has left warnings on the primary that this one leaves where they are: on MariaDB one

@@ -14,7 +14,7 @@ use super::reach::Spot;
 use super::session::{Closing, Session};
 use crate::auth::Secret;
 use crate::backend::{BackendError, Connection, Credentials, Purpose};
-use crate::pool::{Handed, Shelf, Ticket, Wait};
+use crate::pool::{Handed, Shelf, Ticket};
 use crate::pooling::{Fit, Mode};
 use crate::runtime::clock::{self, LazyTimer};
 use crate::session::{Hold, Variables};
@@ -279,10 +279,11 @@ impl Session {
         let id = self.login.primary.server();
         let users = self.context.shared.pool_users();
         let claim = users.claim(&self.login.user);
-        let wait = Wait { limit: patience.left(), stands: None, timer: &mut self.login.primary.patience };
+        let _waits = self.context.shared.loads.wait(id);
+        let wait = (patience.left(), &mut self.login.primary.patience);
         let place = match self.context.pool.place_now(id, claim) {
             Ok(place) => place,
-            Err(_) => match self.context.pool.wait_for_connection(id, claim, shelf, wait).await? {
+            Err(_) => match self.context.pool.wait_for_connection(id, claim, (shelf, false), wait).await? {
                 Handed::Place(place) => place,
                 Handed::Connection(mut connection) => {
                     connection.uses += 1;

@@ -20,6 +20,8 @@ pub struct Loads {
 #[derive(Debug, Default)]
 struct Gauge {
     running: AtomicU32,
+    /// Those of them that have been sent and not begun to be answered.
+    silent: AtomicU32,
     /// Nanoseconds to the first byte: each new reply counts an eighth.
     latency: AtomicU64,
     /// When the last one came, in milliseconds since the first server was counted.
@@ -30,23 +32,31 @@ struct Gauge {
 const NEWS: u64 = 8;
 
 impl Loads {
-    /// Counts a statement at a server until the answer is dropped. Who waits for a connection is counted too, being as
-    /// much in the way of others as who has one.
+    /// Counts a statement at a server until the answer is dropped.
     pub(super) fn begin(&self, server: ServerId) -> Running {
         let gauge = self.gauge(server);
         gauge.running.fetch_add(1, Ordering::Relaxed);
-        Running(gauge)
+        gauge.silent.fetch_add(1, Ordering::Relaxed);
+        Running { gauge, is_silent: true }
     }
 
-    /// A server began to answer after so long.
-    pub(super) fn answered(&self, server: ServerId, after: Duration) {
+    /// Counts one that waits for a connection: it is as much in the way of others as who has one.
+    pub(super) fn wait(&self, server: ServerId) -> Running {
         let gauge = self.gauge(server);
+        gauge.running.fetch_add(1, Ordering::Relaxed);
+        Running { gauge, is_silent: false }
+    }
+
+    /// A server began to answer a statement after so long.
+    pub(super) fn answered(&self, running: &mut Running, after: Duration) {
+        let gauge = &running.gauge;
         let after = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
         let known = gauge.latency.load(Ordering::Relaxed);
         // Two that end at the same time may lose one of the two: it is an estimate.
         let news = if known == 0 { after } else { known - known / NEWS + after / NEWS };
         gauge.latency.store(news, Ordering::Relaxed);
         gauge.measured.store(self.time(), Ordering::Relaxed);
+        running.is_answered();
     }
 
     fn time(&self) -> u64 {
@@ -76,11 +86,11 @@ impl routing::Loads for Loads {
     fn of(&self, server: ServerId) -> Load {
         let all = self.all.load();
         let Some((_, gauge)) = all.iter().find(|(id, _)| *id == server) else { return Load::default() };
-        let (running, latency) =
-            (gauge.running.load(Ordering::Relaxed), gauge.latency.load(Ordering::Relaxed));
-        // What was slow once is tried again: after each second with nothing to do it counts half. Where something runs
-        // and no reply comes, that is no news of being faster.
-        let quiet = match running {
+        let now = |count: &AtomicU32| count.load(Ordering::Relaxed);
+        let (running, latency) = (now(&gauge.running), gauge.latency.load(Ordering::Relaxed));
+        // What was slow once is tried again: after each second without an answer it counts half. Where somebody waits for
+        // one, that it does not come is no news of being faster.
+        let quiet = match now(&gauge.silent) {
             0 => self.time().saturating_sub(gauge.measured.load(Ordering::Relaxed)) / 1000,
             _ => 0,
         };
@@ -90,11 +100,24 @@ impl routing::Loads for Loads {
 
 /// A statement at a server, or on its way there.
 #[derive(Debug)]
-pub(super) struct Running(Arc<Gauge>);
+pub(super) struct Running {
+    gauge: Arc<Gauge>,
+    is_silent: bool,
+}
+
+impl Running {
+    /// The answer has begun.
+    fn is_answered(&mut self) {
+        if std::mem::take(&mut self.is_silent) {
+            self.gauge.silent.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::Relaxed);
+        self.is_answered();
+        self.gauge.running.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -106,13 +129,30 @@ mod tests {
     #[test]
     fn what_runs_is_counted_and_what_was_slow_is_remembered() {
         let loads = Loads::default();
-        let (one, two) = (loads.begin(ServerId(7)), loads.begin(ServerId(7)));
-        assert_eq!(loads.of(ServerId(7)).running, 2);
-        loads.answered(ServerId(7), Duration::from_micros(800));
+        let (mut one, mut two) = (loads.begin(ServerId(7)), loads.begin(ServerId(7)));
+        let waits = loads.wait(ServerId(7));
+        assert_eq!(loads.of(ServerId(7)).running, 3);
+        loads.answered(&mut one, Duration::from_micros(800));
         assert_eq!(loads.of(ServerId(7)).latency, Duration::from_micros(800));
-        loads.answered(ServerId(7), Duration::from_micros(1600));
+        loads.answered(&mut two, Duration::from_micros(1600));
         assert_eq!(loads.of(ServerId(7)).latency, Duration::from_micros(900));
-        drop((one, two));
+        drop((one, two, waits));
         assert_eq!((loads.of(ServerId(7)).running, loads.of(ServerId(8))), (0, Load::default()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_slow_is_not_taken_for_fast_while_an_answer_is_waited_for() {
+        let (loads, slow) = (Loads::default(), Duration::from_millis(800));
+        let latency = || loads.of(ServerId(7)).latency;
+        let mut one = loads.begin(ServerId(7));
+        loads.answered(&mut one, slow);
+        // Its rows are still being sent.
+        clock::sleep(Duration::from_millis(1500)).await;
+        assert_eq!(latency(), slow / 2);
+        let other = loads.begin(ServerId(7));
+        clock::sleep(Duration::from_secs(60)).await;
+        assert_eq!(latency(), slow);
+        drop(other);
+        assert!(latency() < Duration::from_millis(1));
     }
 }

@@ -109,7 +109,6 @@ impl Session {
             return Ok(Ran::Answered(None));
         }
         self.receive_before_lease().await?;
-        let _running = self.context.shared.loads.begin(self.login.primary.server());
         if let Err(error) = self.lease().await {
             self.login.state.sent_nothing();
             self.refuse(&error).await?;
@@ -119,6 +118,7 @@ impl Session {
             return Ok(Ran::Answered(None));
         }
         self.count(Target::Primary, errand.reason);
+        let _running = self.context.shared.loads.begin(self.login.primary.server());
         let lender = self.login.primary.is_shared().then_some(&**self.context.pool.limits());
         let primary = self.login.primary.get()?;
         let mut tracker = Tracker::new(errand.shape, self.login.form, primary.status);

@@ -89,7 +89,8 @@ impl Session {
         }
     }
 
-    fn take_snapshot(&mut self) {
+    /// Decides on the newest picture of the servers from now on.
+    pub(super) fn take_snapshot(&mut self) {
         // Who waits for news has marked them as seen.
         let newest = self.published.borrow_and_update();
         if !Arc::ptr_eq(&newest, &self.topology) {

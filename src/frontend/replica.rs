@@ -1,14 +1,14 @@
 //! Plain reads on replicas.
 
 use std::future::poll_fn;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use super::checkout::{READY_LIMIT, Unready};
+use super::checkout::{READY_LIMIT, Read, Unready};
 use super::errand::Errand;
 use super::lent::Lent;
-use super::patience::Patience;
 use super::prepared::Execution;
 use super::primary::{INTERRUPTED, QUERY_TIMEOUT, too_long};
 use super::reach::Spot;
@@ -29,31 +29,40 @@ use crate::wire::reply::{self, Shape, Tracker};
 use crate::wire::session_track::Change;
 use crate::wire::status::StatusFlags;
 
+/// What has come of a read on a replica.
+#[derive(Debug)]
+pub(super) enum Attempt {
+    /// The client has its answer.
+    Done,
+    /// It is to run elsewhere, for this reason.
+    Elsewhere(Reason),
+    /// It is to be decided about anew.
+    Outdated,
+}
+
 impl Session {
     /// Runs the command at the front of the inbox, a plain read or the beginning of a read-only transaction,
-    /// on a replica. Gives the reason back where it must run on the primary after all; the client has then
-    /// seen nothing of it.
-    pub(super) async fn on_replica(
-        &mut self,
-        id: ServerId,
-        statement: &Statement,
-        why: Reason,
-        patience: &Patience,
-    ) -> Result<Option<Reason>, Closing> {
+    /// on a replica. Where it did not, the client has seen nothing of it.
+    pub(super) async fn on_replica(&mut self, id: ServerId, read: Read<'_>) -> Result<Attempt, Closing> {
+        let Read { statement, why, .. } = read;
         let shelf = self.shelf(id);
-        let mut connection = match self.ready(id, &shelf, (statement, patience)).await {
+        let mut connection = match self.ready(id, &shelf, read).await {
             Ok(connection) => connection,
-            Err(Unready::Elsewhere(reason)) => return Ok(Some(reason)),
+            Err(Unready::Elsewhere(reason)) => return Ok(Attempt::Elsewhere(reason)),
+            Err(Unready::Outdated) => return Ok(Attempt::Outdated),
             Err(Unready::Refused(error)) => {
                 self.refuse(&self.not_leased(&error)).await?;
-                return Ok(None);
+                return Ok(Attempt::Done);
+            }
+            Err(Unready::Gone) => {
+                return Err(RelayError::Client(io::ErrorKind::UnexpectedEof.into()).into());
             }
         };
         if let Err(reason) = self.send_to_replica(&mut connection).await {
             if reason == Reason::ReplicaRefused {
                 shelf.put(connection, clock::now());
             }
-            return Ok(Some(reason));
+            return Ok(Attempt::Elsewhere(reason));
         }
         let mut tracker = self.replica_tracker(&connection, why);
         let mut clean = true;
@@ -64,17 +73,7 @@ impl Session {
                 relay::discard_command(&mut self.client).await?;
                 self.count(Target::Replica(id), why);
                 self.look_behind_elsewhere(Some(statement), &end, connection.flavor());
-                let now = clock::now();
-                let (status, error, source) = (end.status, end.error, Source::Replica(id));
-                self.login.state.settle(End {
-                    status,
-                    error,
-                    insert_id: 0,
-                    source,
-                    touched: Touched::Saw,
-                    mark: None,
-                    now,
-                });
+                self.settle_on_replica(id, &end);
                 if clean && why == Reason::ReadOnlyTransaction && end.error.is_none() {
                     self.enter_read_only(shelf, connection);
                 } else if !clean {
@@ -86,14 +85,14 @@ impl Session {
                     let keep = connection.spent || end.warnings > 0 || self.looks_back;
                     self.lent = Some(Lent::new(shelf, connection, keep));
                 }
-                Ok(None)
+                Ok(Attempt::Done)
             }
             Ok(Ending::HeldBack(end, held)) if end.error.is_some_and(is_final) => {
                 if clean && connection.is_idle() {
                     self.lent = Some(Lent::new(shelf, connection, true));
                 }
                 self.count(Target::Replica(id), why);
-                self.deliver_held(id, end, &held).await.map(|()| None)
+                self.deliver_held(id, end, &held).await.map(|()| Attempt::Done)
             }
             Ok(Ending::Interrupted(_)) => Err(self.leave_overtime(&tracker).await),
             Ok(Ending::HeldBack(end, _)) => {
@@ -104,16 +103,16 @@ impl Session {
                 if end.error.is_some_and(is_refusal_to_write) {
                     self.learn_write();
                 }
-                Ok(Some(Reason::ReplicaRefused))
+                Ok(Attempt::Elsewhere(Reason::ReplicaRefused))
             }
             Err(RelayError::Server(error)) if tracker.untouched() => {
                 tracing::info!(server = %id, %error, "a replica failed; the read runs elsewhere");
-                Ok(Some(Reason::ReplicaFailed))
+                Ok(Attempt::Elsewhere(Reason::ReplicaFailed))
             }
             Err(RelayError::Server(error)) => {
                 relay::discard_command(&mut self.client).await?;
                 self.lose_server(&tracker, &error).await?;
-                Ok(None)
+                Ok(Attempt::Done)
             }
             Err(error) => Err(error.into()),
         }
@@ -168,10 +167,15 @@ impl Session {
         relay::discard_command(&mut self.client).await?;
         let limit = self.context.shared.limits().client_write_timeout;
         self.client.send(held, limit).await.map_err(RelayError::Client)?;
+        self.settle_on_replica(id, &end);
+        Ok(())
+    }
+
+    /// Notes how a read has ended on a replica.
+    fn settle_on_replica(&mut self, id: ServerId, end: &reply::End) {
         let (status, error, source) = (end.status, end.error, Source::Replica(id));
         let (touched, now) = (Touched::Saw, clock::now());
         self.login.state.settle(End { status, error, insert_id: 0, source, touched, mark: None, now });
-        Ok(())
     }
 
     /// Relays a replica's reply. Gives up on a replica that has not begun to answer and no longer serves.
@@ -185,7 +189,6 @@ impl Session {
     ) -> Result<Ending, RelayError> {
         let spot = Spot::of(connection);
         self.reach().lend(spot);
-        let _running = self.context.shared.loads.begin(id);
         let reply = self.watched_reply(id, connection, tracker, clean, hold_error).await;
         // At what a KILL was aimed, the KILL may still arrive.
         connection.spent |= !self.reach().take_back();
@@ -211,13 +214,14 @@ impl Session {
         let standing = if hold_error { standing::standing(&self.client).len() } else { 0 };
         self.vigil.begin(self.context.shared.limits().statement_timeout, standing);
         self.vigil.stands_at_primary(false);
-        let sent = clock::now();
+        let (sent, mut running) = (clock::now(), self.context.shared.loads.begin(id));
         loop {
             let ending = match self.begun(id, connection).await? {
                 Some(alarm) => Ending::Interrupted(alarm),
                 None => {
                     if tracker.untouched() {
-                        self.context.shared.loads.answered(id, clock::now().saturating_duration_since(sent));
+                        let after = clock::now().saturating_duration_since(sent);
+                        self.context.shared.loads.answered(&mut running, after);
                     }
                     let lender = Some(&**self.context.pool.limits());
                     let terms = Terms { client_write_timeout, hold_error, vigil: &mut self.vigil, lender };
@@ -237,7 +241,7 @@ impl Session {
                     if let Err(error) = self.end_abandoned(connection, tracker).await {
                         tracing::debug!(server = %id, %error, "a read whose client has gone was not ended");
                     }
-                    return Err(RelayError::Client(std::io::ErrorKind::UnexpectedEof.into()));
+                    return Err(RelayError::Client(io::ErrorKind::UnexpectedEof.into()));
                 }
                 ending => return Ok(ending),
             }

@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
+use super::checkout::Read;
 use super::errand::Errand;
 use super::patience::Patience;
 use super::plan::query_text;
 use super::read_only::Next;
 use super::reign::Ran;
 use super::relay;
+use super::replica::Attempt;
 use super::session::{Closing, Session};
 use super::settling::Change;
 use crate::backend::NO_SERVER;
-use crate::routing::{self, Among, Decision, Reason, Target};
+use crate::routing::{self, Among, Decision, PrimaryReads, Reason, Refused, Target};
 use crate::runtime::clock;
 use crate::session::{Abandoned, Touched};
 use crate::sql::{self, Bond, Class, LexMode, Statement, Temporaries, TransactionKind, Unclear};
@@ -112,7 +114,8 @@ impl Session {
         self.carry_out(&statement, header, decision).await
     }
 
-    /// Runs the statement where it was decided; a read that a replica failed, on another one or on the primary.
+    /// Runs the statement where it was decided; a read that a replica failed, or had no connection for, on another one or
+    /// on the primary.
     async fn carry_out(
         &mut self,
         statement: &Statement,
@@ -122,26 +125,43 @@ impl Session {
         let Target::Replica(first) = decision.target else {
             return self.without_replica(statement, decision.target, decision.reason).await;
         };
-        let patience = Patience::of(self.context.pool.limits().limits().wait);
-        let Some(mut reason) = self.on_replica(first, statement, decision.reason, &patience).await? else {
-            return Ok(());
+        let patience = &Patience::of(self.context.pool.limits().limits().wait);
+        let read = |why| Read { statement, why, patience };
+        let first_try = self.on_replica(first, read(decision.reason)).await?;
+        let (mut reason, among) = match first_try {
+            Attempt::Done => return Ok(()),
+            Attempt::Elsewhere(Reason::ReplicaFailed) => {
+                (Reason::ReplicaFailed, Some(Among::Others(first, Refused::Failed)))
+            }
+            Attempt::Elsewhere(Reason::ReplicaBusy) => {
+                (Reason::ReplicaBusy, Some(Among::Others(first, Refused::Busy)))
+            }
+            Attempt::Elsewhere(reason) => (reason, None),
+            Attempt::Outdated => (Reason::ReplicaBusy, Some(Among::All)),
         };
         let retries = &self.context.shared.counters.retries;
         retries.increment(1);
-        if matches!(reason, Reason::ReplicaFailed | Reason::ReplicaBusy) {
-            let second = self.decide(statement, header, Among::Others(first));
+        if let Some(among) = among {
+            // Time has passed.
+            self.take_snapshot();
+            let second = self.decide(statement, header, among);
             match second.target {
-                Target::Replica(id) => {
-                    match self.on_replica(id, statement, second.reason, &patience).await? {
-                        None => return Ok(()),
-                        Some(fallback) => reason = fallback,
-                    }
+                Target::Replica(id) => match self.on_replica(id, read(second.reason)).await? {
+                    Attempt::Done => return Ok(()),
+                    Attempt::Elsewhere(fallback) => reason = fallback,
+                    Attempt::Outdated => {}
+                },
+                Target::Nowhere => {
+                    return self.without_replica(statement, Target::Nowhere, second.reason).await;
                 }
-                Target::Nowhere => return self.without_replica(statement, Target::Nowhere, reason).await,
+                Target::Primary if among == Among::All => reason = second.reason,
                 Target::Primary => {}
             }
         }
-        self.query_on_primary(statement, reason, Shape::Results).await
+        let forbidden = self.policy().primary_reads == PrimaryReads::Never
+            && matches!(reason, Reason::ReplicaFailed | Reason::ReplicaBusy);
+        let target = if forbidden { Target::Nowhere } else { Target::Primary };
+        self.without_replica(statement, target, reason).await
     }
 
     async fn without_replica(

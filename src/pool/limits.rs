@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::places::{Offer, Place, Places, Turn};
 use crate::backend::{BackendError, Connection};
-use crate::pooling::{Claim, Readiness, Shortage};
+use crate::pooling::{Claim, Readiness, Shortage, Want};
 use crate::runtime::clock;
 use crate::telemetry;
 use crate::topology::ServerId;
@@ -218,14 +218,12 @@ impl ServerLimits {
         self.server(id)?.places.now(claim)
     }
 
-    /// Gets in line for a place, or for a connection of the shelf named.
-    pub(super) fn queue(
-        &self,
-        id: ServerId,
-        claim: Claim<'_>,
-        shelf: Option<usize>,
-    ) -> Result<Turn, BackendError> {
-        self.server(id)?.places.queue(claim, shelf)
+    /// Gets in line for a place or a connection.
+    pub(super) fn queue(&self, id: ServerId, claim: Claim<'_>, want: Want) -> Result<Turn, BackendError> {
+        if !self.knows(id) {
+            return Err(Shortage::Server { limit: 0 }.into());
+        }
+        self.server(id)?.places.queue(claim, want)
     }
 
     /// Offers a connection of a shelf to those who wait for one.
@@ -331,7 +329,7 @@ impl ServerLimits {
 
 #[cfg(test)]
 mod tests {
-    use super::super::places::{Handed, Wait};
+    use super::super::places::Handed;
     use super::*;
     use crate::runtime::clock::{self, LazyTimer};
 
@@ -349,48 +347,29 @@ mod tests {
 
     const APP: Claim<'_> = Claim { user: b"app", most: None };
 
-    fn patiently(timer: &mut LazyTimer) -> Wait<'_> {
-        Wait { limit: Limits::default().wait, stands: None, timer }
-    }
+    const WAIT: Duration = Duration::from_secs(10);
 
     #[tokio::test(start_paused = true)]
-    async fn a_line_is_left_when_it_stands_still_and_not_while_it_moves() {
+    async fn a_line_that_stands_still_is_left_by_those_who_may() {
         let limits = limits(1, 8);
-        let (id, stands) = (ServerId(1), Duration::from_millis(100));
+        let (id, shelf) = (ServerId(1), Some(7));
         let held = limits.place_now(id, APP).unwrap();
-        let in_line = async |wait: Duration| {
-            let turn = limits.queue(id, APP, None).unwrap();
-            let (begun, timer) = (clock::now(), &mut LazyTimer::default());
-            let handed = turn.wait(Wait { limit: wait, stands: Some(stands), timer }).await;
-            (handed, clock::now().saturating_duration_since(begun).as_millis() / 10 * 10)
-        };
-        let (left, after) = in_line(Duration::from_secs(10)).await;
-        assert!(matches!(left, Err(BackendError::Full { .. })));
-        assert_eq!((after, limits.waiting(id)), (100, 0));
-        // Each holds the place for 60 ms: the last one waits for 180.
-        let held_for_a_while = async |held| {
-            clock::sleep(Duration::from_millis(60)).await;
-            drop(held);
-        };
-        let one = async || {
-            let (handed, after) = in_line(Duration::from_secs(10)).await;
-            held_for_a_while(handed).await;
-            after
-        };
-        let ((), first, second, third) =
-            tokio::join!(held_for_a_while(Ok(Handed::Place(held))), one(), one(), one());
-        assert_eq!((first, second, third), (60, 120, 180));
-        // Nobody is kept for longer than was said, however well it moves.
-        let held = limits.place_now(id, APP).unwrap();
-        let busy = async || [one().await, one().await];
-        let ((), (late, after), ..) = tokio::join!(
-            held_for_a_while(Ok(Handed::Place(held))),
-            in_line(Duration::from_millis(30)),
-            busy(),
-            busy()
-        );
-        assert!(late.is_err());
-        assert_eq!(after, 30);
+        let leaves = Want { shelf, leaves: true };
+        let [one, other, stays] =
+            [leaves, leaves, Want::PLACE].map(|want| limits.queue(id, APP, want).unwrap());
+        limits.ease(|_| None, clock::now());
+        clock::sleep(Duration::from_millis(100)).await;
+        limits.ease(|_| None, clock::now());
+        for turn in [one, other] {
+            let told = turn.wait(WAIT, &mut LazyTimer::default()).await.unwrap_err();
+            assert!(matches!(told, BackendError::Full { shortage: Shortage::Standing }), "{told}");
+        }
+        assert_eq!(limits.waiting(id), 1);
+        assert!(limits.queue(id, APP, leaves).is_err());
+        drop(held);
+        assert!(matches!(stays.wait(WAIT, &mut LazyTimer::default()).await, Ok(Handed::Place(_))));
+        // It has moved.
+        assert!(limits.queue(id, APP, leaves).is_ok());
     }
 
     #[tokio::test(start_paused = true)]
@@ -398,10 +377,10 @@ mod tests {
         let limits = limits(1, 1);
         let id = ServerId(1);
         let held = limits.place_now(id, APP).unwrap();
-        let turn = limits.queue(id, APP, None).unwrap();
-        let no_room = limits.queue(id, APP, None).unwrap_err();
+        let turn = limits.queue(id, APP, Want::PLACE).unwrap();
+        let no_room = limits.queue(id, APP, Want::PLACE).unwrap_err();
         assert!(matches!(no_room, BackendError::Full { shortage: Shortage::Room { limit: 1 } }));
-        let late = turn.wait(patiently(&mut LazyTimer::default())).await.unwrap_err();
+        let late = turn.wait(WAIT, &mut LazyTimer::default()).await.unwrap_err();
         assert!(matches!(late, BackendError::Full { shortage: Shortage::Server { limit: 1 } }));
         assert_eq!(limits.waiting(id), 0);
         assert!(limits.place_now(id, APP).is_err());
@@ -437,9 +416,9 @@ mod tests {
         let limits = limits(1, 8);
         let id = ServerId(1);
         let held = limits.place_now(id, APP).unwrap();
-        let gone = limits.queue(id, APP, None).unwrap();
-        let mut first = limits.queue(id, APP, None).unwrap();
-        let mut second = limits.queue(id, APP, None).unwrap();
+        let gone = limits.queue(id, APP, Want::PLACE).unwrap();
+        let mut first = limits.queue(id, APP, Want::PLACE).unwrap();
+        let mut second = limits.queue(id, APP, Want::PLACE).unwrap();
         drop(gone);
         assert_eq!(limits.waiting(id), 2);
         drop(held);
@@ -458,11 +437,11 @@ mod tests {
         let id = ServerId(1);
         let one = Claim { most: NonZeroUsize::new(1), ..APP };
         let held = limits.place_now(id, one).unwrap();
-        let turn = limits.queue(id, one, None).unwrap();
+        let turn = limits.queue(id, one, Want::PLACE).unwrap();
         assert!(limits.place_now(id, Claim { user: b"other", most: None }).is_ok());
-        let late = turn.wait(patiently(&mut LazyTimer::default())).await.unwrap_err();
+        let late = turn.wait(WAIT, &mut LazyTimer::default()).await.unwrap_err();
         assert_eq!(late.to_client().code, 1226, "{late}");
-        let mut turn = limits.queue(id, one, None).unwrap();
+        let mut turn = limits.queue(id, one, Want::PLACE).unwrap();
         drop(held);
         assert!(matches!(turn.handed(), Some(Handed::Place(_))));
     }
@@ -472,7 +451,7 @@ mod tests {
         let limits = limits(1, 8);
         let id = ServerId(1);
         let held = limits.place_now(id, APP).unwrap();
-        let mut line: Vec<_> = (0..5).map(|_| limits.queue(id, APP, None).unwrap()).collect();
+        let mut line: Vec<_> = (0..5).map(|_| limits.queue(id, APP, Want::PLACE).unwrap()).collect();
         drop(line.remove(2));
         drop(line.remove(0));
         assert_eq!(limits.waiting(id), 3);
@@ -494,16 +473,16 @@ mod tests {
         let limits = limits(1, 8);
         let (id, timer) = (ServerId(1), &mut LazyTimer::default());
         let held = limits.place_now(id, APP).unwrap();
-        let turn = limits.queue(id, APP, None).unwrap();
+        let turn = limits.queue(id, APP, Want::PLACE).unwrap();
         let served = async {
             clock::sleep(Duration::from_secs(9)).await;
             drop(held);
         };
-        let (handed, ()) = tokio::join!(turn.wait(patiently(timer)), served);
+        let (handed, ()) = tokio::join!(turn.wait(WAIT, timer), served);
         assert_eq!(limits.waiting(id), 0);
-        let turn = limits.queue(id, APP, None).unwrap();
+        let turn = limits.queue(id, APP, Want::PLACE).unwrap();
         let begun = clock::now();
-        assert!(turn.wait(patiently(timer)).await.is_err());
+        assert!(turn.wait(WAIT, timer).await.is_err());
         let waited = clock::now().saturating_duration_since(begun);
         assert!(waited >= Duration::from_secs(10) && waited < Duration::from_secs(11), "{waited:?}");
         drop(handed);

@@ -11,6 +11,6 @@ mod shelf;
 mod waiting;
 
 pub use limits::{Limits, Member, ServerLimits, Stalled};
-pub use places::{Handed, Place, Wait};
+pub use places::{Handed, Place};
 pub use ready::Opening;
 pub use shelf::{Key, Pool, Shelf, Ticket};

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::limits::Limits;
 use crate::backend::{BackendError, Connection};
-use crate::pooling::{Allowance, Claim, Ledger, Number, Offered, Shortage, Squeeze};
+use crate::pooling::{Allowance, Claim, Ledger, Number, Offered, Shortage, Squeeze, Want};
 use crate::runtime::clock::{self, LazyTimer};
 use crate::telemetry;
 use crate::topology::ServerId;
@@ -67,18 +67,6 @@ pub struct Place {
     _counted: telemetry::Held,
 }
 
-/// How long somebody waits in line.
-#[derive(Debug)]
-pub struct Wait<'a> {
-    /// At most.
-    pub limit: Duration,
-    /// No longer than until nobody of the same user has been given anything for this long: then the line stands still.
-    pub stands: Option<Duration>,
-    /// One that the waiter goes on with: a line moves on thousands of times a second, and setting a timer for each turn
-    /// costs more than the turn.
-    pub timer: &'a mut LazyTimer,
-}
-
 /// A turn in the line. Given up when dropped.
 #[derive(Debug)]
 pub(super) struct Turn {
@@ -105,15 +93,11 @@ impl Places {
         Ok(self.place(user))
     }
 
-    /// Gets in line. `shelf` names the shelf whose connections would do.
-    pub(super) fn queue(
-        self: &Arc<Self>,
-        claim: Claim<'_>,
-        shelf: Option<usize>,
-    ) -> Result<Turn, BackendError> {
+    /// Gets in line.
+    pub(super) fn queue(self: &Arc<Self>, claim: Claim<'_>, want: Want) -> Result<Turn, BackendError> {
         let (hand, handed) = oneshot::channel();
         let mut line = self.line.lock();
-        let (number, user) = line.ledger.queue(claim, shelf, clock::now())?;
+        let (number, user) = line.ledger.queue(claim, want, clock::now())?;
         line.hands.insert(number, hand);
         self.waiting.store(line.ledger.waiting(), Ordering::SeqCst);
         // After the number above: who has seen this one sees that as well.
@@ -157,6 +141,11 @@ impl Places {
         let mut line = self.line.lock();
         line.allowance.server = max_connections.or(line.allowance.server);
         line.apply(now);
+        for number in line.ledger.look(now) {
+            // Whoever waits at the other end goes elsewhere.
+            line.hands.remove(&number);
+        }
+        self.waiting.store(line.ledger.waiting(), Ordering::SeqCst);
         self.hand_out(line);
     }
 
@@ -242,41 +231,33 @@ impl Drop for Place {
 }
 
 impl Turn {
-    /// Waits for a place or a connection.
-    pub(super) async fn wait(mut self, wait: Wait<'_>) -> Result<Handed, BackendError> {
-        let Wait { limit, stands, timer } = wait;
+    /// Waits for a place or a connection. The timer is one that the waiter goes on with: a line moves on thousands of
+    /// times a second, and setting a timer for each turn costs more than the turn.
+    pub(super) async fn wait(
+        mut self,
+        limit: Duration,
+        timer: &mut LazyTimer,
+    ) -> Result<Handed, BackendError> {
         self.places.counters.waits.increment(1);
-        let end = clock::now() + limit;
-        let mut served = stands.map(|_| self.others_served());
-        loop {
-            let now = clock::now();
-            let due = stands.map_or(end, |stands| end.min(now + stands));
-            let handed = poll_fn(|cx| {
-                if let Poll::Ready(handed) = Pin::new(&mut self.handed).poll(cx) {
-                    return Poll::Ready(handed.ok());
-                }
-                timer.poll_due(due, cx).map(|()| None)
-            });
-            if let Some(handed) = handed.await {
+        let due = clock::now() + limit;
+        let handed = poll_fn(|cx| {
+            if let Poll::Ready(handed) = Pin::new(&mut self.handed).poll(cx) {
+                return Poll::Ready(Some(handed));
+            }
+            timer.poll_due(due, cx).map(|()| None)
+        });
+        match handed.await {
+            Some(Ok(handed)) => {
                 self.served = true;
-                return Ok(handed);
+                Ok(handed)
             }
-            let before = served;
-            served = stands.map(|_| self.others_served());
-            // Nobody drops the other end without a word; that would be as good as full.
-            let is_over = due == end || self.handed.is_terminated();
-            if is_over {
+            // It was sent away.
+            Some(Err(_)) => Err(Shortage::Standing.into()),
+            None => {
                 self.places.counters.wait_timeouts.increment(1);
-            }
-            if is_over || served == before {
-                return Err(self.places.line.lock().ledger.why_waits(&self.user).into());
+                Err(self.places.line.lock().ledger.why_waits(&self.user).into())
             }
         }
-    }
-
-    /// How many of its user's have been given something.
-    fn others_served(&self) -> u64 {
-        self.places.line.lock().ledger.served(&self.user)
     }
 
     /// What keeps it waiting; nothing where its turn has come.

@@ -56,8 +56,6 @@ pub struct Shelf {
     pub(super) idle: Mutex<Vec<Idle>>,
     /// No new connections are tried before this time: the last attempt failed.
     paused_until: Mutex<Option<Instant>>,
-    /// Nobody gets in line before this time: it stood still.
-    stands_until: Mutex<Option<Instant>>,
     /// Whose they are.
     user: Box<[u8]>,
     /// What it is kept filled with, if it is.
@@ -123,17 +121,6 @@ impl Shelf {
     #[must_use]
     pub fn is_paused(&self, now: Instant) -> bool {
         self.paused_until.lock().is_some_and(|until| now < until)
-    }
-
-    /// The line for connections stands still: nobody is to get in it until `time`.
-    pub fn stands_until(&self, time: Instant) {
-        *self.stands_until.lock() = Some(time);
-    }
-
-    /// Whether the line stood still a moment ago.
-    #[must_use]
-    pub fn stands_still(&self, now: Instant) -> bool {
-        self.stands_until.lock().is_some_and(|until| now < until)
     }
 
     /// Takes one connection back, if nobody has used it since.
@@ -260,7 +247,6 @@ impl Pool {
             Arc::new(Shelf {
                 idle: Mutex::default(),
                 paused_until: Mutex::default(),
-                stands_until: Mutex::default(),
                 user,
                 filled: Mutex::default(),
                 limits: Arc::clone(&self.limits),

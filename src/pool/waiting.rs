@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::places::{Handed, Place, Wait};
+use super::places::{Handed, Place};
 use super::shelf::{Key, Pool, Shelf};
 use crate::backend::{BackendError, Connection};
-use crate::pooling::{Claim, Shortage};
+use crate::pooling::{Claim, Shortage, Want};
 use crate::runtime::clock::LazyTimer;
 use crate::topology::ServerId;
 
@@ -30,7 +30,8 @@ impl Pool {
         })
     }
 
-    /// Waits for a connection of this shelf, or for a place to open one.
+    /// Waits for a connection of this shelf, or for a place to open one, with a timer that the waiter goes on with.
+    /// `leaves`: not in a line that stands still.
     ///
     /// # Errors
     /// [`BackendError::Full`] past the deadline, where the line stands still, or where too many wait already.
@@ -38,10 +39,11 @@ impl Pool {
         &self,
         server: ServerId,
         claim: Claim<'_>,
-        shelf: &Shelf,
-        wait: Wait<'_>,
+        (shelf, leaves): (&Shelf, bool),
+        (limit, timer): (Duration, &mut LazyTimer),
     ) -> Result<Handed, BackendError> {
-        self.wait(server, claim, Some(shelf.address()), wait).await
+        let want = Want { shelf: Some(shelf.address()), leaves };
+        self.wait(server, claim, want, (limit, timer)).await
     }
 
     /// Like [`Self::place_now`], but waits for its turn where that fails.
@@ -57,8 +59,7 @@ impl Pool {
         if let Ok(place) = self.place_now(server, claim) {
             return Ok(place);
         }
-        let wait = Wait { limit, stands: None, timer: &mut LazyTimer::default() };
-        match self.wait(server, claim, None, wait).await? {
+        match self.wait(server, claim, Want::PLACE, (limit, &mut LazyTimer::default())).await? {
             Handed::Place(place) => Ok(place),
             // None was asked for.
             Handed::Connection(_) => Err(BackendError::Closed),
@@ -69,15 +70,15 @@ impl Pool {
         &self,
         server: ServerId,
         claim: Claim<'_>,
-        shelf: Option<usize>,
-        wait: Wait<'_>,
+        want: Want,
+        (limit, timer): (Duration, &mut LazyTimer),
     ) -> Result<Handed, BackendError> {
-        let turn = self.limits.queue(server, claim, shelf)?;
+        let turn = self.limits.queue(server, claim, want)?;
         // What was put back before this one was in line went to a shelf.
         if let Some(idle) = turn.shortage().and_then(|shortage| self.evict(server, claim, shortage)) {
             idle.leave();
         }
-        turn.wait(wait).await
+        turn.wait(limit, timer).await
     }
 
     /// The connection to a server that has been idle for longest, of those whose place would help.

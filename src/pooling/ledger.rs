@@ -4,12 +4,13 @@
 //! first. So no flood of one user's sessions keeps another's waiting, and a user alone may have all places. A place
 //! moves from one user to another only where that makes their shares more even, since it costs a login.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::allowance::{Squeeze, fitting_user};
+use super::account::{Account, Rank, Waiter};
+use super::allowance::Squeeze;
 use super::shortage::Shortage;
 
 /// Who has waited for this long is not passed over any more for a connection that another could use as it is.
@@ -21,6 +22,9 @@ const OVERDUE: Duration = Duration::from_secs(1);
 /// What a server has refused a user is forgotten when it might have so many more than it wants.
 const EASED: usize = 8;
 
+/// How often it is looked whether lines move.
+const LOOKED_EVERY: Duration = Duration::from_millis(100);
+
 /// After so long a server is asked again how many connections a user may have.
 const ASKED_EVERY: Duration = Duration::from_secs(60);
 
@@ -31,6 +35,20 @@ pub struct Claim<'a> {
     pub user: &'a [u8],
     /// Most places that it may have at one server; nothing where only the server's limit counts.
     pub most: Option<NonZeroUsize>,
+}
+
+/// What somebody waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Want {
+    /// Connections of this shelf serve it as they are.
+    pub shelf: Option<usize>,
+    /// It goes elsewhere where the line stands still.
+    pub leaves: bool,
+}
+
+impl Want {
+    /// A place, for as long as that takes.
+    pub const PLACE: Self = Self { shelf: None, leaves: false };
 }
 
 /// Names somebody who waits.
@@ -62,56 +80,8 @@ pub struct Ledger {
     users: HashMap<Arc<[u8]>, Account>,
     /// Users that wait and may have one more, the next one first.
     order: BTreeSet<Rank>,
-}
-
-#[derive(Debug, Default)]
-struct Account {
-    taken: usize,
-    most: Option<NonZeroUsize>,
-    /// `max_user_connections`, and when the server was asked for it.
-    servers: Option<NonZeroUsize>,
-    asked: Option<Instant>,
-    /// The server has refused to take more.
-    squeeze: Option<Squeeze>,
-    /// What that leaves by now.
-    allowed: Option<usize>,
-    line: VecDeque<Waiter>,
-    /// How many of those who waited were given something.
-    served: u64,
-    rank: Option<Rank>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Waiter {
-    number: Number,
-    /// Connections of this shelf serve it as they are.
-    shelf: Option<usize>,
-    since: Instant,
-}
-
-/// Where a user stands among those that wait.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
-    taken: usize,
-    first: Number,
-    user: Arc<[u8]>,
-}
-
-impl Account {
-    fn shortage(&self) -> Option<Shortage> {
-        let own = self.most.map(|most| (most.get(), Shortage::User { limit: most.get() }));
-        let servers = self.servers.map(|most| {
-            let limit = fitting_user(most);
-            (limit, Shortage::UserServer { limit, server: most.get() })
-        });
-        let refused = self.allowed.map(|limit| (limit, Shortage::UserRefused { limit }));
-        let met = |(limit, _): &(usize, Shortage)| self.taken >= *limit;
-        [own, servers, refused].into_iter().flatten().find(met).map(|(_, shortage)| shortage)
-    }
-
-    fn first_waited(&self, now: Instant) -> Duration {
-        self.line.front().map_or(Duration::ZERO, |first| now.saturating_duration_since(first.since))
-    }
+    /// When it was last looked whether lines move.
+    looked: Option<Instant>,
 }
 
 impl Ledger {
@@ -119,7 +89,7 @@ impl Ledger {
     #[must_use]
     pub fn new(limit: usize, room: usize) -> Self {
         let (users, order) = (HashMap::new(), BTreeSet::new());
-        Self { limit, refusing: false, room, taken: 0, waiting: 0, next: 0, users, order }
+        Self { limit, refusing: false, room, taken: 0, waiting: 0, next: 0, users, order, looked: None }
     }
 
     /// Places that are taken.
@@ -232,14 +202,18 @@ impl Ledger {
     /// Gets in line, behind those of the same user. [`Self::grant`] says whose turn it is.
     ///
     /// # Errors
-    /// There is no room.
+    /// There is no room, or the line stands still and the want is for one that moves.
     pub fn queue(
         &mut self,
         claim: Claim<'_>,
-        shelf: Option<usize>,
+        want: Want,
         now: Instant,
     ) -> Result<(Number, Arc<[u8]>), Shortage> {
         let user = self.note(claim);
+        let stands = |account: &Account| account.stands_until.is_some_and(|until| now < until);
+        if want.leaves && self.users.get(&user).is_some_and(stands) {
+            return Err(Shortage::Standing);
+        }
         // Who can have a place at once does not wait.
         if self.waiting >= self.room && self.shortage(&user).is_some() {
             self.settle(&user);
@@ -248,7 +222,7 @@ impl Ledger {
         let number = Number(self.next);
         self.next += 1;
         self.waiting += 1;
-        self.change(&user, |account| account.line.push_back(Waiter { number, shelf, since: now }));
+        self.change(&user, |account| account.line.push_back(Waiter { number, want, since: now }));
         Ok((number, user))
     }
 
@@ -288,7 +262,7 @@ impl Ledger {
             return Offered::Close;
         }
         let other = self.order.iter().find(|rank| rank.user != *user);
-        let fitting = owner.line.iter().position(|waiter| waiter.shelf == Some(shelf));
+        let fitting = owner.line.iter().position(|waiter| waiter.want.shelf == Some(shelf));
         let Some(at) = fitting else {
             let wanted = other.is_some() || !owner.line.is_empty();
             return if wanted { Offered::Close } else { Offered::Keep };
@@ -310,16 +284,28 @@ impl Ledger {
         }
     }
 
-    /// How many of a user's were given something that they waited for: while somebody waits, a number that stays the same
-    /// says that the line stands still.
-    #[must_use]
-    pub fn served(&self, user: &[u8]) -> u64 {
-        self.users.get(user).map_or(0, |account| account.served)
+    /// Looks whether lines move, once in a while. Says who is to go elsewhere: those who may, of a user of whose nobody was
+    /// given anything since the last look.
+    pub fn look(&mut self, now: Instant) -> Vec<Number> {
+        if self.looked.is_some_and(|looked| now.saturating_duration_since(looked) < LOOKED_EVERY) {
+            return Vec::new();
+        }
+        let looked = self.looked.replace(now);
+        let users: Vec<_> = self.users.iter().filter(|(_, account)| account.is_to_look_at()).collect();
+        let users: Vec<_> = users.into_iter().map(|(user, _)| Arc::clone(user)).collect();
+        let mut gone = Vec::new();
+        for user in users {
+            self.change(&user, |account| account.look(looked, now, &mut gone));
+            self.settle(&user);
+        }
+        self.waiting -= gone.len();
+        gone
     }
 
+    /// Gives something to somebody who waits.
     fn serve(&mut self, user: &Arc<[u8]>, at: usize) -> Option<Waiter> {
         let waiter = self.remove(user, at)?;
-        self.change(user, |account| account.served += 1);
+        self.change(user, |account| (account.moved, account.stands_until) = (true, None));
         Some(waiter)
     }
 
@@ -358,9 +344,7 @@ impl Ledger {
 
     /// Forgets a user that has nothing and wants nothing.
     fn settle(&mut self, user: &Arc<[u8]>) {
-        let is_done =
-            |account: &Account| account.taken == 0 && account.line.is_empty() && account.squeeze.is_none();
-        if self.users.get(user).is_some_and(is_done) {
+        if self.users.get(user).is_some_and(Account::is_done) {
             self.users.remove(user);
         }
     }
@@ -407,7 +391,8 @@ mod tests {
         }
 
         fn queue(&mut self, user: &str, shelf: Option<usize>, at: Duration) -> Result<(), Shortage> {
-            let waiter = self.ledger.queue(self.claim(user), shelf, self.start + at)?;
+            let want = Want { shelf, ..Want::PLACE };
+            let waiter = self.ledger.queue(self.claim(user), want, self.start + at)?;
             self.line.push(waiter);
             self.grant();
             Ok(())

@@ -1,5 +1,6 @@
 //! Which idle connection serves a session, and what must be sent on it first; who is next; what holds for users. Pure.
 
+mod account;
 mod allowance;
 mod fit;
 mod ledger;
@@ -9,7 +10,7 @@ mod users;
 
 pub use allowance::{Allowance, Squeeze};
 pub use fit::{Fit, Setting, choose};
-pub use ledger::{Claim, Ledger, Number, Offered};
+pub use ledger::{Claim, Ledger, Number, Offered, Want};
 pub use refill::{Readiness, Refill, Stock};
 pub use shortage::Shortage;
 pub use users::{By, Chosen, Mode, Rule, Users};

@@ -44,6 +44,9 @@ pub enum Shortage {
         /// How many it has taken.
         limit: usize,
     },
+    /// Nobody of the user's who waits is given one.
+    #[error("no connection to the server has come free for its user of late")]
+    Standing,
     /// Too many wait already.
     #[error("{limit} clients wait for a connection to the server already (pool.waiting_room)")]
     Room {

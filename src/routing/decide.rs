@@ -91,19 +91,16 @@ pub struct Question<'a> {
 pub enum Among {
     /// All of them.
     All,
-    /// Not this one, which has just failed the read.
-    Others(ServerId),
-    /// This one alone, for which the read has waited.
-    Only(ServerId),
+    /// All but this one, which has just not run the read, for that reason.
+    Others(ServerId, Refused),
 }
 
 impl Among {
-    /// Whether a server is none of them.
-    pub(super) fn excludes(self, server: ServerId) -> bool {
+    /// Why a replica is none of them.
+    pub(super) fn refuses(self, server: ServerId) -> Option<Refused> {
         match self {
-            Self::All => false,
-            Self::Others(failed) => failed == server,
-            Self::Only(one) => one != server,
+            Self::Others(tried, why) if tried == server => Some(why),
+            Self::All | Self::Others(..) => None,
         }
     }
 }
@@ -155,9 +152,7 @@ fn among(question: &Question<'_>, needs: &Needs) -> Decision {
     };
     // Few replicas pass, so going through them again needs no list.
     let passing = topology.replicas().filter(|server| needs.pass(server, question).is_ok());
-    let takes_a_share =
-        policy.primary_reads == PrimaryReads::Member && !matches!(question.among, Among::Only(_));
-    let member = topology.primary().filter(|_| takes_a_share);
+    let member = topology.primary().filter(|_| policy.primary_reads == PrimaryReads::Member);
     let candidates = passing.chain(member).map(candidate);
     let chosen = balance::choose(policy.balance, candidates, question.loads, question.dice);
     let (target, reason) = match chosen {
@@ -187,9 +182,25 @@ fn without_replica(question: &Question<'_>, needs: &Needs, outlook: Option<Refus
         _ => Target::Primary,
     };
     match target {
-        Target::Replica(_) => Decision { target, reason: Reason::Freshest, worth_waiting: false },
+        Target::Replica(_) => Decision { target, reason: reason_lagging(question), worth_waiting: false },
         _ => Decision { target, reason, worth_waiting: false },
     }
+}
+
+/// Why a replica may have it that lags like all of them.
+fn reason_lagging(question: &Question<'_>) -> Reason {
+    match reason_elsewhere(question) {
+        Reason::PlainRead => Reason::Freshest,
+        // What is done there goes by these.
+        reason => reason,
+    }
+}
+
+/// Whether a replica that was chosen for a read some time ago still serves it. It has what it had then.
+#[must_use]
+pub fn still_serves(question: &Question<'_>, server: ServerId) -> bool {
+    let needs = Needs::of(question);
+    question.topology.replicas().any(|replica| replica.id == server && needs.still_pass(replica, question))
 }
 
 /// Why a replica may have it.

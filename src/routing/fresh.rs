@@ -16,6 +16,8 @@ pub enum Refused {
     Drained,
     /// It has just failed this very read.
     Failed,
+    /// All connections to it are in use, and none came free for this very read.
+    Busy,
     /// It has not answered of late, or not for long enough.
     Suspect(Trouble),
     /// Its data has no date.
@@ -43,6 +45,7 @@ impl Refused {
         match self {
             Self::Drained => Reason::Drained,
             Self::Failed => Reason::ReplicaFailed,
+            Self::Busy => Reason::ReplicaBusy,
             Self::Suspect(_) => Reason::Suspect,
             Self::Undated | Self::Lag(_) | Self::Lagged(_) => Reason::Lag,
             Self::Wrote => Reason::Wrote,
@@ -66,6 +69,8 @@ impl Refused {
             Self::Process => 7,
             Self::Wrote => 8,
             Self::Seen => 9,
+            // It has all that is wanted.
+            Self::Busy => 10,
         }
     }
 
@@ -80,6 +85,7 @@ impl fmt::Display for Refused {
         match self {
             Self::Drained => f.write_str("it is drained; UNDRAIN lets it serve again"),
             Self::Failed => f.write_str("it has just failed this read"),
+            Self::Busy => f.write_str("all connections to it are in use"),
             Self::Suspect(why) => write!(f, "it is suspect: {why}"),
             Self::Undated => f.write_str("how old its data is, is not known"),
             Self::Wrote => f.write_str("it may lack what the session has written"),
@@ -127,17 +133,34 @@ impl Needs {
     /// Whether a replica has it all.
     #[inline]
     pub(super) fn pass(&self, server: &Server, question: &Question<'_>) -> Result<(), Refused> {
+        let as_of = Self::pass_health(server, question)?;
+        self.pass_floors(server, as_of, question)?;
+        self.pass_lag(server, as_of, question)
+    }
+
+    /// Whether it still has what it had when it passed, and is no older than allowed.
+    pub(super) fn still_pass(&self, server: &Server, question: &Question<'_>) -> bool {
+        let as_of = Self::pass_health(server, question);
+        as_of.is_ok_and(|as_of| self.pass_lag(server, as_of, question).is_ok())
+    }
+
+    /// Whether it is there at all; of when its data is.
+    #[inline]
+    fn pass_health(server: &Server, question: &Question<'_>) -> Result<Instant, Refused> {
         if server.drained.is_some() {
             return Err(Refused::Drained);
         }
-        if question.among.excludes(server.id) {
-            return Err(Refused::Failed);
+        if let Some(why) = question.among.refuses(server.id) {
+            return Err(why);
         }
         if let Health::Suspect(trouble) | Health::Down(trouble) = server.health {
             return Err(Refused::Suspect(trouble));
         }
-        let as_of = server.as_of.ok_or(Refused::Undated)?;
-        self.pass_floors(server, as_of, question)?;
+        server.as_of.ok_or(Refused::Undated)
+    }
+
+    #[inline]
+    fn pass_lag(&self, server: &Server, as_of: Instant, question: &Question<'_>) -> Result<(), Refused> {
         let age = question.now.saturating_duration_since(as_of);
         if age > self.max_lag {
             return Err(Refused::Lag(age));

@@ -10,7 +10,7 @@ pub mod read_only;
 mod reason;
 
 pub use balance::{Dice, Load, Loads};
-pub use decide::{Among, Decision, Question, Target, Trace, decide};
+pub use decide::{Among, Decision, Question, Target, Trace, decide, still_serves};
 pub use explain::{Candidate, Explanation, Verdict, explain};
 pub use fresh::Refused;
 pub use policy::{Balance, Consistency, Policy, Preferences, PrimaryReads, WhenLagging};

@@ -238,6 +238,65 @@ fn settings_of_the_primary_keep_reads_there() {
 }
 
 #[test]
+fn a_busy_replica_is_fresh_whatever_the_others_are() {
+    let now = Instant::now();
+    let late = Duration::from_secs(3600);
+    let mut topology = cluster(now, &[Some(0), Some(0)]);
+    topology.servers[2].as_of = now.checked_sub(late);
+    let read = Statement::of(Class::PlainRead);
+    let decided = |why, when_lagging, primary_reads| {
+        let mut question = question(&read, &CLEAN, &topology, 0, now);
+        question.among = Among::Others(ServerId(1), why);
+        (question.policy.when_lagging, question.policy.primary_reads) = (when_lagging, primary_reads);
+        let Decision { target, reason, .. } = decide(&question, &mut ());
+        (target, reason)
+    };
+    for when_lagging in [WhenLagging::Primary, WhenLagging::Freshest, WhenLagging::Error] {
+        let usual = decided(Refused::Busy, when_lagging, PrimaryReads::LastResort);
+        assert_eq!(usual, (Target::Primary, Reason::ReplicaBusy));
+        let never = decided(Refused::Busy, when_lagging, PrimaryReads::Never);
+        assert_eq!(never, (Target::Nowhere, Reason::ReplicaBusy));
+    }
+    let failed = decided(Refused::Failed, WhenLagging::Freshest, PrimaryReads::LastResort);
+    assert_eq!(failed, (Target::Replica(ServerId(2)), Reason::Freshest));
+}
+
+#[test]
+fn who_has_waited_looks_at_the_age_and_not_at_the_position() {
+    let now = Instant::now();
+    let read = Statement::of(Class::PlainRead);
+    let session = SessionView { wrote: Floor { at: Some(now), mark: None }, ..CLEAN };
+    let serves =
+        |topology: &Topology| still_serves(&question(&read, &session, topology, 0, now), ServerId(1));
+    let topology = cluster(now, &[Some(5), Some(0)]);
+    assert!(serves(&topology));
+    let mut late = topology.clone();
+    late.servers[1].as_of = now.checked_sub(Duration::from_secs(3600));
+    assert!(!serves(&late));
+    let mut drained = topology.clone();
+    drained.servers[1].drained = Some(now);
+    assert!(!serves(&drained));
+    let mut promoted = topology;
+    promoted.servers[1].state = promoted.servers[0].state.clone();
+    assert!(!serves(&promoted));
+}
+
+#[test]
+fn a_transaction_on_the_freshest_replica_is_one() {
+    let now = Instant::now();
+    let mut topology = cluster(now, &[Some(0)]);
+    topology.servers[1].as_of = now.checked_sub(Duration::from_secs(3600));
+    let begin = Statement::of(Class::Transaction(TransactionKind::BeginReadOnly));
+    let mut question = question(&begin, &CLEAN, &topology, 0, now);
+    question.policy.when_lagging = WhenLagging::Freshest;
+    let decision = decide(&question, &mut ());
+    assert_eq!(
+        (decision.target, decision.reason),
+        (Target::Replica(ServerId(1)), Reason::ReadOnlyTransaction)
+    );
+}
+
+#[test]
 fn a_drained_replica_gets_nothing_new() {
     let now = Instant::now();
     let drained = |ids: &[u16]| {
@@ -411,8 +470,11 @@ fn any_when_lagging() -> impl Strategy<Value = WhenLagging> {
 }
 
 fn any_among() -> impl Strategy<Value = Among> {
-    let id = || (1_u16..5).prop_map(ServerId);
-    prop_oneof![Just(Among::All), id().prop_map(Among::Others), id().prop_map(Among::Only)]
+    let why = prop_oneof![Just(Refused::Failed), Just(Refused::Busy)];
+    prop_oneof![
+        Just(Among::All),
+        ((1_u16..5).prop_map(ServerId), why).prop_map(|(id, why)| Among::Others(id, why))
+    ]
 }
 
 fn any_primary_reads() -> impl Strategy<Value = PrimaryReads> {
@@ -511,7 +573,7 @@ proptest! {
             Target::Replica(id) => {
                 let server = topology.server(id).unwrap();
                 prop_assert_eq!(server.health, Health::Up);
-                prop_assert!(!among.excludes(id));
+                prop_assert!(among.refuses(id).is_none());
                 let as_of = server.as_of.unwrap();
                 let lags = now - as_of > policy.max_lag || server.lag_peak > policy.max_lag;
                 prop_assert!(!lags || decision.reason == Reason::Freshest);

@@ -6,11 +6,15 @@ use std::time::Duration;
 
 use headgate::lab::Flavor;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::client::Options;
-use crate::stage::{Stage, counted, run, stage, through};
+use crate::stage::{PATIENCE, Stage, counted, run, stage, through};
 
 const READERS: usize = 8;
+
+/// A plain read that takes a while.
+const SLOW: &str = "SELECT COUNT(*) FROM held a, held b, held c WHERE a.id + b.id < c.id";
 
 /// Readers that ask one thing after another, and how often each has been answered.
 struct Readers {
@@ -129,8 +133,7 @@ async fn a_wait_for_a_replica_has_an_end(flavor: Flavor, stage: &Stage) {
     let mut sessions = JoinSet::new();
     for mut session in clients {
         sessions.spawn(async move {
-            let told =
-                session.query("/* headgate: replica */ SELECT SLEEP(0.05) FROM held").await.unwrap().error;
+            let told = session.query(SLOW).await.unwrap().error;
             if let Some(told) = &told {
                 let text = String::from_utf8_lossy(&told.message).into_owned();
                 assert_eq!(told.code, 1040, "{text}");
@@ -147,15 +150,42 @@ async fn a_wait_for_a_replica_has_an_end(flavor: Flavor, stage: &Stage) {
     assert!(primary <= 85.0, "{flavor}: {primary} statements on the primary");
 }
 
-/// The primary as one of those that read has as much to do as the others, and not all of it.
-async fn the_primary_takes_its_share(flavor: Flavor, stage: &Stage, balance: &str) {
+/// Where the primary is to be spared, reads wait for slow replicas, however slow, and nobody is refused.
+async fn a_forbidden_primary_gets_nothing(flavor: Flavor, stage: &Stage) {
     let headgate = stage
         .headgate(&[
-            "--set=routing.primary_reads=member",
-            &format!("--set=routing.balance={balance}"),
+            "--pool-mode=transaction",
+            "--max-connections-per-server=1",
+            "--pool-wait-timeout=60s",
+            "--set=routing.primary_reads=never",
             "--set=routing.consistency=eventual",
         ])
         .await;
+    let client = through(&headgate, stage.cluster.accounts().app);
+    let (before, mut sessions) = (counted(&headgate), JoinSet::new());
+    for _ in 0..6 {
+        let mut session = client.connect().await.unwrap();
+        sessions.spawn(async move {
+            run(&mut session, SLOW).await.unwrap();
+        });
+    }
+    sessions.join_all().await;
+    let end = Instant::now() + PATIENCE;
+    while counted(&headgate).1 - before.1 < 6.0 {
+        assert!(
+            Instant::now() < end,
+            "{flavor}: not all on replicas, but {:?} after {before:?}",
+            counted(&headgate)
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The primary as one of those that read has as much to do as the others, and not all of it.
+async fn the_primary_takes_its_share(flavor: Flavor, stage: &Stage, balance: &str, pool: &[&str]) {
+    let balance_by = format!("--set=routing.balance={balance}");
+    let flags = ["--set=routing.primary_reads=member", &balance_by, "--set=routing.consistency=eventual"];
+    let headgate = stage.headgate(&[&flags, pool].concat()).await;
     let readers =
         Readers::start(&through(&headgate, stage.cluster.accounts().app), "SELECT COUNT(*) FROM held").await;
     let before = counted(&headgate);
@@ -164,18 +194,27 @@ async fn the_primary_takes_its_share(flavor: Flavor, stage: &Stage, balance: &st
     readers.stop().await;
     let (primary, replicas) = (after.0 - before.0, after.1 - before.1);
     let share = primary / (primary + replicas);
-    assert!((0.15..0.55).contains(&share), "{flavor}, {balance}: {share:.2} of the reads on the primary");
+    assert!(
+        (0.15..0.55).contains(&share),
+        "{flavor}, {balance}, {pool:?}: {share:.2} of the reads on the primary"
+    );
 }
 
 async fn by_what_there_is_to_do(flavor: Flavor) {
     let stage = stage(flavor).await;
     stage.prepare(["DROP TABLE IF EXISTS app.held", "CREATE TABLE app.held (id INT PRIMARY KEY)"]).await;
     busy_replicas_keep_their_reads(flavor, &stage).await;
-    stage.prepare(["INSERT INTO app.held VALUES (1)"]).await;
+    let rows: Vec<String> = (1..=120).map(|id| format!("({id})")).collect();
+    stage.prepare([format!("INSERT INTO app.held VALUES {}", rows.join(","))]).await;
     a_wait_for_a_replica_has_an_end(flavor, &stage).await;
+    a_forbidden_primary_gets_nothing(flavor, &stage).await;
     for balance in ["two-choices", "least-connections"] {
         a_stuck_replica_does_not_take_everybody(flavor, &stage, balance).await;
-        the_primary_takes_its_share(flavor, &stage, balance).await;
+        for pool in
+            [&["--pool-mode=session"][..], &["--pool-mode=transaction", "--max-connections-per-server=1"]]
+        {
+            the_primary_takes_its_share(flavor, &stage, balance, pool).await;
+        }
     }
 }
 
