@@ -205,9 +205,10 @@ settings! {
         /// For how long a client has its connection to the primary. `session`: for as long as it lives.
         /// `transaction`: for as long as it needs it, which is a statement, a transaction, or whatever cannot be had
         /// on another connection; thousands of clients then share a few dozen connections. What `clients.users` says
-        /// of the user wins, then what `listen.address` says of the address, then this (docs/pooling.md).
-        mode: PoolMode {
-            default: PoolMode::Session,
+        /// of the user wins, then what `listen.address` says of the address, then this (docs/pooling.md). Not set:
+        /// `transaction`, or `session` where `runtime.model` is `per-core`.
+        mode: Option<PoolMode> {
+            default: None,
             flag: "--pool-mode" "MODE",
             reload: Live
         }

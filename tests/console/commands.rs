@@ -63,7 +63,7 @@ fn what_clients_do_is_seen() {
          JOIN pools p ON p.server = s.address WHERE p.purpose = 'replica' GROUP BY s.address",
     );
     assert_eq!(rows, "replica\tapp\treplica\t1\t1\n");
-    assert_eq!(place.ask("SELECT open, idle FROM servers ORDER BY number"), "1\t0\n1\t1\n");
+    assert_eq!(place.ask("SELECT open, idle FROM servers ORDER BY number"), "1\t1\n1\t1\n");
     assert!(place.ask("SHOW POOLS").contains("replica"));
     assert!(place.ask("SHOW SESSIONS").contains(&format!("{id}\tapp\t")));
     drop(client);

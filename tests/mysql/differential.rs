@@ -291,8 +291,8 @@ async fn headgate_against_direct(flavor: Flavor, tag: char, forms: &[usize], fla
     let cluster = cluster(flavor).await;
     let headgate = Headgate::start(cluster, flags).await.unwrap();
     let mut jobs = jobs(flavor, tag, forms);
-    let shares = flags.contains(&"transaction");
-    if !(flags.is_empty() || flags == PLENTY) {
+    let shares = !flags.contains(&"session");
+    if !(flags.is_empty() || flags == KEEPING) {
         jobs.retain(Job::is_short);
     }
     jobs.retain(|Job { script, .. }| !(script.differs || (shares && script.differs_sharing)));
@@ -328,17 +328,17 @@ async fn headgate_equals_mariadb() {
     headgate_against_direct(Flavor::MariaDb, 'h', &[0, 1, 2, 3], &[]).await;
 }
 
-/// Sessions that share connections to the primary, of which there are enough for all.
-const PLENTY: &[&str] = &["--pool-mode", "transaction"];
+/// Sessions that keep their connections.
+const KEEPING: &[&str] = &["--pool-mode", "session"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sharing_plenty_equals_mysql() {
-    headgate_against_direct(Flavor::MySql, 'k', &[0, 1], PLENTY).await;
+async fn keeping_sessions_equal_mysql() {
+    headgate_against_direct(Flavor::MySql, 'k', &[0, 1], KEEPING).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sharing_plenty_equals_mariadb() {
-    headgate_against_direct(Flavor::MariaDb, 'k', &[0, 1], PLENTY).await;
+async fn keeping_sessions_equal_mariadb() {
+    headgate_against_direct(Flavor::MariaDb, 'k', &[0, 1], KEEPING).await;
 }
 
 /// Sessions that share connections to the primary, more of them than connections.
@@ -356,7 +356,7 @@ async fn sharing_sessions_equal_mariadb() {
 }
 
 /// Sessions that keep their connections, and could go on on another primary at any time.
-const OUTLIVING: &[&str] = &["--failover-sessions", "outlive"];
+const OUTLIVING: &[&str] = &["--failover-sessions", "outlive", "--pool-mode", "session"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn outliving_sessions_equal_mysql() {

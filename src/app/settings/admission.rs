@@ -42,9 +42,18 @@ pub(super) fn users(config: &config::Config) -> Users {
         (one.user.as_bytes().into(), rule)
     };
     Users {
-        mode: mode(config.pool.mode),
+        mode: config.pool.mode.map_or_else(|| usual_mode(config.runtime.model), mode),
         most: limit(config.pool.max_connections_per_user),
         rules: config.clients.users.iter().flatten().map(rule).collect(),
+    }
+}
+
+/// The pool mode where nothing says one. A worker that has a runtime of its own cannot use the connections that another
+/// one has idle.
+const fn usual_mode(model: config::RuntimeModel) -> Mode {
+    match model {
+        config::RuntimeModel::PerCore => Mode::Session,
+        config::RuntimeModel::MultiThread => Mode::Transaction,
     }
 }
 

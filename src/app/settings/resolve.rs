@@ -246,7 +246,7 @@ impl Resolver<'_> {
         let shares = |mode: Option<config::PoolMode>| mode == Some(config::PoolMode::Transaction);
         let (by_users, by_doors) = (config.clients.users.iter().flatten(), config.listen.address.iter());
         let sharing = [
-            ("pool.mode", shares(Some(config.pool.mode))),
+            ("pool.mode", shares(config.pool.mode)),
             ("clients.users", by_users.map(|rule| rule.pool).any(shares)),
             ("listen.address", by_doors.map(|doorway| doorway.pool).any(shares)),
         ];

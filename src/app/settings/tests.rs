@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use super::resolve::state_dir;
 use super::*;
 use crate::config::{Override, Problems, read};
-use crate::pooling::By;
+use crate::pooling::{By, Mode};
 
 fn surroundings() -> Surroundings {
     Surroundings {
@@ -219,4 +219,7 @@ fn workers_apart_share_no_connections() {
         let problems: Vec<_> = problems.0.iter().map(|problem| problem.what.as_str()).collect();
         assert_eq!(problems, [format!("{key}: {told}")]);
     }
+    let usual = |text: &str| resolved(text, &surroundings()).unwrap().pool.users.mode_of(b"a", None).mode;
+    assert_eq!(usual(COMPLETE), Mode::Transaction);
+    assert_eq!(usual(&format!("runtime.model = \"per-core\"\n{COMPLETE}")), Mode::Session);
 }
