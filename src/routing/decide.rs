@@ -313,6 +313,7 @@ fn is_isolated_otherwise(question: &Question<'_>, facts: &Facts) -> bool {
 fn may_be_lazy(question: &Question<'_>, facts: &Facts) -> bool {
     let Question { session, statement, policy, .. } = question;
     session.only_read
+        && (session.in_transaction || !session.savepoint)
         && matches!(statement.class, Class::PlainRead | Class::Calls)
         && match isolation(session, facts) {
             Some(Isolation::ReadCommitted) => true,

@@ -368,6 +368,15 @@ fn a_transaction_that_only_reads_may_read_elsewhere_where_each_read_stands_alone
     check(Isolation::Serializable, true, open, Reason::InTransaction);
     check(Isolation::ReadCommitted, true, SessionView { only_read: false, ..open }, Reason::InTransaction);
     check(Isolation::ReadCommitted, true, SessionView { in_xa: true, ..open }, Reason::InTransaction);
+    // A transaction that is begun for the read would take the savepoint away.
+    let saved = SessionView { savepoint: true, ..implicit };
+    check(Isolation::ReadCommitted, true, saved, Reason::AutocommitOff);
+    check(
+        Isolation::ReadCommitted,
+        true,
+        SessionView { in_transaction: true, ..saved },
+        Reason::LazyTransaction,
+    );
     let write = Statement::of(Class::Data);
     let session = SessionView { isolation: Some(Isolation::ReadCommitted), ..open };
     let decision = decide(&question(&write, &session, &topology, 0, now), &mut ());

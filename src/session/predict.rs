@@ -4,7 +4,7 @@ use super::bonds::Lost;
 use super::state::State;
 use super::variables::Handling;
 use super::view::Changed;
-use crate::sql::{Bond, Class, Name, Temporaries};
+use crate::sql::{Bond, Class, Name, Temporaries, TransactionKind};
 
 impl State {
     /// A statement is about to be sent to the primary.
@@ -32,6 +32,17 @@ impl State {
         self.told = false;
     }
 
+    /// Notes what becomes of savepoints without an open transaction.
+    fn begin_savepoints(&mut self, class: &Class) {
+        use TransactionKind as Kind;
+        let sets = *class == Class::Transaction(Kind::Savepoint);
+        self.view.savepoint |= sets && !self.view.autocommit;
+        self.ends_savepoints = matches!(
+            class,
+            Class::Transaction(Kind::Begin | Kind::BeginReadOnly | Kind::Commit(_) | Kind::Rollback(_))
+        );
+    }
+
     fn begin_one(&mut self, class: &Class) {
         self.may_open = false;
         self.may_end = !matches!(
@@ -44,6 +55,7 @@ impl State {
                 | Class::Use(_)
         );
         // What is read for the primary's sake may lock, and a level of its own decides how a transaction reads.
+        self.begin_savepoints(class);
         self.view.only_read &= !matches!(class, Class::PrimaryRead(_)) && !self.view.next_transaction_set;
         match class {
             Class::Other(_) | Class::SetGlobal | Class::Calls => self.pin(Changed::Statement),

@@ -43,6 +43,8 @@ pub struct State {
     pub(super) may_hide: bool,
     /// The command in progress may end a transaction by itself.
     pub(super) may_end: bool,
+    /// The statement in progress ends what savepoints there are.
+    pub(super) ends_savepoints: bool,
     /// It is a text of several statements.
     pub(super) several: bool,
     /// The last statement on the primary ended in an ERR.
@@ -99,6 +101,7 @@ impl State {
             reports: false,
             may_hide: false,
             may_end: true,
+            ends_savepoints: false,
             several: false,
             failed: false,
             reads_elsewhere: false,
@@ -281,6 +284,7 @@ impl State {
         self.view.in_transaction = open || self.reads_elsewhere;
         self.view.only_read |= !open;
         self.view.autocommit = end.status.contains(StatusFlags::AUTOCOMMIT);
+        self.view.savepoint &= !self.view.autocommit && !std::mem::take(&mut self.ends_savepoints);
     }
 
     /// A transaction has begun on a replica, or ended there.
@@ -330,6 +334,7 @@ impl State {
     pub fn lose_primary(&mut self) {
         self.view.in_transaction = self.reads_elsewhere;
         (self.view.only_read, self.view.unreported, self.view.fate_unknown) = (true, false, false);
+        self.view.savepoint = false;
         self.view.transaction_named = false;
         self.awaited.clear();
         self.reports = false;
@@ -528,6 +533,31 @@ mod tests {
                 assert_eq!(hold(&[(text, 0), (end, 0)]), None, "{text}; {end}");
             }
             assert_eq!(hold(&[(text, 0), ("SELECT 1", 0)]), off, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_savepoint_stands_without_autocommit_until_the_transaction_ends() {
+        let (now, mode) = (Instant::now(), LexMode::usual(Dialect::MySql, 0));
+        let stands = |statements: &[(&str, u16)]| {
+            let mut state = fresh(255);
+            for (text, flags) in statements {
+                state.begin(&classify(text.as_bytes(), mode).class);
+                state.settle(end(StatusFlags(*flags), Source::Primary, Touched::Wrote, now));
+            }
+            state.view().savepoint
+        };
+        let off = ("SET autocommit = 0", 0);
+        assert!(!stands(&[("SAVEPOINT a", 2)]));
+        for text in ["SAVEPOINT a", "SELECT 1; SAVEPOINT a"] {
+            assert!(stands(&[off, (text, 0)]), "{text}");
+            for keeps in ["SELECT 1", "RELEASE SAVEPOINT a", "ROLLBACK TO a"] {
+                assert!(stands(&[off, (text, 0), (keeps, 0)]), "{keeps}");
+            }
+            for ends in ["COMMIT", "ROLLBACK", "BEGIN"] {
+                assert!(!stands(&[off, (text, 0), (ends, 0)]), "{ends}");
+            }
+            assert!(!stands(&[off, (text, 0), ("SET autocommit = 1", 2)]));
         }
     }
 

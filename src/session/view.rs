@@ -74,6 +74,9 @@ pub struct SessionView {
     /// The transaction that is open, or would be opened by the next statement, has done nothing but read, and was not
     /// given an isolation level of its own.
     pub only_read: bool,
+    /// It has set a savepoint without `autocommit`. That opens no transaction by itself, and one that Headgate begins would
+    /// take the savepoint away.
+    pub savepoint: bool,
     /// It has temporary tables.
     pub temporary_tables: bool,
     /// It has locked tables.
@@ -117,6 +120,7 @@ impl SessionView {
             declared_in_vain: false,
             isolation: None,
             only_read: true,
+            savepoint: false,
             temporary_tables: false,
             tables_locked: false,
             in_xa: false,
