@@ -60,14 +60,25 @@ impl Session {
         shelf: &Shelf,
         read: Read<'_>,
     ) -> Result<Connection, Unready> {
-        let found = match self.take(shelf) {
-            Some(found) => found,
-            None => match self.place_or_connection(id, shelf, read).await? {
-                Handed::Place(place) => self.open(id, shelf, place).await?,
-                Handed::Connection(connection) => self.taken_over(id, shelf, *connection).await?,
-            },
-        };
-        Ok(self.brought(found).await?)
+        if let Some(found) = self.take(shelf) {
+            return Ok(self.brought(found).await?);
+        }
+        loop {
+            let found = match self.place_or_connection(id, shelf, read).await? {
+                Handed::Place(place) => self.open(id, shelf, place).await,
+                Handed::Connection(connection) => self.taken_over(id, shelf, *connection).await,
+            };
+            match found {
+                // Its server takes no more at the moment, and nobody else may run it.
+                Err(Reason::ReplicaBusy) if !self.may_leave_line() && !read.patience.left().is_zero() => {}
+                found => return Ok(self.brought(found?).await?),
+            }
+        }
+    }
+
+    /// Whether a read may go elsewhere where a replica is busy.
+    fn may_leave_line(&self) -> bool {
+        self.policy().primary_reads != PrimaryReads::Never
     }
 
     /// A place for a new connection, or a connection that another session gives back.
@@ -86,25 +97,26 @@ impl Session {
         if let Ok(place) = pool.place_now(id, claim) {
             return Ok(Handed::Place(place));
         }
-        let leaves = self.policy().primary_reads != PrimaryReads::Never;
+        let leaves = self.may_leave_line();
         // Others wait for what it has on the primary.
         let holds = self.login.primary.is_shared() && self.login.primary.held.is_some();
         if leaves && (holds || !pool.has_all_connections()) {
             return Err(Reason::ReplicaBusy.into());
         }
-        let waits = self.context.shared.loads.wait(id);
+        let waits = self.context.shared.loads.count(id);
         let timer = (read.patience.left(), &mut self.login.primary.patience);
         let handed = pool.wait_for_connection(id, claim, (shelf, leaves), timer).await;
         drop(waits);
-        let handed = handed.map_err(Unready::in_line)?;
         let ended = {
             let standing = standing::standing(&self.client).len();
             poll_fn(|cx| Poll::Ready(self.client.poll_ended(standing, cx).is_ready())).await
         };
-        let serves = read.why == Reason::Freshest || self.still_serves(id, read.statement);
-        if serves && !ended {
-            return Ok(handed);
-        }
+        let handed = match handed {
+            Ok(handed) if !ended && self.still_serves(id, read.statement) => return Ok(handed),
+            Ok(handed) => handed,
+            Err(_) if ended => return Err(Unready::Gone),
+            Err(error) => return Err(Unready::in_line(error, leaves && read.again)),
+        };
         if let Handed::Connection(connection) = handed {
             shelf.put(*connection, clock::now());
         }
@@ -182,6 +194,10 @@ impl Session {
 
     /// Opens a connection in the session's name.
     async fn open(&mut self, id: ServerId, shelf: &Shelf, place: Place) -> Result<(Connection, Fit), Reason> {
+        // Of many that have waited, one tries what fails.
+        if shelf.is_paused(clock::now()) {
+            return Err(Reason::ReplicaFailed);
+        }
         let context = &self.context;
         let mut target =
             context.target(&context.topology(), id, self.login.client).ok_or(Reason::ReplicaFailed)?;
@@ -230,6 +246,8 @@ pub(super) struct Read<'a> {
     pub(super) statement: &'a Statement,
     /// Why a replica may run it.
     pub(super) why: Reason,
+    /// It was tried elsewhere before.
+    pub(super) again: bool,
     /// How long it may wait.
     pub(super) patience: &'a Patience,
 }
@@ -248,12 +266,17 @@ pub(super) enum Unready {
 }
 
 impl Unready {
-    /// What has ended a wait.
-    fn in_line(error: BackendError) -> Self {
+    /// What has ended a wait. `leaves`: however long that was.
+    fn in_line(error: BackendError, leaves: bool) -> Self {
         match error {
+            // It is being removed.
+            BackendError::Full { shortage: Shortage::Server { limit: 0 } } => {
+                Self::Elsewhere(Reason::ReplicaFailed)
+            }
             BackendError::Full { shortage: Shortage::Standing | Shortage::Room { .. } } => {
                 Self::Elsewhere(Reason::ReplicaBusy)
             }
+            BackendError::Full { .. } if leaves => Self::Elsewhere(Reason::ReplicaBusy),
             error => Self::Refused(error),
         }
     }

@@ -7,7 +7,7 @@ use super::session::Session;
 use crate::routing::{self, Among, Consistency, Decision, Dice, Question, Reason, Target};
 use crate::runtime::clock;
 use crate::sql::{self, Class, LexMode, RouteHint, Statement, TransactionKind};
-use crate::topology::{Flavor, Floor, ServerId};
+use crate::topology::{Flavor, Floor, ServerId, Topology};
 use crate::wire::frame::Header;
 
 impl Session {
@@ -44,8 +44,12 @@ impl Session {
             return true;
         }
         let Some(header) = Header::read(&self.client.inbox) else { return false };
-        // Positions are compared within a reign.
+        // It has what it had where it was there all the time, and positions are compared within a reign.
+        let since = |topology: &Topology| topology.server(id).map(|server| server.since);
+        let generation = self.topology.facts.as_ref().map(|facts| facts.generation);
         before.epoch == self.topology.epoch
+            && since(&before) == since(&self.topology)
+            && generation == Some(self.login.state.view().generation)
             && routing::still_serves(&self.question(statement, header, (Among::All, 0)), id)
     }
 

@@ -279,7 +279,7 @@ impl Session {
         let id = self.login.primary.server();
         let users = self.context.shared.pool_users();
         let claim = users.claim(&self.login.user);
-        let _waits = self.context.shared.loads.wait(id);
+        let _waits = self.context.shared.loads.count(id);
         let wait = (patience.left(), &mut self.login.primary.patience);
         let place = match self.context.pool.place_now(id, claim) {
             Ok(place) => place,

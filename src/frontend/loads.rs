@@ -28,11 +28,14 @@ struct Gauge {
     measured: AtomicU64,
 }
 
+/// So many seconds without an answer are no news while one is waited for.
+const REPORT: u64 = 10;
+
 /// How much of the average a new reply replaces.
 const NEWS: u64 = 8;
 
 impl Loads {
-    /// Counts a statement at a server until the answer is dropped.
+    /// Counts a statement whose answer is timed until it is dropped.
     pub(super) fn begin(&self, server: ServerId) -> Running {
         let gauge = self.gauge(server);
         gauge.running.fetch_add(1, Ordering::Relaxed);
@@ -40,8 +43,9 @@ impl Loads {
         Running { gauge, is_silent: true }
     }
 
-    /// Counts one that waits for a connection: it is as much in the way of others as who has one.
-    pub(super) fn wait(&self, server: ServerId) -> Running {
+    /// Counts one whose answer is not: another than a read, or one that waits for a connection, which is as much in the
+    /// way of others as who has one.
+    pub(super) fn count(&self, server: ServerId) -> Running {
         let gauge = self.gauge(server);
         gauge.running.fetch_add(1, Ordering::Relaxed);
         Running { gauge, is_silent: false }
@@ -89,11 +93,9 @@ impl routing::Loads for Loads {
         let now = |count: &AtomicU32| count.load(Ordering::Relaxed);
         let (running, latency) = (now(&gauge.running), gauge.latency.load(Ordering::Relaxed));
         // What was slow once is tried again: after each second without an answer it counts half. Where somebody waits for
-        // one, that it does not come is no news of being faster.
-        let quiet = match now(&gauge.silent) {
-            0 => self.time().saturating_sub(gauge.measured.load(Ordering::Relaxed)) / 1000,
-            _ => 0,
-        };
+        // one, that it does not come is no news of being faster, until it may be a report that takes its time.
+        let quiet = self.time().saturating_sub(gauge.measured.load(Ordering::Relaxed)) / 1000;
+        let quiet = if now(&gauge.silent) == 0 { quiet } else { quiet.saturating_sub(REPORT) };
         Load { running, latency: Duration::from_nanos(latency >> quiet.min(63)) }
     }
 }
@@ -130,7 +132,7 @@ mod tests {
     fn what_runs_is_counted_and_what_was_slow_is_remembered() {
         let loads = Loads::default();
         let (mut one, mut two) = (loads.begin(ServerId(7)), loads.begin(ServerId(7)));
-        let waits = loads.wait(ServerId(7));
+        let waits = loads.count(ServerId(7));
         assert_eq!(loads.of(ServerId(7)).running, 3);
         loads.answered(&mut one, Duration::from_micros(800));
         assert_eq!(loads.of(ServerId(7)).latency, Duration::from_micros(800));
@@ -150,8 +152,10 @@ mod tests {
         clock::sleep(Duration::from_millis(1500)).await;
         assert_eq!(latency(), slow / 2);
         let other = loads.begin(ServerId(7));
-        clock::sleep(Duration::from_secs(60)).await;
+        clock::sleep(Duration::from_secs(8)).await;
         assert_eq!(latency(), slow);
+        clock::sleep(Duration::from_secs(5)).await;
+        assert_eq!(latency(), slow / 16);
         drop(other);
         assert!(latency() < Duration::from_millis(1));
     }

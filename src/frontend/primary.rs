@@ -118,7 +118,7 @@ impl Session {
             return Ok(Ran::Answered(None));
         }
         self.count(Target::Primary, errand.reason);
-        let _running = self.context.shared.loads.begin(self.login.primary.server());
+        let _running = self.context.shared.loads.count(self.login.primary.server());
         let lender = self.login.primary.is_shared().then_some(&**self.context.pool.limits());
         let primary = self.login.primary.get()?;
         let mut tracker = Tracker::new(errand.shape, self.login.form, primary.status);

@@ -126,8 +126,8 @@ impl Session {
             return self.without_replica(statement, decision.target, decision.reason).await;
         };
         let patience = &Patience::of(self.context.pool.limits().limits().wait);
-        let read = |why| Read { statement, why, patience };
-        let first_try = self.on_replica(first, read(decision.reason)).await?;
+        let read = |why, again| Read { statement, why, again, patience };
+        let first_try = self.on_replica(first, read(decision.reason, false)).await?;
         let (mut reason, among) = match first_try {
             Attempt::Done => return Ok(()),
             Attempt::Elsewhere(Reason::ReplicaFailed) => {
@@ -139,14 +139,14 @@ impl Session {
             Attempt::Elsewhere(reason) => (reason, None),
             Attempt::Outdated => (Reason::ReplicaBusy, Some(Among::All)),
         };
-        let retries = &self.context.shared.counters.retries;
-        retries.increment(1);
+        let never = self.policy().primary_reads == PrimaryReads::Never;
+        self.context.shared.counters.retries.increment(1);
         if let Some(among) = among {
             // Time has passed.
             self.take_snapshot();
             let second = self.decide(statement, header, among);
             match second.target {
-                Target::Replica(id) => match self.on_replica(id, read(second.reason)).await? {
+                Target::Replica(id) => match self.on_replica(id, read(second.reason, true)).await? {
                     Attempt::Done => return Ok(()),
                     Attempt::Elsewhere(fallback) => reason = fallback,
                     Attempt::Outdated => {}
@@ -154,12 +154,12 @@ impl Session {
                 Target::Nowhere => {
                     return self.without_replica(statement, Target::Nowhere, second.reason).await;
                 }
-                Target::Primary if among == Among::All => reason = second.reason,
+                // It must, whatever the replicas are.
+                Target::Primary if among == Among::All || never => reason = second.reason,
                 Target::Primary => {}
             }
         }
-        let forbidden = self.policy().primary_reads == PrimaryReads::Never
-            && matches!(reason, Reason::ReplicaFailed | Reason::ReplicaBusy);
+        let forbidden = never && matches!(reason, Reason::ReplicaFailed | Reason::ReplicaBusy);
         let target = if forbidden { Target::Nowhere } else { Target::Primary };
         self.without_replica(statement, target, reason).await
     }

@@ -200,7 +200,19 @@ fn reason_lagging(question: &Question<'_>) -> Reason {
 #[must_use]
 pub fn still_serves(question: &Question<'_>, server: ServerId) -> bool {
     let needs = Needs::of(question);
-    question.topology.replicas().any(|replica| replica.id == server && needs.still_pass(replica, question))
+    let passes = |replica: &Server| needs.pass(replica, question).is_ok();
+    match question.topology.replicas().find(|replica| replica.id == server) {
+        Some(replica) => match needs.still_pass(replica, question) {
+            Ok(()) => true,
+            // As long as all lag.
+            Err(Refused::Lag(_) | Refused::Lagged(_)) => {
+                question.policy.when_lagging == WhenLagging::Freshest
+                    && !question.topology.replicas().any(passes)
+            }
+            Err(_) => false,
+        },
+        None => false,
+    }
 }
 
 /// Why a replica may have it.

@@ -138,10 +138,10 @@ impl Needs {
         self.pass_lag(server, as_of, question)
     }
 
-    /// Whether it still has what it had when it passed, and is no older than allowed.
-    pub(super) fn still_pass(&self, server: &Server, question: &Question<'_>) -> bool {
-        let as_of = Self::pass_health(server, question);
-        as_of.is_ok_and(|as_of| self.pass_lag(server, as_of, question).is_ok())
+    /// Whether one that passed, and so has what is wanted, is still there and no older than allowed.
+    pub(super) fn still_pass(&self, server: &Server, question: &Question<'_>) -> Result<(), Refused> {
+        let as_of = Self::pass_health(server, question)?;
+        self.pass_lag(server, as_of, question)
     }
 
     /// Whether it is there at all; of when its data is.

@@ -137,6 +137,8 @@ impl State {
     pub fn begin_told_call(&mut self) {
         self.begin_anything();
         (self.named, self.may_hide, self.told) = (true, true, true);
+        // Savepoints are not told of.
+        self.view.savepoint |= !self.view.autocommit;
     }
 
     /// Whether the ERR before may have hidden something, all of which has a name.
