@@ -11,7 +11,7 @@ use super::standing;
 use super::statement::LONGEST_READ;
 use super::vigil::Alarm;
 use crate::backend::{BackendError, SERVER_LOST};
-use crate::routing::Target;
+use crate::routing::{PrimaryReads, Target};
 use crate::runtime::clock;
 use crate::session::{
     Abandoned, Behind, End, Here, Shown, Source, Touched, joins_diagnostics, keeps_diagnostics,
@@ -118,7 +118,9 @@ impl Session {
             return Ok(Ran::Answered(None));
         }
         self.count(Target::Primary, errand.reason);
-        let _running = self.context.shared.loads.count(self.login.primary.server());
+        // Only where reads choose between it and replicas.
+        let counts = self.policy().primary_reads == PrimaryReads::Member;
+        let _running = counts.then(|| self.context.shared.loads.count(self.login.primary.server()));
         let lender = self.login.primary.is_shared().then_some(&**self.context.pool.limits());
         let primary = self.login.primary.get()?;
         let mut tracker = Tracker::new(errand.shape, self.login.form, primary.status);
