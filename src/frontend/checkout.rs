@@ -128,16 +128,14 @@ impl Session {
         &mut self,
         id: ServerId,
         shelf: &Shelf,
-        mut connection: Connection,
+        connection: Connection,
     ) -> Result<(Connection, Fit), Reason> {
-        connection.uses += 1;
-        let fit = Fit::between(connection.setting(), setting(&self.login.state, Purpose::Replica));
-        let serves = self.began_as_the_primary(&connection) && shelf.serves(&mut connection, clock::now());
-        if let Some(fit) = fit.filter(|_| serves) {
-            return Ok((connection, fit));
+        let began_alike = self.began_as_the_primary(&connection);
+        let wants = setting(&self.login.state, Purpose::Replica);
+        match shelf.take_over(connection, wants, began_alike) {
+            Ok(found) => Ok(found),
+            Err(place) => self.open(id, shelf, place.ok_or(Reason::ReplicaFailed)?).await,
         }
-        let place = connection.give_up_place().and_then(|place| place.downcast().ok());
-        self.open(id, shelf, *place.ok_or(Reason::ReplicaFailed)?).await
     }
 
     /// Makes a connection what the session is.

@@ -39,7 +39,8 @@ impl Session {
 
     /// Whether a replica that was chosen for a read before it had to wait still serves it, by the newest there is to know.
     pub(super) fn still_serves(&mut self, id: ServerId, statement: &Statement) -> bool {
-        let before = (Arc::clone(&self.topology), self.take_snapshot()).0;
+        let before = Arc::clone(&self.topology);
+        self.take_snapshot();
         if Arc::ptr_eq(&before, &self.topology) {
             return true;
         }

@@ -1,7 +1,6 @@
 //! How fresh a replica must be, from the shell's side: what servers report of writes, and the wait for proof.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use parking_lot::Mutex;
 
@@ -135,7 +134,7 @@ impl Session {
             if !matches!(changed, Ok(Ok(()))) {
                 break;
             }
-            self.topology = Arc::clone(&self.published.borrow_and_update());
+            self.take_snapshot();
             decision = self.decide(statement, header, Among::All);
         }
         self.context.shared.counters.freshness_wait(clock::now().saturating_duration_since(began));

@@ -285,19 +285,13 @@ impl Session {
             Ok(place) => place,
             Err(_) => match self.context.pool.wait_for_connection(id, claim, (shelf, false), wait).await? {
                 Handed::Place(place) => place,
-                Handed::Connection(mut connection) => {
-                    connection.uses += 1;
-                    let fit =
-                        Fit::between(connection.setting(), setting(&self.login.state, Purpose::Primary));
-                    match fit.filter(|_| {
-                        self.began_alike(&connection) && shelf.serves(&mut connection, clock::now())
-                    }) {
-                        Some(fit) => return Ok(Ok((*connection, fit))),
+                Handed::Connection(connection) => {
+                    let began_alike = self.began_alike(&connection);
+                    let wants = setting(&self.login.state, Purpose::Primary);
+                    match shelf.take_over(*connection, wants, began_alike) {
+                        Ok(found) => return Ok(Ok(found)),
                         // It will not do, but its place will.
-                        None => {
-                            let place = connection.give_up_place().and_then(|place| place.downcast().ok());
-                            *place.ok_or(BackendError::Closed)?
-                        }
+                        Err(place) => place.ok_or(BackendError::Closed)?,
                     }
                 }
             },

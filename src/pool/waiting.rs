@@ -6,9 +6,33 @@ use std::time::Duration;
 use super::places::{Handed, Place};
 use super::shelf::{Key, Pool, Shelf};
 use crate::backend::{BackendError, Connection};
-use crate::pooling::{Claim, Shortage, Want};
-use crate::runtime::clock::LazyTimer;
+use crate::pooling::{Claim, Fit, Setting, Shortage, Want};
+use crate::runtime::clock::{self, LazyTimer};
 use crate::topology::ServerId;
+
+impl Shelf {
+    /// A connection that another session has just given back, if it will do for one that wants to be like this; or else
+    /// its place. `began_alike`: it begins with the defaults that the session has.
+    ///
+    /// # Errors
+    /// The place for another connection.
+    pub fn take_over(
+        &self,
+        mut connection: Connection,
+        wants: Setting<'_>,
+        began_alike: bool,
+    ) -> Result<(Connection, Fit), Option<Place>> {
+        connection.uses += 1;
+        let fit = Fit::between(connection.setting(), wants);
+        match fit.filter(|_| began_alike && self.serves(&mut connection, clock::now())) {
+            Some(fit) => Ok((connection, fit)),
+            None => {
+                let place = connection.give_up_place().and_then(|place| place.downcast().ok());
+                Err(place.map(|place| *place))
+            }
+        }
+    }
+}
 
 impl Pool {
     /// Whether who waits in line gets the first connection that comes free. Where other workers have idle connections,

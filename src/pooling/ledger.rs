@@ -291,8 +291,8 @@ impl Ledger {
             return Vec::new();
         }
         let looked = self.looked.replace(now);
-        let users: Vec<_> = self.users.iter().filter(|(_, account)| account.is_to_look_at()).collect();
-        let users: Vec<_> = users.into_iter().map(|(user, _)| Arc::clone(user)).collect();
+        let to_look_at = self.users.iter().filter(|(_, account)| account.is_to_look_at());
+        let users: Vec<_> = to_look_at.map(|(user, _)| Arc::clone(user)).collect();
         let mut gone = Vec::new();
         for user in users {
             self.change(&user, |account| account.look(looked, now, &mut gone));
